@@ -1,0 +1,3 @@
+module github.com/aitbc/aitbc
+
+go 1.26.8
