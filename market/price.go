@@ -1,0 +1,90 @@
+package market
+
+import (
+	"fmt"
+
+	"github.com/holiman/uint256"
+)
+
+// BasisPoints is the denominator of fees and margins: 10,000 is the whole.
+const BasisPoints = 10_000
+
+// Rates are prices in base units per 10^6 tokens.
+type Rates struct {
+	Prompt     Amount `json:"prompt_rate"`
+	Completion Amount `json:"completion_rate"`
+}
+
+// Usage counts what a job consumed.
+type Usage struct {
+	PromptTokens     uint64 `json:"prompt_tokens"`
+	CompletionTokens uint64 `json:"completion_tokens"`
+}
+
+// Price returns ceil((prompt·promptRate + completion·completionRate) / 10^6),
+// the whole price of a job: the only rounding there is. It returns [ErrAmount]
+// if the price does not fit an Amount.
+func Price(r Rates, u Usage) (Amount, error) {
+	// Each product is below 2^192 and the sum below 2^193: no overflow in 256 bits.
+	p := new(uint256.Int).Mul(&r.Prompt.v, uint256.NewInt(u.PromptTokens))
+	c := new(uint256.Int).Mul(&r.Completion.v, uint256.NewInt(u.CompletionTokens))
+	p.Add(p, c)
+	p.AddUint64(p, 999_999)
+	p.Div(p, uint256.NewInt(1_000_000))
+	a, err := check(p)
+	if err != nil {
+		return Amount{}, fmt.Errorf("price: %w", err)
+	}
+	return a, nil
+}
+
+// share returns floor(x·bps/10^4); bps is at most 10^4, so the result fits.
+func share(x Amount, bps uint16) Amount {
+	v := new(uint256.Int).Mul(&x.v, uint256.NewInt(uint64(bps)))
+	return Amount{*v.Div(v, uint256.NewInt(BasisPoints))}
+}
+
+// Fee returns the protocol fee of a debit that moves a session's total from
+// before to after: F(after) - F(before) with F(x) = floor(x·bps/10^4). The fees
+// of a session so add up to F(total) however its debits are cut. It returns
+// [ErrAmount] if after is less than before or bps is above 10^4.
+func Fee(before, after Amount, bps uint16) (Amount, error) {
+	if bps > BasisPoints || after.Cmp(before) < 0 {
+		return Amount{}, fmt.Errorf("%w: fee of %s to %s at %d bps", ErrAmount, before, after, bps)
+	}
+	return share(after, bps).Sub(share(before, bps))
+}
+
+// Split divides a job's price into the protocol's fee, the coordinator's margin
+// and the miner's earnings. before is what the session was charged until now.
+type Split struct{ Fee, Margin, Miner Amount }
+
+// Divide returns the split of price; see [Split]. feeBps + marginBps must be
+// below 10^4, or [ErrAmount] is returned.
+func Divide(before, price Amount, feeBps, marginBps uint16) (Split, error) {
+	if uint32(feeBps)+uint32(marginBps) >= BasisPoints {
+		return Split{}, fmt.Errorf("%w: fee and margin of %d and %d bps leave nothing", ErrAmount, feeBps, marginBps)
+	}
+	after, err := before.Add(price)
+	if err != nil {
+		return Split{}, err
+	}
+	fee, err := Fee(before, after, feeBps)
+	if err != nil {
+		return Split{}, err
+	}
+	// The fee may exceed floor(price·bps/10^4) by one unit; the margin yields it.
+	margin := share(price, marginBps)
+	rest, err := price.Sub(fee)
+	if err != nil {
+		return Split{}, err
+	}
+	if rest.Cmp(margin) < 0 {
+		margin = rest
+	}
+	miner, err := rest.Sub(margin)
+	if err != nil {
+		return Split{}, err
+	}
+	return Split{Fee: fee, Margin: margin, Miner: miner}, nil
+}
