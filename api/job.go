@@ -1,0 +1,116 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/market"
+)
+
+// Message is one turn of a conversation.
+type Message struct {
+	Role    string `json:"role"` // system, user or assistant
+	Content string `json:"content"`
+}
+
+// Constraints narrow the miners that may run a job.
+type Constraints struct {
+	Miners []common.Address `json:"miners,omitempty"` // only these; empty for any
+	Class  string           `json:"class,omitempty"`  // class descriptor; empty for any
+}
+
+// SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt and
+// Messages is given. Numbers left out take the model's or the market's default.
+type SubmitRequest struct {
+	Model       string         `json:"model"`
+	Prompt      string         `json:"prompt,omitempty"`
+	Messages    []Message      `json:"messages,omitempty"`
+	MaxTokens   uint64         `json:"max_tokens,omitempty"`
+	Temperature *float64       `json:"temperature,omitempty"` // 0 to 2, kept in thousandths
+	TopP        *float64       `json:"top_p,omitempty"`       // 0 to 1, kept in thousandths
+	TopK        uint32         `json:"top_k,omitempty"`
+	Seed        *uint64        `json:"seed,omitempty"`
+	Stop        []string       `json:"stop,omitempty"`      // at most 4
+	MaxPrice    *market.Amount `json:"max_price,omitempty"` // most that the job may cost
+	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
+	Constraints Constraints    `json:"constraints,omitzero"`
+}
+
+// SubmitResponse is the answer to POST /v1/jobs.
+type SubmitResponse struct {
+	JobID common.Hash     `json:"job_id"`
+	State market.JobState `json:"state"`
+}
+
+// Failure says why a job failed. It never holds content.
+type Failure struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Job is the answer to GET /v1/jobs/{id}.
+type Job struct {
+	JobID      common.Hash         `json:"job_id"`
+	State      market.JobState     `json:"state"`
+	Payment    market.PaymentState `json:"payment"`
+	Model      string              `json:"model"`
+	Miner      *common.Address     `json:"miner,omitempty"`
+	Usage      market.Usage        `json:"usage"`
+	MaxPrice   market.Amount       `json:"max_price"`
+	Price      market.Amount       `json:"price"`
+	Fee        market.Amount       `json:"fee"`
+	ReceiptID  *common.Hash        `json:"receipt_id,omitempty"`
+	Block      uint64              `json:"block,omitempty"` // of the settlement
+	Attempts   int                 `json:"attempts"`
+	Error      *Failure            `json:"error,omitempty"`
+	CreatedAt  int64               `json:"created_at"` // milliseconds since 1970
+	FinishedAt int64               `json:"finished_at,omitempty"`
+	ExpiresAt  int64               `json:"expires_at"`
+}
+
+// Result is the answer to GET /v1/jobs/{id}/result.
+type Result struct {
+	Job
+	Output       string `json:"output"`
+	FinishReason string `json:"finish_reason"` // stop, length or canceled
+	Salt         []byte `json:"salt"`          // base64; opens the receipt's commitments: keep it private
+}
+
+// Event is one entry of GET /v1/jobs/{id}/events.
+type Event struct {
+	Type  string          `json:"type"` // state, token or done
+	Index uint64          `json:"index,omitempty"`
+	Text  string          `json:"text,omitempty"`
+	State market.JobState `json:"state,omitempty"`
+	At    int64           `json:"at,omitempty"` // milliseconds since 1970
+}
+
+// Explanation is the answer to GET /v1/jobs/{id}/explain.
+type Explanation struct {
+	JobID  common.Hash     `json:"job_id"`
+	State  market.JobState `json:"state"`
+	Miners []MinerReason   `json:"miners"`
+}
+
+// MinerReason says why a miner does not run a job.
+type MinerReason struct {
+	Miner  common.Address `json:"miner"`
+	Reason string         `json:"reason"` // from a closed list, e.g. busy, model, price, offline
+}
+
+// Request is what the miner is sent, byte for byte as committed in the order.
+type Request struct {
+	Version          int             `json:"v"`
+	Model            string          `json:"model"`
+	Prompt           string          `json:"prompt,omitempty"`
+	Messages         []Message       `json:"messages,omitempty"`
+	MaxTokens        uint64          `json:"max_tokens"`
+	TemperatureMilli uint32          `json:"temperature_milli"`
+	TopPMilli        uint32          `json:"top_p_milli"`
+	TopK             uint32          `json:"top_k"`
+	Seed             uint64          `json:"seed,string"`
+	Stop             []string        `json:"stop,omitempty"`
+	Tools            json.RawMessage `json:"tools,omitempty"`
+	ResponseFormat   json.RawMessage `json:"response_format,omitempty"`
+}
