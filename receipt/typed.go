@@ -19,8 +19,10 @@ type Domain struct {
 // words builds the ABI encoding of static values, 32 bytes each.
 type words []byte
 
-func (w words) hash(h common.Hash) words       { return append(w, h[:]...) }
-func (w words) address(a common.Address) words { return append(append(w, make([]byte, 12)...), a[:]...) }
+func (w words) hash(h common.Hash) words { return append(w, h[:]...) }
+func (w words) address(a common.Address) words {
+	return append(append(w, make([]byte, 12)...), a[:]...)
+}
 func (w words) uint(n uint64) words {
 	return binary.BigEndian.AppendUint64(append(w, make([]byte, 24)...), n)
 }

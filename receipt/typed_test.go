@@ -1,0 +1,220 @@
+package receipt_test
+
+import (
+	"crypto/ecdsa"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+	"pgregory.net/rapid"
+
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+type testKey struct{ k *ecdsa.PrivateKey }
+
+func (k testKey) Address() common.Address { return crypto.PubkeyToAddress(k.k.PublicKey) }
+func (k testKey) SignDigest(d common.Hash) ([]byte, error) {
+	return crypto.Sign(d[:], k.k)
+}
+
+func key(n byte) testKey {
+	b := [32]byte{31: n}
+	k, err := crypto.ToECDSA(b[:])
+	if err != nil {
+		panic(err)
+	}
+	return testKey{k}
+}
+
+type vector struct {
+	Type       string            `json:"type"`
+	Message    json.RawMessage   `json:"message"`
+	StructHash common.Hash       `json:"structHash"`
+	Digest     common.Hash       `json:"digest"`
+	Signature  receipt.Signature `json:"signature"`
+}
+
+type vectors struct {
+	ChainID           uint64         `json:"chainId"`
+	VerifyingContract common.Address `json:"verifyingContract"`
+	PrivateKey        common.Hash    `json:"privateKey"`
+	Signer            common.Address `json:"signer"`
+	Separator         common.Hash    `json:"separator"`
+	ReceiptID         common.Hash    `json:"receiptId"`
+	Vectors           []vector       `json:"vectors"`
+}
+
+var domain = receipt.Domain{ChainID: 1234567890123, Market: common.HexToAddress("0xA102")}
+
+func samples() map[string]receipt.Typed {
+	h := func(b byte) common.Hash { return common.Hash{0: b, 31: b + 1} }
+	a := func(b byte) common.Address { return common.Address{0: b, 19: b + 1} }
+	order := receipt.Order{Session: 7, Number: 3, Model: h(1), Class: h(2), Input: h(3), Miners: h(4), MaxPrice: market.Coins(5), Deadline: 1795000000}
+	return map[string]receipt.Typed{
+		"Order": order,
+		"Receipt": receipt.Receipt{
+			Version: receipt.Version, Order: receipt.Digest(domain, order), Session: 7, Client: a(1), Coordinator: a(2), Miner: a(3), Model: h(1), Class: h(2), Output: h(5),
+			PromptTokens: 12, CompletionTokens: 34, ComputeMillis: 56, PromptRate: market.Units(1000), CompletionRate: market.Units(2000), Price: market.MaxAmount(),
+			TemperatureMilli: 700, TopPMilli: 950, TopK: 40, Seed: 1<<64 - 1, StartedAt: 1794999990123, FinishedAt: 1794999991456, Level: 0, Evidence: h(6),
+		},
+		"Countersignature": receipt.Countersignature{Receipt: h(7), Miner: a(3), MinerTotal: market.Units(99)},
+		"Voucher":          receipt.Voucher{Session: 7, Through: 3, Cumulative: market.Units(123456789)},
+		"Close":            receipt.Close{Session: 7, Cumulative: market.Units(5)},
+		"MinerLogin":       receipt.MinerLogin{Miner: a(3), Coordinator: a(2), Offers: h(8), IssuedAt: 1794999990},
+		"KeyRequest":       receipt.KeyRequest{Client: a(1), Session: 7, IssuedAt: 1794999990},
+	}
+}
+
+var order = []string{"Order", "Receipt", "Countersignature", "Voucher", "Close", "MinerLogin", "KeyRequest"}
+
+func TestTypedVectors(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/vectors/typed.json"
+	k := key(7)
+	all := samples()
+	want := vectors{ChainID: domain.ChainID, VerifyingContract: domain.Market, PrivateKey: common.Hash{31: 7}, Signer: k.Address(), Separator: domain.Separator(), ReceiptID: domain.ReceiptID(common.Hash{31: 9})}
+	for _, name := range order {
+		m := all[name]
+		msg, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := receipt.Sign(k, domain, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Vectors = append(want.Vectors, vector{name, msg, m.StructHash(), receipt.Digest(domain, m), sig})
+	}
+	if *update {
+		b, err := json.MarshalIndent(want, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(b, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got vectors
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	for i := range got.Vectors {
+		// Compare messages by value: the file is indented.
+		m := reflect.New(reflect.TypeOf(all[got.Vectors[i].Type]))
+		if err := json.Unmarshal(got.Vectors[i].Message, m.Interface()); err != nil {
+			t.Fatal(err)
+		}
+		if got.Vectors[i].Message, err = json.Marshal(m.Elem().Interface()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("the vectors changed:\n got %+v\nwant %+v", got, want)
+	}
+}
+
+func TestSignatureOfOneRoleIsNoneOfAnother(t *testing.T) {
+	t.Parallel()
+	k, all := key(7), samples()
+	for from, m := range all {
+		sig, err := receipt.Sign(k, domain, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for to, other := range all {
+			err := receipt.Verify(domain, other, sig, k.Address())
+			if (from == to) != (err == nil) {
+				t.Errorf("signature of %s as %s: %v", from, to, err)
+			}
+		}
+		elsewhere := domain
+		elsewhere.ChainID++
+		if err := receipt.Verify(elsewhere, m, sig, k.Address()); !errors.Is(err, receipt.ErrSignature) {
+			t.Errorf("%s verifies on another chain: %v", from, err)
+		}
+	}
+}
+
+func TestSecondEncodingOfASignatureIsRefused(t *testing.T) {
+	t.Parallel()
+	k, m := key(7), samples()["Voucher"]
+	sig, err := receipt.Sign(k, domain, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := crypto.S256().Params().N
+	s := common.BigToHash(n.Sub(n, common.BytesToHash(sig[32:64]).Big()))
+	high := sig
+	copy(high[32:64], s[:])
+	high[64] = 55 - sig[64]
+	if err := receipt.Verify(domain, m, high, k.Address()); !errors.Is(err, receipt.ErrSignature) {
+		t.Fatalf("high s was taken: %v", err)
+	}
+	for _, v := range []byte{0, 1, 26, 29, 255} {
+		bad := sig
+		bad[64] = v
+		if err := receipt.Verify(domain, m, bad, k.Address()); !errors.Is(err, receipt.ErrSignature) {
+			t.Errorf("v = %d was taken", v)
+		}
+	}
+}
+
+func TestMerkleProofsHoldAndNothingElseDoes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var leaves []common.Hash
+		for i := range rapid.IntRange(1, 70).Draw(t, "n") {
+			leaves = append(leaves, crypto.Keccak256Hash([]byte{byte(i)}))
+		}
+		tree := receipt.NewSortedTree(leaves)
+		leaf := leaves[rapid.IntRange(0, len(leaves)-1).Draw(t, "i")]
+		path, ok := tree.Proof(leaf)
+		if !ok || receipt.VerifyProof(tree.Root(), leaf, path) != nil {
+			t.Fatal("proof does not hold")
+		}
+		if receipt.VerifyProof(tree.Root(), common.Hash{1}, path) == nil {
+			t.Fatal("another leaf is proved")
+		}
+		if len(path) > 0 {
+			path[0][5] ^= 1
+			if receipt.VerifyProof(tree.Root(), leaf, path) == nil {
+				t.Fatal("a changed path is taken")
+			}
+		}
+	})
+}
+
+func TestOutputCommitmentHidesAndBinds(t *testing.T) {
+	t.Parallel()
+	root := func(salt byte, ids ...uint32) common.Hash {
+		o := receipt.NewOutput(receipt.Salt{salt})
+		for _, id := range ids {
+			o.Token(id)
+		}
+		return o.Root()
+	}
+	if root(1, 5, 6, 7) != root(1, 5, 6, 7) {
+		t.Error("not deterministic")
+	}
+	for name, other := range map[string]common.Hash{"salt": root(2, 5, 6, 7), "order": root(1, 6, 5, 7), "length": root(1, 5, 6), "token": root(1, 5, 6, 8)} {
+		if other == root(1, 5, 6, 7) {
+			t.Errorf("%s does not matter", name)
+		}
+	}
+	if root(1) != (common.Hash{}) {
+		t.Error("nothing is not zero")
+	}
+}
