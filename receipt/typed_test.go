@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math/big"
 	"os"
 	"reflect"
 	"testing"
@@ -155,7 +156,7 @@ func TestSecondEncodingOfASignatureIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := crypto.S256().Params().N
+	n := new(big.Int).Set(crypto.S256().Params().N)
 	s := common.BigToHash(n.Sub(n, common.BytesToHash(sig[32:64]).Big()))
 	high := sig
 	copy(high[32:64], s[:])
