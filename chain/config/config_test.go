@@ -1,0 +1,96 @@
+package config_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/aitbc/aitbc/chain/config"
+	"github.com/aitbc/aitbc/chain/genesis"
+)
+
+func env(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+func home(t *testing.T, file string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, config.FileName), []byte(file), 0o600))
+	return dir
+}
+
+func TestDefaultsStayOnLoopbackAndRoundTrip(t *testing.T) {
+	c := config.Default()
+	require.NoError(t, c.Validate())
+	raw, err := c.Encode()
+	require.NoError(t, err)
+	got, err := config.Load(home(t, string(raw)), env())
+	require.NoError(t, err)
+	require.Equal(t, c, got)
+	require.Equal(t, "127.0.0.1:26657", got.Listen.RPC)
+
+	got, err = config.Load(t.TempDir(), env())
+	require.NoError(t, err, "a home without a file has the defaults")
+	require.Equal(t, c, got)
+}
+
+func TestEnvironmentWinsOverTheFile(t *testing.T) {
+	dir := home(t, "block_time = \"3s\"\nlog_level = \"error\"\n[listen]\nrpc = \"127.0.0.1:1000\"\n")
+	c, err := config.Load(dir, env("BLOCK_TIME", "500ms", "RUST_LOG", "debug", "CONSENSUS_MODE", "POA",
+		"VALIDATOR_ADDRESS", "0x00000000000000000000000000000000000000aa"))
+	require.NoError(t, err)
+	require.Equal(t, config.Duration(500*time.Millisecond), c.BlockTime)
+	require.Equal(t, genesis.PoA, c.ConsensusMode)
+	require.Equal(t, "127.0.0.1:1000", c.Listen.RPC)
+	level, err := c.Level()
+	require.NoError(t, err)
+	require.Equal(t, slog.LevelDebug, level)
+
+	c, err = config.Load(dir, env("RUST_LOG", "debug", "LOG_LEVEL", "warn"))
+	require.NoError(t, err)
+	require.Equal(t, "warn", c.LogLevel, "our own name wins over the alias")
+}
+
+func TestMistakesAreNamed(t *testing.T) {
+	for name, c := range map[string]struct{ file, want, key, value string }{
+		"unknown key":         {file: "blok_time = \"1s\"", want: `unknown key "blok_time"`},
+		"unknown nested key":  {file: "[listen]\nhttp = \"x\"", want: `unknown key "listen.http"`},
+		"bad duration":        {file: "block_time = \"fast\"", want: "duration"},
+		"bad duration in env": {key: "BLOCK_TIME", value: "1 second", want: "BLOCK_TIME"},
+		"too fast":            {key: "BLOCK_TIME", value: "10ms", want: "not between"},
+		"pos":                 {key: "CONSENSUS_MODE", value: "pos", want: "arrives with staking"},
+		"hybrid":              {key: "CONSENSUS_MODE", value: "hybrid", want: "arrives with staking"},
+		"no such mode":        {key: "CONSENSUS_MODE", value: "pow", want: "none of poa, pos, hybrid"},
+		"address":             {key: "VALIDATOR_ADDRESS", value: "0x12", want: "40 hex digits"},
+		"level":               {key: "LOG_LEVEL", value: "loud", want: "log level"},
+		"door":                {file: "[listen]\nws = \"nowhere\"", want: "listen.ws"},
+		"flush":               {file: "[storage]\nflush_every = 0", want: "flush_every"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := config.Load(home(t, c.file), env(c.key, c.value))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestShiftMovesEveryPort(t *testing.T) {
+	c := config.Default()
+	c.Listen.EthWS = "127.0.0.1:0"
+	require.NoError(t, c.Shift(100))
+	require.Equal(t, config.Listen{
+		P2P: "127.0.0.1:26756", RPC: "127.0.0.1:26757", WS: "127.0.0.1:26758", EthHTTP: "127.0.0.1:8645", EthWS: "127.0.0.1:0",
+	}, c.Listen)
+	require.ErrorContains(t, c.Shift(60_000), "out of range")
+}

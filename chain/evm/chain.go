@@ -1,0 +1,182 @@
+package evm
+
+import (
+	"fmt"
+	"math/big"
+	"sync/atomic"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/rawdb"
+	"github.com/ethereum/go-ethereum/core/state"
+	"github.com/ethereum/go-ethereum/core/txpool"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/eth"
+	"github.com/ethereum/go-ethereum/eth/filters"
+	"github.com/ethereum/go-ethereum/eth/tracers"
+	_ "github.com/ethereum/go-ethereum/eth/tracers/native" // the call tracers behind debug_trace*
+	"github.com/ethereum/go-ethereum/ethdb"
+	"github.com/ethereum/go-ethereum/node"
+	"github.com/ethereum/go-ethereum/rpc"
+)
+
+// Chain is an open chain. Its methods may be called from any goroutine, except Commit, which has one caller.
+type Chain struct {
+	bc         *core.BlockChain
+	pool       *txpool.TxPool
+	db         ethdb.Database
+	stack      *node.Node
+	flushEvery uint64
+	flushed    atomic.Uint64
+}
+
+// Open opens or creates the chain in cfg.Dir and starts serving it. Close must be called.
+func Open(cfg Config) (*Chain, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	sc, err := cfg.stack()
+	if err != nil {
+		return nil, err
+	}
+	stack, err := node.New(sc)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", cfg.Dir, err)
+	}
+	c, err := open(stack, cfg)
+	if err != nil {
+		_ = stack.Close() // the first error says more
+		return nil, err
+	}
+	return c, nil
+}
+
+func open(stack *node.Node, cfg Config) (*Chain, error) {
+	svc, err := eth.New(stack, cfg.service())
+	if err != nil {
+		return nil, fmt.Errorf("open chain in %s: %w", cfg.Dir, err)
+	}
+	c := &Chain{
+		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
+	}
+	fs := filters.NewFilterSystem(svc.APIBackend, filters.Config{})
+	stack.RegisterAPIs([]rpc.API{
+		{Namespace: "eth", Service: filters.NewFilterAPI(fs)},
+		{Namespace: "eth", Service: &submitAPI{c}}, // after the stock service, whose method of that name it replaces
+	})
+	stack.RegisterAPIs(tracers.APIs(svc.APIBackend))
+	if err := stack.Start(); err != nil {
+		return nil, fmt.Errorf("serve the Ethereum JSON-RPC: %w", err)
+	}
+	svc.SetSynced()
+	return c, nil
+}
+
+// Close stops serving, writes the state to disk and closes the database.
+func (c *Chain) Close() error {
+	if err := c.stack.Close(); err != nil {
+		return fmt.Errorf("close chain: %w", err)
+	}
+	return nil
+}
+
+// BlockChain is go-ethereum's view of the chain.
+func (c *Chain) BlockChain() *core.BlockChain { return c.bc }
+
+// Pool is the transaction pool.
+func (c *Chain) Pool() *txpool.TxPool { return c.pool }
+
+// HTTPEndpoint is the address of the HTTP JSON-RPC as a URL.
+func (c *Chain) HTTPEndpoint() string { return c.stack.HTTPEndpoint() }
+
+// WSEndpoint is the address of the WebSocket JSON-RPC as a URL.
+func (c *Chain) WSEndpoint() string { return c.stack.WSEndpoint() }
+
+// Head is the header of the last committed block.
+func (c *Chain) Head() *types.Header { return c.bc.CurrentBlock() }
+
+// Flushed is the height whose state was last forced to disk by Commit; 0 before the first time.
+func (c *Chain) Flushed() uint64 { return c.flushed.Load() }
+
+// StateAt opens the state after the block of the header, from memory, disk or, on an archive node, history.
+func (c *Chain) StateAt(h *types.Header) (*state.StateDB, error) {
+	st, err := c.bc.StateAt(h.Root, h.Number, h.Time)
+	if err == nil {
+		return st, nil
+	}
+	if st, err = c.bc.HistoricState(h.Root, h.Number, h.Time); err != nil {
+		return nil, fmt.Errorf("state of block %d: %w", h.Number, err)
+	}
+	return st, nil
+}
+
+// Sealed is an executed block on its way to disk.
+type Sealed struct {
+	Block    *types.Block
+	Receipts types.Receipts
+	State    *state.StateDB
+	// Issued and Burned are what this block alone added to and took from the supply.
+	Issued, Burned *big.Int
+}
+
+// Commit makes the block, which must follow the head, the new final head.
+func (c *Chain) Commit(s Sealed) error {
+	b := s.Block
+	if err := c.write(s); err != nil {
+		return err
+	}
+	rules := c.bc.Config().Rules(b.Number(), true, b.Time())
+	root, err := s.State.Commit(rules, b.NumberU64())
+	if err != nil {
+		return fmt.Errorf("commit state of block %d: %w", b.NumberU64(), err)
+	}
+	if root != b.Root() {
+		return fmt.Errorf("block %d: state root is %v, header says %v", b.NumberU64(), root, b.Root())
+	}
+	if _, err := c.bc.SetCanonical(b); err != nil {
+		return fmt.Errorf("make block %d the head: %w", b.NumberU64(), err)
+	}
+	c.bc.SetSafe(b.Header())
+	c.bc.SetFinalized(b.Header())
+	if b.NumberU64()%c.flushEvery == 0 {
+		if err := c.bc.TrieDB().Commit(root, false); err != nil {
+			return fmt.Errorf("flush state of block %d: %w", b.NumberU64(), err)
+		}
+		c.flushed.Store(b.NumberU64())
+	}
+	return nil
+}
+
+// write stores block, receipts and supply in one batch; until SetCanonical nothing points at them.
+func (c *Chain) write(s Sealed) error {
+	b := s.Block
+	before, err := c.Supply(b.ParentHash())
+	if err != nil {
+		return err
+	}
+	batch := c.db.NewBatch()
+	defer batch.Close()
+	rawdb.WriteBlock(batch, b)
+	rawdb.WriteReceipts(batch, b.Hash(), b.NumberU64(), s.Receipts)
+	if err := putSupply(batch, b.Hash(), before.add(s.Issued, s.Burned)); err != nil {
+		return err
+	}
+	if err := batch.Write(); err != nil {
+		return fmt.Errorf("write block %d: %w", b.NumberU64(), err)
+	}
+	return nil
+}
+
+// Transaction finds a committed transaction: its block, its index there and its receipt. ok is false if there is none.
+func (c *Chain) Transaction(hash common.Hash) (tx *types.Transaction, header *types.Header, receipt *types.Receipt, ok bool) {
+	at, tx := c.bc.GetCanonicalTransaction(hash)
+	if at == nil {
+		return nil, nil, nil, false
+	}
+	receipts := c.bc.GetReceiptsByHash(at.BlockHash)
+	header = c.bc.GetHeader(at.BlockHash, at.BlockIndex)
+	if header == nil || at.Index >= uint64(len(receipts)) {
+		return nil, nil, nil, false
+	}
+	return tx, header, receipts[at.Index], true
+}

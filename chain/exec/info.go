@@ -1,0 +1,37 @@
+package exec
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+)
+
+// Info is everything besides the transactions that a block's execution may depend on. All three ABCI calls
+// (PrepareProposal, ProcessProposal, FinalizeBlock) carry it, so one execution serves them all.
+type Info struct {
+	Height   uint64
+	Time     time.Time
+	Proposer common.Address
+	// Missed are the validators whose votes are absent from the last commit, Guilty those proven to have voted twice.
+	Missed []common.Address
+	Guilty []common.Address
+}
+
+// Key names an execution: two with the same key on the same parent have the same outcome.
+func (i Info) Key(txs [][]byte) common.Hash {
+	b := binary.BigEndian.AppendUint64(nil, i.Height)
+	b = binary.BigEndian.AppendUint64(b, uint64(i.Time.UnixNano())) //nolint:gosec // only an identity
+	b = append(b, i.Proposer[:]...)
+	for _, list := range [][]common.Address{i.Missed, i.Guilty} {
+		b = binary.BigEndian.AppendUint64(b, uint64(len(list)))
+		for _, a := range list {
+			b = append(b, a[:]...)
+		}
+	}
+	for _, tx := range txs {
+		b = append(b, crypto.Keccak256(tx)...)
+	}
+	return crypto.Keccak256Hash(b)
+}

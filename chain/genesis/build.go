@@ -1,0 +1,93 @@
+package genesis
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/params"
+)
+
+// Predeploy is a contract that exists from the first block.
+type Predeploy struct {
+	Name string
+	// Proxy is the address that everybody uses; Implementation holds the code behind it.
+	Proxy, Implementation common.Address
+	// Creation is the implementation's creation code with its constructor's arguments.
+	Creation []byte
+	// ProxyCreation is that of the proxy, whose constructor calls the initializer.
+	ProxyCreation []byte
+}
+
+// Spec says what the first block is to hold.
+type Spec struct {
+	ChainID *big.Int
+	Time    time.Time
+	Mode    Mode
+	// Alloc are the first balances.
+	Alloc      map[common.Address]*big.Int
+	Predeploys []Predeploy
+	EndBlock   []Call
+	// GasLimit of every block; 0 is DefaultGasLimit.
+	GasLimit uint64
+}
+
+// DefaultGasLimit is what a block may use: about 150 ms of work on one core of 2020.
+const DefaultGasLimit = 100_000_000
+
+// firstBaseFee is the base fee of the first block in base units: it soon follows demand.
+const firstBaseFee = 1_000_000
+
+// Build executes the predeploys' creation and returns the state of the first block.
+func Build(spec Spec) (*State, error) {
+	if err := spec.Mode.Check(); err != nil {
+		return nil, err
+	}
+	if spec.ChainID == nil || spec.ChainID.Sign() <= 0 || !spec.ChainID.IsUint64() {
+		return nil, errors.New("genesis: chain id must be a positive 64-bit number")
+	}
+	if spec.Time.Unix() <= 0 {
+		return nil, errors.New("genesis: no time")
+	}
+	limit := spec.GasLimit
+	if limit == 0 {
+		limit = DefaultGasLimit
+	}
+	evm := &core.Genesis{
+		Config: chainConfig(spec.ChainID), GasLimit: limit, Difficulty: new(big.Int), BaseFee: big.NewInt(firstBaseFee),
+		Timestamp: uint64(spec.Time.Unix()), //nolint:gosec // checked to be after 1970
+		Alloc: types.GenesisAlloc{
+			params.HistoryStorageAddress: {Nonce: 1, Code: params.HistoryStorageCode, Balance: new(big.Int)},
+		},
+	}
+	for addr, balance := range spec.Alloc {
+		if balance == nil || balance.Sign() < 0 || balance.BitLen() > 128 {
+			return nil, fmt.Errorf("genesis: balance of %v is not between 0 and 2^128", addr)
+		}
+		if _, taken := evm.Alloc[addr]; taken {
+			return nil, fmt.Errorf("genesis: %v is a system contract and takes no balance", addr)
+		}
+		evm.Alloc[addr] = types.Account{Balance: new(big.Int).Set(balance)}
+	}
+	s := &State{Mode: spec.Mode, EndBlock: spec.EndBlock, EVM: evm}
+	if err := deploy(evm, spec.Predeploys); err != nil {
+		return nil, err
+	}
+	for _, p := range spec.Predeploys {
+		s.Predeploys = append(s.Predeploys, Contract{Name: p.Name, Address: p.Proxy})
+	}
+	return s, nil
+}
+
+// chainConfig switches on every rule of Ethereum up to Osaka from the first block.
+func chainConfig(chainID *big.Int) *params.ChainConfig {
+	c := *params.AllDevChainProtocolChanges
+	c.ChainID = new(big.Int).Set(chainID)
+	c.BogotaTime = nil
+	c.BlobScheduleConfig = &params.BlobScheduleConfig{Cancun: params.DefaultCancunBlobConfig, Prague: params.DefaultPragueBlobConfig}
+	return &c
+}

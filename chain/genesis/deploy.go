@@ -1,0 +1,136 @@
+package genesis
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core"
+	"github.com/ethereum/go-ethereum/core/state"
+	"github.com/ethereum/go-ethereum/core/tracing"
+	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/params"
+	"github.com/holiman/uint256"
+)
+
+// creationGas bounds one constructor.
+const creationGas = 500_000_000
+
+// deployer runs creation code at chosen addresses and remembers every account and slot that it touches.
+type deployer struct {
+	sdb   *state.StateDB
+	evm   *vm.EVM
+	slots map[common.Address]map[common.Hash]struct{}
+}
+
+// deploy adds to the genesis what creating the predeploys leaves behind.
+func deploy(g *core.Genesis, list []Predeploy) error {
+	if len(list) == 0 {
+		return nil
+	}
+	sdb, err := state.New(types.EmptyRootHash, state.NewDatabaseForTesting()) // an empty state in memory
+	if err != nil {
+		return fmt.Errorf("genesis state: %w", err)
+	}
+	for addr, a := range g.Alloc {
+		sdb.SetBalance(addr, uint256.MustFromBig(a.Balance), tracing.BalanceIncreaseGenesisBalance)
+		sdb.SetNonce(addr, a.Nonce, tracing.NonceChangeGenesis)
+		sdb.SetCode(addr, a.Code, tracing.CodeChangeGenesis)
+	}
+	d := &deployer{sdb: sdb, slots: map[common.Address]map[common.Hash]struct{}{}}
+	hooked := state.NewHookedState(sdb, d.hooks())
+	d.evm = vm.NewEVM(vm.BlockContext{
+		CanTransfer: core.CanTransfer, Transfer: core.Transfer, GetHash: func(uint64) common.Hash { return common.Hash{} },
+		BlockNumber: new(big.Int), Time: g.Timestamp, Difficulty: new(big.Int), GasLimit: g.GasLimit,
+		BaseFee: g.BaseFee, BlobBaseFee: new(big.Int), Random: new(common.Hash),
+	}, hooked, g.Config, vm.Config{})
+	defer d.evm.Release()
+	for _, p := range list {
+		for _, step := range []struct {
+			at   common.Address
+			code []byte
+		}{{p.Implementation, p.Creation}, {p.Proxy, p.ProxyCreation}} {
+			if err := d.create(step.at, step.code); err != nil {
+				return fmt.Errorf("create %s at %v: %w", p.Name, step.at, err)
+			}
+		}
+	}
+	return d.dump(g)
+}
+
+func (d *deployer) touch(a common.Address) map[common.Hash]struct{} {
+	if d.slots[a] == nil {
+		d.slots[a] = map[common.Hash]struct{}{}
+	}
+	return d.slots[a]
+}
+
+func (d *deployer) hooks() *tracing.Hooks {
+	return &tracing.Hooks{
+		OnBalanceChange: func(a common.Address, _, _ *big.Int, _ tracing.BalanceChangeReason) { d.touch(a) },
+		OnNonceChange:   func(a common.Address, _, _ uint64) { d.touch(a) },
+		OnCodeChange:    func(a common.Address, _ common.Hash, _ []byte, _ common.Hash, _ []byte) { d.touch(a) },
+		OnStorageChange: func(a common.Address, slot, _, _ common.Hash) { d.touch(a)[slot] = struct{}{} },
+	}
+}
+
+// create runs creation code in the account that is to hold the contract, with address(this), storage and immutables
+// as they will be for ever, and replaces it by what it returns.
+func (d *deployer) create(at common.Address, code []byte) error {
+	if len(code) == 0 {
+		return errors.New("no creation code")
+	}
+	if d.sdb.GetCodeSize(at) > 0 || d.sdb.GetNonce(at) > 0 || !d.sdb.GetBalance(at).IsZero() {
+		return errors.New("the account is taken")
+	}
+	d.touch(at)
+	d.sdb.CreateAccount(at)
+	d.sdb.CreateContract(at)
+	d.sdb.SetNonce(at, 1, tracing.NonceChangeNewContract)
+	d.sdb.SetCode(at, code, tracing.CodeChangeUnspecified)
+	rules := d.evm.GetRules()
+	d.sdb.Prepare(rules, params.SystemAddress, common.Address{}, &at, nil, nil)
+	d.evm.SetTxContext(vm.TxContext{Origin: params.SystemAddress, GasPrice: new(uint256.Int)})
+	ret, _, err := d.evm.Call(params.SystemAddress, at, nil, vm.NewGasBudget(creationGas, 0), new(uint256.Int))
+	if err != nil {
+		if reason, uerr := abi.UnpackRevert(ret); uerr == nil {
+			return fmt.Errorf("constructor: %w: %s", err, reason)
+		}
+		return fmt.Errorf("constructor: %w (%#x)", err, ret)
+	}
+	if len(ret) == 0 || len(ret) > params.MaxCodeSize {
+		return fmt.Errorf("the code is %d bytes long, between 1 and %d are allowed", len(ret), params.MaxCodeSize)
+	}
+	d.sdb.SetCode(at, ret, tracing.CodeChangeContractCreation)
+	d.evm.StateDB.Finalise(rules)
+	return nil
+}
+
+// dump copies every touched account into the genesis.
+func (d *deployer) dump(g *core.Genesis) error {
+	for addr, slots := range d.slots {
+		a := types.Account{
+			Nonce: d.sdb.GetNonce(addr), Balance: d.sdb.GetBalance(addr).ToBig(), Code: d.sdb.GetCode(addr),
+			Storage: map[common.Hash]common.Hash{},
+		}
+		for slot := range slots {
+			if v := d.sdb.GetState(addr, slot); v != (common.Hash{}) {
+				a.Storage[slot] = v
+			}
+		}
+		if before, ok := g.Alloc[addr]; ok && before.Balance.Cmp(a.Balance) != 0 {
+			return fmt.Errorf("genesis: a constructor moved the balance of %v", addr)
+		}
+		if a.Nonce == 0 && len(a.Code) == 0 && a.Balance.Sign() == 0 && len(a.Storage) == 0 {
+			continue
+		}
+		g.Alloc[addr] = a
+	}
+	if err := d.sdb.Error(); err != nil {
+		return fmt.Errorf("genesis state: %w", err)
+	}
+	return nil
+}
