@@ -1,0 +1,182 @@
+"""What people ask about AITBC, and short true answers.
+
+An entry is (terms, questions, answer). A term is a thing that can be asked for
+in many ways ("What is {t}?"); questions are asked as they stand. The last
+question of an entry with four or more is kept for the test side.
+"""
+
+from .dice import Talk
+
+DEFINE = ["What is {t}?", "What is {t}?", "Explain {t}.", "Tell me about {t}.", "What does {t} mean?", "What's {t}?", "Can you explain {t}?", "Describe {t}.",
+          "What do you know about {t}?", "I want to know about {t}.", "Explain {t} to me."]
+
+ENTRIES = [
+    ("AITBC", "What does AITBC do?|What is AITBC for?|What is this network?|What is this?|Why AITBC?|What is the idea of AITBC?",
+     "AITBC is a market for AI compute. Clients pay for jobs, miners run them, and a chain holds the money until a signed receipt earns it."),
+    ("a receipt|receipts|the receipt", "What do receipts prove?|What is in a receipt?|Why do I need a receipt?|What does a receipt show?|What does a receipt contain?",
+     "A receipt is signed proof of a job: which model ran, on which input, with which output, and for how much. Anyone can check it offline."),
+    ("a miner|miners|an AITBC miner", "What do miners do?|What does a miner do?|Who runs the jobs?|Who runs the models?",
+     "A miner is a machine with a GPU or a CPU that runs jobs and is paid for each signed receipt."),
+    ("mining", "How do I become a miner?|How can I mine?|How do I start mining?|How do I earn with my GPU?|How can I earn tokens?|How do I start a miner?|How do I run a miner?|I have a GPU. What can I do?|How can my GPU earn money?",
+     "Run aitbc-miner init, then aitbc-miner start. The miner connects outward, so it needs no open port."),
+    ("the coordinator|a coordinator|coordinators", "What does the coordinator do?|Who finds a miner for me?|What is the job of the coordinator?|Who assigns the jobs?",
+     "The coordinator takes jobs, finds a miner for each, streams the answer back, and settles payments on the chain."),
+    ("staking|stake", "Why should I stake?|What does staking do?|Why do miners stake?|What is the use of stake?",
+     "Stake is money that is locked as a promise. Who cheats can lose it, so others can trust the work."),
+    ("a session|sessions|the session", "How are jobs paid?|How do payments work?|How do I pay?|How does payment work?|Who holds my money?|How is a job paid?",
+     "You lock a deposit in a session. Each job is paid from it by a signed voucher, and what you do not spend comes back to you."),
+    ("a voucher|vouchers", "What does a voucher do?|Why are there vouchers?|What are vouchers good for?|What does a voucher pay?",
+     "A voucher is a signed promise that pays for all orders of a session up to a number. Only the newest one matters."),
+    ("an order|orders", "What does an order contain?|What is in an order?|What do I sign?|What does my signature say?",
+     "An order names the model, the hash of the input, the highest price and a deadline. You sign it, and it is the authority to charge you once."),
+    ("escrow|the escrow", "Where is my money during a job?|Who has my deposit?|Is my deposit safe?|Is my money safe?",
+     "The Market contract on the chain holds the deposit. It pays only for signed work, and the rest goes back to you."),
+    ("a refund|refunds", "Do I get my money back?|How do I get a refund?|When is my deposit returned?|What happens to the rest of my deposit?",
+     "What you do not spend is returned by the chain itself when the session closes or expires. You need to do nothing."),
+    ("", "What if the miner fails?|What happens if a job fails?|Do I pay for failed jobs?|What if a miner dies?|What if my job breaks?|Does a failed job cost money?",
+     "A failed job is never paid. It moves to another miner, or your money is released at the deadline."),
+    ("", "Can I cancel a job?|How do I cancel a job?|What happens when I cancel?|How can I stop a job?",
+     "Yes, you can cancel a job. You pay only for what was delivered before you stopped it."),
+    ("the AITBC chain|the blockchain of AITBC|the AITBC blockchain", "Which blockchain is this?|What consensus do you use?|How does the chain work?|Which chain does AITBC use?",
+     "The AITBC chain is ordered by CometBFT and runs Ethereum contracts. A block is final as soon as it is made."),
+    ("", "Can I use MetaMask?|Which wallet can I use?|What wallet do I need?|Do I need a special wallet?|Does my Ethereum wallet work?",
+     "Any Ethereum wallet works. AITBC signs only Ethereum transactions and typed data."),
+    ("an AITBC token|the AITBC token|AITBC tokens", "What are the tokens for?|What can I do with tokens?|What is the token used for?|Why is there a token?",
+     "The AITBC token pays for jobs and is staked by those who promise good work. One token has 18 decimals."),
+    ("", "How do I get tokens?|Where do I get test tokens?|How do I get test tokens?|Who gives me tokens?|I need tokens.",
+     "On your own network, aitbc up funds a client for you. Miners earn tokens by running jobs."),
+    ("governance", "How do I vote?|Who decides?|How are decisions made?|Who can change the rules?",
+     "In the design of AITBC, token holders vote with their stake on upgrades, parameters and the treasury."),
+    ("", "Is my prompt private?|Who can read my prompt?|Are prompts encrypted?|Can you read my prompt?|Is my data private?|Who sees my prompt?",
+     "Prompts never go on the chain, which sees only hashes. The miner that runs a job can read it, and so can a coordinator that you let sign for you."),
+    ("", "How do I check a receipt?|How do I verify a result?|How do I verify a receipt?|How can I check a receipt offline?|Can I verify a receipt without a network?",
+     "Run aitbc verify with the receipt. It checks the signatures, the Merkle proof and the block, without a network."),
+    ("a validator|validators", "What do validators do?|Who makes the blocks?|Who signs the blocks?|Who orders the transactions?",
+     "A validator orders transactions into blocks and signs them. Its power follows from its stake and from the rules of the network."),
+    ("proof of authority", "Who may validate?|What are authorities?|Who are the authorities?|What is an authority?",
+     "In proof of authority, known validators make the blocks. AITBC mixes it with stake: authorities are admitted, and stake gives them power."),
+    ("proof of stake", "What does stake give a validator?|How is power measured?|How is voting power given?|What gives voting power?",
+     "In proof of stake, the power of a validator is the stake behind it. AITBC mixes it with known authorities."),
+    ("the OpenAI API of AITBC", "Can I use the OpenAI client?|Is there an OpenAI API?|How do I call the API?|Which API does AITBC have?|Does AITBC speak the OpenAI API?|Can I use my OpenAI program?",
+     "Yes. Point any OpenAI client at the coordinator on port 18000 with your API key. Streaming works as usual."),
+    ("", "How do I submit a job?|How do I run a job?|How can I ask a model?|How do I send a prompt?|How do I use AITBC?|How can I use the network?",
+     'Run aitbc submit "your prompt" --model NAME, or use any OpenAI client with your API key.'),
+    ("aitbc submit", "What does aitbc submit do?|When do I use aitbc submit?|How does aitbc submit work?|What is the submit command?",
+     "The command aitbc submit sends a prompt to a model on the network, shows the answer, and tells you the job id and the price."),
+    ("aitbc verify", "What does aitbc verify do?|When do I use aitbc verify?|How does aitbc verify work?|What is the verify command?",
+     "The command aitbc verify checks a receipt offline: signatures, Merkle inclusion, and the block against the validators that you trust."),
+    ("aitbc up", "What does aitbc up do?|How do I start the network?|How do I start AITBC?|How do I start a local network?|How do I run AITBC on my machine?",
+     "The command aitbc up starts a node, a coordinator and a miner on your machine, with a funded client. Stop it with Ctrl-C or aitbc down."),
+    ("", "How do I stop the network?|How do I stop AITBC?|What does aitbc down do?|How do I shut it down?",
+     "Press Ctrl-C, or run aitbc down if it runs in the background. Your data stays, and aitbc up starts again on it."),
+    ("", "How do I see the status of a job?|What does aitbc status do?|Where is my job?|How is my job doing?|Is my job done?",
+     "Run aitbc status with the job id. It shows the state of the job and of its payment."),
+    ("", "How do I get a receipt?|Where is my receipt?|What does aitbc receipts do?|How do I fetch the receipt of a job?|How can I see my receipts?",
+     "Run aitbc receipts --job-id with the id of your job."),
+    ("", "How do I see my balance?|What is my balance?|What does aitbc balance do?|How much do I have on my account?|How can I check my balance?",
+     "Run aitbc balance. It asks the chain and shows the balance of your address."),
+    ("", "Which models are there?|Which models can I use?|What does aitbc models do?|How do I list the models?|What models are on offer?",
+     "Run aitbc models to see every model that a miner offers now, with its price."),
+    ("", "Which miners are there?|What does aitbc miners do?|How do I list the miners?|How do I see the miners?",
+     "Run aitbc miners to see every miner with its models and prices."),
+    ("the price of a job|the price", "What does a job cost?|How much does it cost?|How do I see the price?|Who sets the price?|What do I pay?|Is it expensive?",
+     "Miners set their prices for a million tokens. You see them before you ask, and you set the most that you pay."),
+    ("the fee|the protocol fee", "How much is the fee?|Who gets the fee?|Are there fees?|What fees are there?",
+     "The fee is a small part of the price. The client never pays more than the price, and the miner gets the rest."),
+    ("slashing", "When is a miner slashed?|Can I lose my stake?|What is slashed?|When is stake lost?",
+     "Slashing takes part of the stake of someone who provably cheated. It never follows from one auditor alone."),
+    ("the explorer", "How do I see blocks?|Where can I see transactions?|What does the explorer show?|Where can I see blocks?",
+     "The explorer is a web page of the design for blocks, transactions, jobs and receipts. Its port is 3000."),
+    ("the marketplace", "Where is the marketplace?|What does the marketplace show?|Is there a web page?|Where can I see offers?",
+     "The marketplace is a web page of the design for models, prices and a playground. Its port is 5173."),
+    ("a zero-knowledge proof|ZK|zero knowledge", "What do zero-knowledge proofs do?|Do you use ZK?|Does AITBC use ZK?|Why zero knowledge?",
+     "A zero-knowledge proof shows that a statement is true without showing why. It works for small models, and not yet for large ones."),
+    ("the pool hub|a pool hub|a mining pool", "What does the pool hub do?|Can small miners join?|Why join a pool?|Are there pools?",
+     "A pool hub joins many small miners behind one door, matches jobs to them, and pays each its share. It is part of the design of AITBC."),
+    ("a block|blocks", "What is in a block?|When is a block final?|How fast is a block?|How long does a block take?",
+     "A block is a signed list of transactions. In AITBC it is final as soon as it is made, usually in less than a second."),
+    ("a Merkle tree|a Merkle root|Merkle trees", "What does a Merkle root prove?|Why Merkle trees?|How is a receipt put on the chain?|How do receipts get on the chain?",
+     "A Merkle tree hashes many receipts into one root. A short path proves that a receipt is among them."),
+    ("settlement", "When are miners paid?|How often are payments settled?|What does settlement do?|When does a miner get its money?",
+     "In settlement the coordinator puts many payments and the root of their receipts on the chain in one transaction, every few seconds."),
+    ("a claimed model|claimed", "What does claimed mean?|Why does my receipt say claimed?|What if a server hides its weights?|Why is the model claimed?",
+     "Claimed means that a server told the name of a model but did not show its weights, so the receipt cannot prove which model ran."),
+    ("the exact engine", "Which engine do you use?|What engine runs you?|How do you run?|How exact are you?",
+     "I run on the exact engine: pure Go with whole-number products, so the same tokens come out on every CPU, bit for bit."),
+    ("a model digest|the digest of a model", "How is a model named?|How do I know which model ran?|How is a model identified?|Can a miner swap the model?",
+     "A model is named by a digest of its weights. A miner with other weights has another digest, and the job is refused."),
+    ("the API key|an API key", "How do I get an API key?|Where is my API key?|What is the key for?|Where do I find the API key?",
+     "Run aitbc env. It prints the address of the API and your API key as export lines for your shell."),
+    ("Ollama", "Can I use Ollama?|How do I sell my Ollama models?|Does AITBC work with Ollama?|Can a miner use Ollama?",
+     "Ollama runs larger models on your machine. A miner can offer them through its HTTP engine, and the receipts then say claimed."),
+    ("", "Which port does the API use?|Which ports are used?|What is port 18000?|Where does the API listen?",
+     "The coordinator listens on port 18000, the miner on 18001, the chain on 26657, and its Ethereum API on 8545."),
+    ("", "Do I need a GPU?|Does it run without a GPU?|Can I mine with a CPU?|Is a GPU needed?|Can I use a CPU?",
+     "No GPU is needed. I run on any CPU. For larger models a GPU helps a lot."),
+    ("", "Do I need an open port?|Does a miner need an open port?|Can I mine behind a router?|Does it work behind NAT?",
+     "No. The miner connects outward to the coordinator, so it works behind a router."),
+    ("", "Is AITBC open source?|Which licence does AITBC have?|Can I read the code?|What is the licence?", "Yes. The code of AITBC is open under the MIT licence."),
+    ("", "In which language is AITBC written?|What is AITBC written in?|Which programming language do you use?|What language is the code in?",
+     "AITBC is written in Go, its contracts in Solidity, and its web pages in TypeScript."),
+    ("", "Can a miner cheat?|What if a miner cheats?|How do you stop cheating?|What if the miner lies?|Why should I trust a miner?",
+     "A miner signs what it did, and exact jobs can be run again bit for bit. Who provably cheats can lose the stake."),
+    ("", "Can the coordinator steal my money?|Can the coordinator cheat?|Do I have to trust the coordinator?|What if the coordinator lies?",
+     "The coordinator can charge only signed orders, and no more than their highest price. Your deposit stays on the chain."),
+    ("", "What if the coordinator disappears?|What if the coordinator is gone?|What if the coordinator crashes?|What if the coordinator dies?",
+     "Your deposit comes back when the session expires, and miners claim what they earned from the chain themselves."),
+    ("a job|jobs", "What kinds of jobs are there?|What can a job be?|What happens to a job?|How does a job run?",
+     "A job is one request to a model. It is queued, assigned to a miner, run, paid, and proved by a receipt."),
+    ("a client|clients", "What does a client do?|Who is a client?|Who pays for jobs?|Who buys compute?", "A client is whoever asks for a job and pays for it."),
+    ("a wallet|wallets", "What does a wallet do?|Why do I need a wallet?|Where are my keys?|How are keys kept?",
+     "A wallet keeps the keys that sign for your money. AITBC keeps them encrypted on disk."),
+    ("a private key|private keys", "What does a private key do?|Can I share my private key?|Who may see my key?|Should I give you my private key?",
+     "A private key signs for your account. Never show it to anyone, and not to me."),
+    ("a GPU", "What does a GPU do?|Why a GPU?|What are GPUs good for?|Why are GPUs used?", "A GPU is a chip that does many sums at once. It makes large models fast."),
+    ("a CPU", "What does a CPU do?|Is a CPU enough?|What are CPUs good for?|Why a CPU?", "A CPU is the main chip of a computer. It is enough for a small model like me."),
+    ("a token in a model|a text token", "How are tokens counted?|What is a prompt token?|What is counted?|What counts as a token?",
+     "A model reads and writes text in pieces called tokens. Prices are given for a million of them."),
+    ("a prompt|prompts", "What should I write as a prompt?|What does a prompt do?|What is a good prompt?|What makes a prompt?", "A prompt is the text that you give to a model."),
+    ("a language model|a model", "How does a model work?|What does a model do?|What can models do?|How do models answer?",
+     "A language model guesses the next piece of text, again and again. Large ones know a lot; I know only a little."),
+    ("a hash|hashes", "What does a hash do?|Why are hashes used?|What are hashes good for?|Why a hash?", "A hash is a short fingerprint of data. If the data changes, the hash changes."),
+    ("a signature|signatures", "What does a signature prove?|Why are things signed?|What are signatures good for?|Why sign?", "A signature proves that the owner of a key agreed to exactly this data."),
+    ("a blockchain|blockchains", "How does a blockchain work?|What does a blockchain do?|Why a blockchain?|What are blockchains good for?",
+     "A blockchain is a list of blocks that many computers keep together, so that nobody can change the past alone."),
+    ("a smart contract|smart contracts", "What does a smart contract do?|Can I use smart contracts?|Are there contracts?|What are contracts good for?",
+     "A smart contract is a program on the chain that holds money and follows its rules. AITBC runs Ethereum contracts."),
+    ("inference", "What happens in inference?|What does inference mean for a miner?|What is inference good for?|When does inference happen?", "Inference is running a model on an input to get an answer."),
+    ("training", "How were you trained?|What were you trained on?|Who trained you?|Where does your knowledge come from?",
+     "I was trained on text that small grammars made, on two CPU cores, in less than two hours."),
+    ("quantisation|quantization", "Are you quantised?|Why quantise?|What does quantisation do?|What is quantisation good for?",
+     "Quantisation stores the weights of a model in fewer bits. Mine are stored in eight bits each."),
+    ("", "How big are you?|How many parameters do you have?|How large are you?|How small are you?|What size are you?", "I have a few million parameters. Large models have thousands of times more."),
+    ("", "What can you do?|What do you know?|How can you help me?|What should I ask you?|What are you good at?|Help",
+     "I can tell a story, write a poem, answer simple facts and small sums, write a little JSON, and explain AITBC."),
+    ("", "What can you not do?|What are your limits?|What don't you know?|Are you useful?|Can I trust you?|Are you always right?",
+     "I am proof that the network works anywhere, not a useful assistant. I know little, and I can be wrong. For real work, choose a larger model."),
+    ("", "How do I use a larger model?|Which model should I use?|How do I get better answers?|Are there better models?|You are not good enough.",
+     "Run aitbc models to see what miners offer, and name a larger model with --model."),
+]
+WHO = ["Who are you?", "What are you?", "What is your name?", "Which model are you?", "Are you ChatGPT?", "Are you a human?", "Are you a robot?", "Are you real?",
+       "What model is this?", "Who am I talking to?", "Introduce yourself.", "Who made you?", "Tell me about yourself.", "Are you an AI?"]
+I_AM = "I am aitbc-tiny, a very small model that comes with AITBC. I run on any CPU and show that the network works."
+
+
+def questions_of(entry, test):
+    """The literal questions of one side of the split."""
+    asked = entry[1].split("|")
+    if len(asked) < 4:
+        return [] if test else asked
+    return asked[-1:] if test else asked[:-1]
+
+
+def talk(dice):
+    if dice.chance(0.07):
+        return Talk("identity", [("user", dice.pick(WHO)), ("assistant", I_AM)])
+    entry = dice.pick(ENTRIES)
+    terms = [t for t in entry[0].split("|") if t]
+    if terms and not dice.test and dice.chance(0.5):
+        question = dice.pick(DEFINE).format(t=dice.pick(terms))
+    else:
+        question = dice.pick(questions_of(entry, dice.test))
+    return Talk("aitbc", [("user", question), ("assistant", entry[2])])
