@@ -25,6 +25,7 @@ const (
 	ModelNotFound Code = "model_not_found"
 	Conflict      Code = "conflict"
 	LeaseLost     Code = "lease_lost"
+	StreamGap     Code = "stream_incomplete"
 	TooLarge      Code = "too_large"
 	TooEarly      Code = "too_early"
 	RateLimited   Code = "rate_limited"
@@ -43,6 +44,7 @@ var status = map[Code]int{
 	ModelNotFound: http.StatusNotFound,
 	Conflict:      http.StatusConflict,
 	LeaseLost:     http.StatusConflict,
+	StreamGap:     http.StatusConflict,
 	TooLarge:      http.StatusRequestEntityTooLarge,
 	TooEarly:      http.StatusTooEarly,
 	RateLimited:   http.StatusTooManyRequests,

@@ -1,0 +1,115 @@
+package sqlite
+
+// migrations are applied in order, once each; user_version counts them.
+// Amounts are decimal text: they do not fit SQLite's integers.
+var migrations = []string{`
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE sessions (
+	id        INTEGER PRIMARY KEY,
+	client    BLOB NOT NULL,
+	spender   BLOB NOT NULL,
+	spender_n INTEGER NOT NULL,
+	deposit   TEXT NOT NULL,
+	reserved  TEXT NOT NULL,
+	charged   TEXT NOT NULL,
+	debited   TEXT NOT NULL,
+	vouched   TEXT NOT NULL DEFAULT '0',
+	through   INTEGER NOT NULL DEFAULT 0,
+	expiry    INTEGER NOT NULL,
+	due_at    INTEGER NOT NULL,
+	fee_bps   INTEGER NOT NULL,
+	state     INTEGER NOT NULL
+);
+
+CREATE TABLE spenders (
+	n       INTEGER PRIMARY KEY AUTOINCREMENT,
+	client  BLOB NOT NULL,
+	created INTEGER NOT NULL
+);
+
+CREATE TABLE api_keys (
+	hash    BLOB PRIMARY KEY,
+	scope   TEXT NOT NULL,
+	account BLOB NOT NULL,
+	session INTEGER NOT NULL DEFAULT 0,
+	created INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+	id            BLOB PRIMARY KEY,
+	session       INTEGER NOT NULL REFERENCES sessions(id),
+	number        INTEGER NOT NULL,
+	client        BLOB NOT NULL,
+	model         TEXT NOT NULL,
+	class         TEXT NOT NULL DEFAULT '',
+	spec          TEXT NOT NULL,
+	request       BLOB NOT NULL,
+	idem_key      TEXT,
+	idem_hash     BLOB,
+	state         TEXT NOT NULL,
+	payment       TEXT NOT NULL,
+	max_price     TEXT NOT NULL,
+	miner         BLOB,
+	lease         TEXT NOT NULL DEFAULT '',
+	attempts      INTEGER NOT NULL DEFAULT 0,
+	price         TEXT NOT NULL DEFAULT '0',
+	fee           TEXT NOT NULL DEFAULT '0',
+	earned        TEXT NOT NULL DEFAULT '0',
+	prompt_tokens INTEGER NOT NULL DEFAULT 0,
+	completion_tokens INTEGER NOT NULL DEFAULT 0,
+	finish_reason TEXT NOT NULL DEFAULT '',
+	output        TEXT NOT NULL DEFAULT '',
+	receipt       TEXT NOT NULL DEFAULT '',
+	batch         INTEGER,
+	cancel        INTEGER NOT NULL DEFAULT 0,
+	error_code    TEXT NOT NULL DEFAULT '',
+	error_message TEXT NOT NULL DEFAULT '',
+	created       INTEGER NOT NULL,
+	finished      INTEGER NOT NULL DEFAULT 0,
+	expires       INTEGER NOT NULL,
+	UNIQUE (session, number)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX jobs_idem ON jobs (session, idem_key) WHERE idem_key IS NOT NULL;
+CREATE INDEX jobs_open ON jobs (session, number) WHERE payment = 'reserved';
+CREATE INDEX jobs_charged ON jobs (session, number) WHERE payment = 'charged' AND batch IS NULL;
+CREATE INDEX jobs_batch ON jobs (batch) WHERE batch IS NOT NULL;
+CREATE INDEX jobs_recent ON jobs (session, created);
+
+CREATE TABLE miners (
+	address   BLOB PRIMARY KEY,
+	signer    BLOB NOT NULL,
+	offers    TEXT NOT NULL,
+	slots     INTEGER NOT NULL,
+	total     TEXT NOT NULL DEFAULT '0',
+	batched   TEXT NOT NULL DEFAULT '0',
+	credited  TEXT NOT NULL DEFAULT '0',
+	completed INTEGER NOT NULL DEFAULT 0,
+	seen      INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Double entry: each row moves amount from one account to another.
+CREATE TABLE journal (
+	id      INTEGER PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	session INTEGER NOT NULL,
+	job     BLOB,
+	kind    TEXT NOT NULL,
+	source  TEXT NOT NULL,
+	target  TEXT NOT NULL,
+	amount  TEXT NOT NULL
+);
+
+CREATE TABLE batches (
+	id       INTEGER PRIMARY KEY AUTOINCREMENT,
+	root     BLOB NOT NULL,
+	payload  TEXT NOT NULL,
+	state    TEXT NOT NULL,
+	block_from INTEGER NOT NULL,
+	tx       BLOB,
+	block    INTEGER NOT NULL DEFAULT 0,
+	anchor   TEXT NOT NULL DEFAULT '',
+	created  INTEGER NOT NULL
+);
+CREATE INDEX batches_open ON batches (state) WHERE state <> 'proved';
+`}

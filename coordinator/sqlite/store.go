@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Errors that callers test.
+var (
+	ErrNotFound     = errors.New("not found")
+	ErrClosed       = errors.New("store is closed")
+	ErrIdempotency  = errors.New("the key was used with another request")
+	ErrNotAssigned  = errors.New("the job is not leased to this miner")
+	ErrWrongPayment = errors.New("the payment cannot change so")
+)
+
+// Options of [Open].
+type Options struct {
+	Path string // database file, made if missing
+	// Volatile skips the sync of each commit: a benchmark's twin, never a service.
+	Volatile bool
+}
+
+// groupMax bounds how many callers share one commit.
+const groupMax = 256
+
+type op struct {
+	fn   func(*sql.Tx) error
+	err  error
+	done chan struct{}
+}
+
+// Store is the open database. Its methods may be called concurrently.
+type Store struct {
+	write, read *sql.DB
+	ops         chan *op
+	closing     chan struct{}
+	closeOnce   sync.Once
+	wg          sync.WaitGroup
+}
+
+// Open opens or makes the database and brings its schema up to date.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	sync := "FULL"
+	if o.Volatile {
+		sync = "OFF"
+	}
+	dsn := "file:" + filepath.ToSlash(o.Path) + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(" + sync + ")&_pragma=wal_autocheckpoint(4000)&_txlock=immediate"
+	w, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", o.Path, err)
+	}
+	w.SetMaxOpenConns(1)
+	r, err := sql.Open("sqlite", dsn+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), w.Close())
+	}
+	r.SetMaxOpenConns(4)
+	s := &Store{write: w, read: r, ops: make(chan *op, groupMax), closing: make(chan struct{})}
+	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("migrate %s: %w", o.Path, err), w.Close(), r.Close())
+	}
+	s.wg.Go(s.commitLoop)
+	return s, nil
+}
+
+func (s *Store) migrate(ctx context.Context) error {
+	var version int
+	if err := s.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	if version > len(migrations) {
+		return fmt.Errorf("the database is of version %d, this program knows %d: use a newer program", version, len(migrations))
+	}
+	for i := version; i < len(migrations); i++ {
+		tx, err := s.write.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if _, err = tx.ExecContext(ctx, migrations[i]); err == nil {
+			_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", i+1))
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("step %d: %w", i+1, err), tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close waits for writes under way and closes the database. Later writes get [ErrClosed].
+func (s *Store) Close() error {
+	s.closeOnce.Do(func() { close(s.closing) })
+	s.wg.Wait()
+	return errors.Join(s.write.Close(), s.read.Close())
+}
+
+// do runs fn in a transaction that it shares with other callers. fn's error
+// undoes what fn did, and only that. A nil return means: on disk.
+func (s *Store) do(ctx context.Context, fn func(*sql.Tx) error) error {
+	o := &op{fn: fn, done: make(chan struct{})}
+	select {
+	case s.ops <- o:
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	// From here the outcome is the database's: a caller that goes away must not
+	// believe that nothing happened.
+	select {
+	case <-o.done:
+		return o.err
+	case <-s.closing:
+		s.wg.Wait()
+		select {
+		case <-o.done:
+			return o.err
+		default:
+			return ErrClosed
+		}
+	}
+}
+
+func (s *Store) commitLoop() {
+	for {
+		select {
+		case o := <-s.ops:
+			s.commit(s.gather(o))
+		case <-s.closing:
+			for {
+				select {
+				case o := <-s.ops:
+					s.commit(s.gather(o))
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *Store) gather(first *op) []*op {
+	group := []*op{first}
+	for len(group) < groupMax {
+		select {
+		case o := <-s.ops:
+			group = append(group, o)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (s *Store) commit(group []*op) {
+	err := s.runGroup(group)
+	for _, o := range group {
+		if err != nil {
+			o.err = err
+		}
+		close(o.done)
+	}
+}
+
+func (s *Store) runGroup(group []*op) error {
+	tx, err := s.write.Begin()
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	for _, o := range group {
+		if _, err := tx.Exec("SAVEPOINT one"); err != nil {
+			return errors.Join(fmt.Errorf("savepoint: %w", err), tx.Rollback())
+		}
+		if o.err = o.fn(tx); o.err != nil {
+			if _, err := tx.Exec("ROLLBACK TO one"); err != nil {
+				return errors.Join(fmt.Errorf("undo: %w", err), tx.Rollback())
+			}
+		}
+		if _, err := tx.Exec("RELEASE one"); err != nil {
+			return errors.Join(fmt.Errorf("release: %w", err), tx.Rollback())
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
