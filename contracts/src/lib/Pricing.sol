@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @title Pricing
+/// @notice The price of a job and the protocol's fee, each with its one rounding.
+library Pricing {
+    /// @notice Rates are per this many tokens.
+    uint256 internal constant TOKENS = 1e6;
+    /// @notice The whole, in basis points.
+    uint256 internal constant WHOLE = 1e4;
+
+    /// @notice Returns ceil((promptTokens·promptRate + completionTokens·completionRate) / 10^6).
+    /// @dev Below 2^174, so the sum cannot overflow; the caller compares with an amount below 2^128.
+    function price(uint64 promptTokens, uint128 promptRate, uint64 completionTokens, uint128 completionRate)
+        internal
+        pure
+        returns (uint256)
+    {
+        unchecked {
+            uint256 sum = uint256(promptTokens) * promptRate + uint256(completionTokens) * completionRate;
+            return (sum + TOKENS - 1) / TOKENS;
+        }
+    }
+
+    /// @notice Returns F(b) − F(a) with F(x) = floor(x·feeBps/10^4): the fee of a debit from a to b.
+    /// @dev However a session's debits are cut, its fees add up to F(total).
+    function fee(uint128 a, uint128 b, uint16 feeBps) internal pure returns (uint128) {
+        unchecked {
+            return uint128((uint256(b) * feeBps) / WHOLE - (uint256(a) * feeBps) / WHOLE);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {IMarket} from "../interfaces/IMarket.sol";
+import {Governed} from "../lib/Governed.sol";
+import {Push} from "../lib/Push.sol";
+import {MarketStorage} from "./MarketStorage.sol";
+
+/// @title MarketAccounts
+/// @notice How coins leave the Market, and the one sum of what it owes.
+abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTransient, IMarket {
+    /// @inheritdoc IMarket
+    function withdrawSettlement(uint128 amount) external nonReentrant {
+        MarketState storage s = _state();
+        uint128 account = s.settlement[msg.sender];
+        if (amount == 0 || amount > account) revert BadAmount();
+        s.settlement[msg.sender] = account - amount;
+        emit SettlementWithdrawn(msg.sender, amount);
+        _pay(msg.sender, amount);
+    }
+
+    /// @inheritdoc IMarket
+    function withdraw(address payable to) external nonReentrant {
+        if (to == address(0)) revert ZeroAddress();
+        MarketState storage s = _state();
+        uint128 amount = s.withdrawable[msg.sender];
+        if (amount == 0) revert BadAmount();
+        s.withdrawable[msg.sender] = 0;
+        emit Withdrawn(msg.sender, to, amount);
+        _pay(to, amount);
+    }
+
+    /// @inheritdoc IMarket
+    function collectFees() external nonReentrant {
+        MarketState storage s = _state();
+        uint128 amount = s.fees;
+        if (amount == 0) return;
+        s.fees = 0;
+        emit FeesCollected(amount);
+        _pay(s.treasury, amount);
+    }
+
+    /// @inheritdoc IMarket
+    function sweep() external nonReentrant {
+        MarketState storage s = _state();
+        uint256 surplus = address(this).balance - s.owed;
+        if (surplus == 0) return;
+        emit Swept(surplus);
+        _send(s.treasury, surplus);
+    }
+
+    /// @inheritdoc IMarket
+    function settlement(address coordinator) external view returns (uint128) {
+        return _state().settlement[coordinator];
+    }
+
+    /// @inheritdoc IMarket
+    function withdrawable(address account) external view returns (uint128) {
+        return _state().withdrawable[account];
+    }
+
+    /// @inheritdoc IMarket
+    function fees() external view returns (uint128) {
+        return _state().fees;
+    }
+
+    /// @inheritdoc IMarket
+    function owed() external view returns (uint256) {
+        return _state().owed;
+    }
+
+    /// @dev Pays an amount that an account was just relieved of; reverts when the receiver refuses it.
+    function _pay(address to, uint128 amount) internal {
+        _state().owed -= amount;
+        _send(to, amount);
+    }
+
+    /// @dev Pushes an amount that an account was just relieved of, or keeps it for the receiver to withdraw.
+    function _push(address to, uint128 amount) internal returns (bool pushed) {
+        if (amount == 0) return true;
+        MarketState storage s = _state();
+        s.owed -= amount;
+        pushed = Push.tryPush(to, amount);
+        if (!pushed) {
+            s.owed += amount;
+            s.withdrawable[to] += amount;
+            emit Withdrawable(to, amount);
+        }
+    }
+
+    /// @dev Takes coins sent with a call into the sum of what is owed.
+    function _take(uint256 value) internal returns (uint128 amount) {
+        if (value > type(uint128).max) revert BadAmount();
+        amount = uint128(value);
+        _state().owed += amount;
+    }
+
+    function _send(address to, uint256 amount) private {
+        (bool ok,) = to.call{value: amount}("");
+        if (!ok) revert TransferFailed(to);
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IMarket} from "../interfaces/IMarket.sol";
+import {IRegistry} from "../interfaces/IRegistry.sol";
+import {Pricing} from "../lib/Pricing.sol";
+import {Reason} from "../lib/Reason.sol";
+import {Signature} from "../lib/Signature.sol";
+import {TypedData} from "../lib/TypedData.sol";
+import {Order, Receipt, Session, SingleOrder} from "../Types.sol";
+import {MarketCredits} from "./MarketCredits.sol";
+
+/// @title MarketSettlement
+/// @notice Batches: vouchers and single orders debit sessions, credits pay miners, the root proves receipts.
+/// @dev Vouchers are 96 bytes each (session u64 ‖ through u64 ‖ cumulative u128 ‖ r ‖ vs), credits 36 bytes (miner ‖
+/// minerTotal u128). They are taken in the order vouchers, orders, credits. An entry that does not hold is skipped
+/// with an event; only a call that is no batch at all reverts. A voucher's cumulative counts against everything that
+/// the session was debited, so orders above `through` are to be settled after the vouchers below them, not before.
+abstract contract MarketSettlement is MarketCredits {
+    uint256 private constant VOUCHER_BYTES = 96;
+    uint256 private constant CREDIT_BYTES = 36;
+    uint8 private constant VOUCHER = 1;
+    uint8 private constant ORDER = 2;
+    uint8 private constant CREDIT = 3;
+
+    /// @dev What a batch has added up so far.
+    struct Batch {
+        address coordinator;
+        bytes32 domain;
+        uint128 debited;
+        uint128 fee;
+        uint128 paid;
+    }
+
+    /// @inheritdoc IMarket
+    function settle(
+        address coordinator,
+        bytes calldata vouchers,
+        SingleOrder[] calldata orders,
+        bytes calldata credits,
+        bytes32 root,
+        uint32 count
+    ) external nonReentrant {
+        MarketState storage s = _state();
+        if (msg.sender != coordinator && !IRegistry(s.registry).signerValid(COORDINATOR, coordinator, msg.sender)) {
+            revert Unauthorized(msg.sender);
+        }
+        if (vouchers.length % VOUCHER_BYTES != 0 || credits.length % CREDIT_BYTES != 0) revert BadLength();
+
+        Batch memory b;
+        b.coordinator = coordinator;
+        b.domain = TypedData.separator(address(this));
+        _settleVouchers(b, vouchers);
+        _settleOrders(b, orders);
+        if (b.debited != 0) {
+            s.settlement[coordinator] += b.debited - b.fee;
+            if (b.fee != 0) s.fees += b.fee;
+        }
+        _settleCredits(b, credits);
+
+        uint64 batch = ++s.batchCount[coordinator];
+        if (root != 0) s.roots[coordinator][batch] = root;
+        emit Settled(coordinator, batch, root, count, b.debited, b.paid);
+    }
+
+    /// @inheritdoc IMarket
+    function orderSettled(uint64 id, uint64 number) external view returns (bool) {
+        MarketState storage s = _state();
+        return number <= s.sessions[id].through || s.settledOrders[id][number >> 8] & (1 << (number & 255)) != 0;
+    }
+
+    /// @inheritdoc IMarket
+    function batchCount(address coordinator) external view returns (uint64) {
+        return _state().batchCount[coordinator];
+    }
+
+    /// @inheritdoc IMarket
+    function batchRoot(address coordinator, uint64 batch) external view returns (bytes32) {
+        return _state().roots[coordinator][batch];
+    }
+
+    function _settleVouchers(Batch memory b, bytes calldata vouchers) private {
+        unchecked {
+            uint256 n = vouchers.length / VOUCHER_BYTES;
+            for (uint256 i; i < n; ++i) {
+                uint256 word;
+                bytes32 r;
+                bytes32 vs;
+                assembly ("memory-safe") {
+                    let at := add(vouchers.offset, mul(i, 96))
+                    word := calldataload(at)
+                    r := calldataload(add(at, 0x20))
+                    vs := calldataload(add(at, 0x40))
+                }
+                uint8 reason = _voucher(b, uint64(word >> 192), uint64(word >> 128), uint128(word), r, vs);
+                if (reason != Reason.NONE) emit EntrySkipped(b.coordinator, VOUCHER, uint32(i), reason);
+            }
+        }
+    }
+
+    function _voucher(Batch memory b, uint64 id, uint64 through, uint128 cumulative, bytes32 r, bytes32 vs)
+        private
+        returns (uint8)
+    {
+        Session storage x = _state().sessions[id];
+        uint8 reason = _settleable(x, b.coordinator);
+        if (reason != Reason.NONE) return reason;
+        (address spender, uint64 before) = (x.spender, x.through);
+        if (Signature.recover(TypedData.voucher(b.domain, id, through, cumulative), r, vs) != spender) {
+            return Reason.BAD_SPENDER_SIGNATURE;
+        }
+        if (through > before) x.through = through;
+        else through = before;
+        (uint128 amount, uint128 fee) = _debit(id, x, b.coordinator, through, cumulative);
+        if (amount != 0) {
+            unchecked {
+                // Both are parts of deposits, whose sum is below 2^128.
+                b.debited += amount;
+                b.fee += fee;
+            }
+        } else if (through == before) {
+            return Reason.STALE;
+        }
+        return Reason.NONE;
+    }
+
+    function _settleOrders(Batch memory b, SingleOrder[] calldata orders) private {
+        for (uint256 i; i < orders.length; ++i) {
+            uint8 reason = _order(b, orders[i]);
+            if (reason != Reason.NONE) emit EntrySkipped(b.coordinator, ORDER, uint32(i), reason);
+        }
+    }
+
+    function _order(Batch memory b, SingleOrder calldata e) private returns (uint8) {
+        MarketState storage s = _state();
+        (uint64 id, uint64 number) = (e.order.session, e.order.number);
+        Session storage x = s.sessions[id];
+        uint8 reason = _settleable(x, b.coordinator);
+        if (reason != Reason.NONE) return reason;
+
+        mapping(uint256 => uint256) storage settled = s.settledOrders[id];
+        uint256 bit = 1 << (number & 255);
+        if (number <= x.through || settled[number >> 8] & bit != 0) return Reason.ORDER_SETTLED;
+        if (x.debited >= x.deposit) return Reason.DEPOSIT_SPENT;
+        reason = _proved(b, e, x);
+        if (reason != Reason.NONE) return reason;
+
+        settled[number >> 8] |= bit;
+        (uint128 amount, uint128 fee) = _debit(id, x, b.coordinator, x.through, uint256(x.debited) + e.receipt.price);
+        b.debited += amount;
+        b.fee += fee;
+        emit OrderSettled(id, number, amount);
+        return Reason.NONE;
+    }
+
+    /// @dev Checks that the order is the client's, the receipt answers it, and both miner and coordinator signed.
+    function _proved(Batch memory b, SingleOrder calldata e, Session storage x) private view returns (uint8) {
+        Order calldata o = e.order;
+        Receipt calldata r = e.receipt;
+        bytes32 job = TypedData.order(b.domain, o);
+        if (Signature.recover(job, e.orderR, e.orderVS) != x.spender) return Reason.BAD_SPENDER_SIGNATURE;
+        if (
+            r.version != 1 || r.order != job || r.session != o.session || r.client != x.client
+                || r.coordinator != b.coordinator || r.model != o.model || (o.class != 0 && r.class != o.class)
+        ) return Reason.RECEIPT_MISMATCH;
+        if (!_candidate(o.miners, e.candidates, r.miner)) return Reason.NOT_CANDIDATE;
+        if (r.startedAt > r.finishedAt || r.finishedAt > uint256(o.deadline) * 1000) return Reason.LATE;
+        if (
+            r.price > o.maxPrice
+                || r.price != Pricing.price(r.promptTokens, r.promptRate, r.completionTokens, r.completionRate)
+        ) return Reason.WRONG_PRICE;
+
+        IRegistry registry_ = IRegistry(_state().registry);
+        bytes32 digest = TypedData.receipt(b.domain, r);
+        address signer = Signature.recover(digest, e.receiptR, e.receiptVS);
+        if (signer == address(0) || !registry_.signerValid(MINER, r.miner, signer)) return Reason.BAD_MINER_SIGNATURE;
+        signer = Signature.recover(
+            TypedData.countersignature(b.domain, digest, r.miner, e.minerTotal), e.counterR, e.counterVS
+        );
+        if (signer == address(0) || !registry_.signerValid(COORDINATOR, b.coordinator, signer)) {
+            return Reason.BAD_COUNTERSIGNATURE;
+        }
+        return Reason.NONE;
+    }
+
+    /// @dev Says whether miner is among the candidates and these are the ones the order names.
+    function _candidate(bytes32 miners, address[] calldata candidates, address miner) private pure returns (bool) {
+        if (miners == 0) return true;
+        bytes memory packed = new bytes(candidates.length * 20);
+        bool found;
+        for (uint256 i; i < candidates.length; ++i) {
+            address a = candidates[i];
+            if (i != 0 && a <= candidates[i - 1]) return false;
+            if (a == miner) found = true;
+            assembly ("memory-safe") {
+                // 32 bytes are written and 20 of them kept; the last entry's excess lies in the array's padding.
+                let at := add(add(packed, 0x20), mul(i, 20))
+                mstore(at, or(shl(96, a), and(mload(at), 0xffffffffffffffffffffffff)))
+            }
+        }
+        return found && keccak256(packed) == miners;
+    }
+
+    function _settleCredits(Batch memory b, bytes calldata credits) private {
+        uint256 n = credits.length / CREDIT_BYTES;
+        address[] memory miners = new address[](n);
+        uint128[] memory amounts = new uint128[](n);
+        for (uint256 i; i < n; ++i) {
+            bytes calldata entry = credits[i * CREDIT_BYTES:(i + 1) * CREDIT_BYTES];
+            address miner = address(bytes20(entry[0:20]));
+            (uint8 reason, uint128 paid,) = _credit(b.coordinator, miner, uint128(bytes16(entry[20:36])));
+            if (reason != Reason.NONE) {
+                emit EntrySkipped(b.coordinator, CREDIT, uint32(i), reason);
+                continue;
+            }
+            (miners[i], amounts[i]) = (miner, paid);
+            b.paid += paid;
+        }
+        // All accounts are settled before the first coin moves.
+        for (uint256 i; i < n; ++i) {
+            _push(miners[i], amounts[i]);
+        }
+    }
+
+    /// @dev Says why a session cannot be debited by the coordinator now, if so. Slot 1 of the session is all it reads.
+    function _settleable(Session storage x, address coordinator) private view returns (uint8) {
+        (address owner, uint64 dueAt) = (x.coordinator, x.dueAt);
+        if (owner == coordinator && block.timestamp < dueAt) return Reason.NONE;
+        if (owner == address(0)) return Reason.UNKNOWN_SESSION;
+        return owner != coordinator ? Reason.WRONG_COORDINATOR : Reason.SESSION_OVER;
+    }
+}
