@@ -28,7 +28,8 @@ type Plan struct {
 	Jobs     []common.Hash     `json:"jobs"`
 	Leaves   []common.Hash     `json:"leaves"`
 
-	Spenders []uint64           `json:"-"` // key numbers, beside Vouchers
+	Spenders []uint64 `json:"spenders"` // key numbers, beside Vouchers
+
 	Receipts []*receipt.Receipt `json:"-"` // beside Jobs
 }
 
@@ -43,7 +44,6 @@ type Batch struct {
 	ID        uint64
 	Root      common.Hash
 	Plan      Plan
-	Calldata  []byte
 	State     string
 	FromBlock uint64
 	Tx        common.Hash
@@ -51,18 +51,14 @@ type Batch struct {
 	Proof     string // JSON of the anchor and state proofs, once proved
 }
 
-type payload struct {
-	Plan
-	Calldata []byte `json:"calldata"`
-}
-
 // BuildBatch gathers charged jobs that are in no batch, at most maxJobs, and
-// stores the batch with the root and calldata that finish makes of the plan.
+// stores the batch with the root that finish makes of the plan's receipts; finish
+// also sets the leaves.
 // It returns nil if there is nothing to settle.
 //
 // A session's voucher reaches up to its oldest open job, as it pays for all
 // orders up to a number.
-func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, at int64, finish func(*Plan) (root common.Hash, calldata []byte, err error)) (batch *Batch, err error) {
+func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, at int64, finish func(*Plan) (root common.Hash)) (batch *Batch, err error) {
 	var some int
 	if err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs WHERE payment = 'charged' AND batch IS NULL)").Scan(&some); err != nil || some == 0 {
 		return nil, err
@@ -113,12 +109,8 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 			p.Credits = append(p.Credits, Credit{m, batched.Amount})
 		}
 		slices.SortFunc(p.Credits, func(a, b Credit) int { return a.Miner.Cmp(b.Miner) })
-		root, calldata, err := finish(p)
-		if err != nil {
-			return err
-		}
-		pl := payload{*p, calldata}
-		r, err := tx.Exec("INSERT INTO batches (root, payload, state, block_from, created) VALUES (?, ?, ?, ?, ?)", root[:], doc[payload]{&pl}, BatchBuilt, fromBlock, at)
+		root := finish(p)
+		r, err := tx.Exec("INSERT INTO batches (root, payload, state, block_from, created) VALUES (?, ?, ?, ?, ?)", root[:], doc[Plan]{p}, BatchBuilt, fromBlock, at)
 		if err != nil {
 			return err
 		}
@@ -131,7 +123,7 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 				return err
 			}
 		}
-		batch = &Batch{ID: uint64(id), Root: root, Plan: *p, Calldata: calldata, State: BatchBuilt, FromBlock: fromBlock}
+		batch = &Batch{ID: uint64(id), Root: root, Plan: *p, State: BatchBuilt, FromBlock: fromBlock}
 		return nil
 	})
 	return batch, err
@@ -167,12 +159,12 @@ const batchCols = "id, root, payload, state, block_from, tx, block, anchor"
 func scanBatch(r scanner) (*Batch, error) {
 	var b Batch
 	var root, tx []byte
-	var p payload
-	err := r.Scan(&b.ID, &root, doc[payload]{&p}, &b.State, &b.FromBlock, &tx, &b.Block, &b.Proof)
+	var p Plan
+	err := r.Scan(&b.ID, &root, doc[Plan]{&p}, &b.State, &b.FromBlock, &tx, &b.Block, &b.Proof)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
-	b.Root, b.Tx, b.Plan, b.Calldata = common.BytesToHash(root), common.BytesToHash(tx), p.Plan, p.Calldata
+	b.Root, b.Tx, b.Plan = common.BytesToHash(root), common.BytesToHash(tx), p
 	return &b, err
 }
 

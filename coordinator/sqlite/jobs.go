@@ -147,9 +147,19 @@ func (s *Store) Jobs(ctx context.Context, client common.Address, session uint64,
 // session 0, of a miner.
 func (s *Store) ReceiptJobs(ctx context.Context, account common.Address, session uint64, limit int) ([]*Job, error) {
 	if session == 0 {
-		return s.jobs(ctx, "WHERE j.miner = ? AND j.receipt <> '' ORDER BY j.created DESC LIMIT ?", account[:], limit)
+		return s.jobs(ctx, "WHERE j.miner = ? AND j.receipt_id IS NOT NULL ORDER BY j.created DESC LIMIT ?", account[:], limit)
 	}
-	return s.jobs(ctx, "WHERE j.session = ? AND j.client = ? AND j.receipt <> '' ORDER BY j.created DESC LIMIT ?", session, account[:], limit)
+	return s.jobs(ctx, "WHERE j.session = ? AND j.client = ? AND j.receipt_id IS NOT NULL ORDER BY j.created DESC LIMIT ?", session, account[:], limit)
+}
+
+// JobByReceipt returns the job of a receipt id, or [ErrNotFound].
+func (s *Store) JobByReceipt(ctx context.Context, id common.Hash) (common.Hash, error) {
+	var job []byte
+	err := s.read.QueryRowContext(ctx, "SELECT id FROM jobs WHERE receipt_id = ?", id[:]).Scan(&job)
+	if errors.Is(err, sql.ErrNoRows) {
+		return common.Hash{}, ErrNotFound
+	}
+	return common.BytesToHash(job), err
 }
 
 // OpenJobs returns all jobs that are not terminal, oldest first.
@@ -247,6 +257,7 @@ type Completion struct {
 	Lease     string
 	State     market.JobState // completed, or canceled after the first token
 	Receipt   receipt.Receipt
+	ReceiptID common.Hash
 	Signature receipt.Signature
 	Class     string
 	Reason    string
@@ -320,8 +331,8 @@ func (s *Store) Complete(ctx context.Context, c Completion) (job *Job, err error
 		j.Usage = market.Usage{PromptTokens: c.Receipt.PromptTokens, CompletionTokens: c.Receipt.CompletionTokens}
 		j.FinishReason, j.Output, j.Finished = c.Reason, c.Output, c.At
 		job = j
-		_, err = tx.Exec(`UPDATE jobs SET state = ?, payment = ?, class = ?, price = ?, fee = ?, earned = ?, prompt_tokens = ?, completion_tokens = ?, finish_reason = ?, output = ?, receipt = ?, finished = ? WHERE id = ?`,
-			string(j.State), string(j.Payment), j.Class, amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens, j.FinishReason, j.Output, doc[Signed]{j.Signed}, j.Finished, c.Job[:])
+		_, err = tx.Exec(`UPDATE jobs SET state = ?, payment = ?, class = ?, price = ?, fee = ?, earned = ?, prompt_tokens = ?, completion_tokens = ?, finish_reason = ?, output = ?, receipt = ?, receipt_id = ?, finished = ? WHERE id = ?`,
+			string(j.State), string(j.Payment), j.Class, amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens, j.FinishReason, j.Output, doc[Signed]{j.Signed}, c.ReceiptID[:], j.Finished, c.Job[:])
 		return err
 	})
 	return job, err

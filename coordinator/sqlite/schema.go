@@ -61,6 +61,7 @@ CREATE TABLE jobs (
 	finish_reason TEXT NOT NULL DEFAULT '',
 	output        TEXT NOT NULL DEFAULT '',
 	receipt       TEXT NOT NULL DEFAULT '',
+	receipt_id    BLOB,
 	batch         INTEGER,
 	cancel        INTEGER NOT NULL DEFAULT 0,
 	error_code    TEXT NOT NULL DEFAULT '',
@@ -71,6 +72,8 @@ CREATE TABLE jobs (
 	UNIQUE (session, number)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX jobs_idem ON jobs (session, idem_key) WHERE idem_key IS NOT NULL;
+CREATE UNIQUE INDEX jobs_receipt ON jobs (receipt_id) WHERE receipt_id IS NOT NULL;
+CREATE INDEX jobs_miner ON jobs (miner, created) WHERE receipt_id IS NOT NULL;
 CREATE INDEX jobs_open ON jobs (session, number) WHERE payment = 'reserved';
 CREATE INDEX jobs_charged ON jobs (session, number) WHERE payment = 'charged' AND batch IS NULL;
 CREATE INDEX jobs_batch ON jobs (batch) WHERE batch IS NOT NULL;

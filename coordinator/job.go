@@ -1,0 +1,175 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+)
+
+// owned returns a job of the caller's; another's does not exist for it.
+func (s *Service) owned(ctx context.Context, c Caller, id common.Hash) (*sqlite.Job, error) {
+	j, err := s.cfg.Store.Job(ctx, id)
+	if errors.Is(err, sqlite.ErrNotFound) || (err == nil && (j.Client != c.Account || j.Session != c.Session)) {
+		return nil, apierr.New(apierr.NotFound, "there is no such job with this API key")
+	}
+	return j, err
+}
+
+// Describe returns what a job's owner sees of it.
+func (s *Service) Describe(j *sqlite.Job) api.Job {
+	out := api.Job{
+		JobID: j.ID, State: j.State, Payment: j.Payment, Model: j.Model, Usage: j.Usage, MaxPrice: j.MaxPrice, Price: j.Price, Fee: j.Fee,
+		Block: j.Block, Attempts: j.Attempts, CreatedAt: j.Created, FinishedAt: j.Finished, ExpiresAt: j.Expires,
+	}
+	if j.Miner != (common.Address{}) {
+		out.Miner = &j.Miner
+	}
+	if j.Signed != nil {
+		id := s.cfg.Domain.ReceiptID(j.ID)
+		out.ReceiptID = &id
+	}
+	if j.ErrorCode != "" {
+		out.Error = &api.Failure{Code: j.ErrorCode, Message: j.ErrorMessage}
+	}
+	if j.Payment != market.Settled {
+		out.Block = 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.streams[j.ID]; st != nil && j.State == market.Assigned && st.len() > 0 {
+		out.State = market.Running
+	}
+	return out
+}
+
+// Job returns a job of the caller's.
+func (s *Service) Job(ctx context.Context, c Caller, id common.Hash) (api.Job, error) {
+	j, err := s.owned(ctx, c, id)
+	if err != nil {
+		return api.Job{}, err
+	}
+	return s.Describe(j), nil
+}
+
+// Jobs returns the newest jobs of the caller's.
+func (s *Service) Jobs(ctx context.Context, c Caller, limit int) ([]api.Job, error) {
+	all, err := s.cfg.Store.Jobs(ctx, c.Account, c.Session, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Job, 0, len(all))
+	for _, j := range all {
+		out = append(out, s.Describe(j))
+	}
+	return out, nil
+}
+
+// Result returns the answer of a finished job; before that the error is too_early.
+func (s *Service) Result(ctx context.Context, c Caller, id common.Hash) (api.Result, error) {
+	j, err := s.owned(ctx, c, id)
+	if err != nil {
+		return api.Result{}, err
+	}
+	if !j.State.Terminal() {
+		return api.Result{}, apierr.New(apierr.TooEarly, "the job is %s", s.Describe(j).State).With(map[string]any{"state": s.Describe(j).State})
+	}
+	return api.Result{Job: s.Describe(j), Output: j.Output, FinishReason: j.FinishReason, Salt: j.Spec.Salt}, nil
+}
+
+// Cancel stops a job of the caller's. What was delivered after the first token
+// is paid; before it, nothing is. It returns the job as it then is.
+func (s *Service) Cancel(ctx context.Context, c Caller, id common.Hash) (api.Job, error) {
+	j, err := s.owned(ctx, c, id)
+	if err != nil {
+		return api.Job{}, err
+	}
+	if j.State.Terminal() {
+		return s.Describe(j), nil
+	}
+	if err := s.cfg.Store.RequestCancel(ctx, id); err != nil {
+		return api.Job{}, err
+	}
+	s.mu.Lock()
+	l, st := s.leases[id], s.streams[id]
+	started := l != nil && st != nil && st.len() > 0
+	if l != nil {
+		l.cancel = true
+	}
+	s.mu.Unlock()
+	if !started {
+		if j, err = s.end(ctx, id, market.Canceled, "", ""); err != nil {
+			return api.Job{}, err
+		}
+	} else if j, err = s.cfg.Store.Job(ctx, id); err != nil {
+		return api.Job{}, err
+	}
+	return s.Describe(j), nil
+}
+
+// Explain says, per miner, why a job of the caller's is not running.
+func (s *Service) Explain(ctx context.Context, c Caller, id common.Hash) (api.Explanation, error) {
+	j, err := s.owned(ctx, c, id)
+	if err != nil {
+		return api.Explanation{}, err
+	}
+	out := api.Explanation{JobID: id, State: s.Describe(j).State, Miners: []api.MinerReason{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reasons := s.sched.Explain(id)
+	for m, p := range s.miners {
+		switch r, ok := reasons[m]; {
+		case s.leases[id] != nil && s.leases[id].miner == m:
+			out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: "assigned"})
+		case !p.online:
+			out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: "offline"})
+		case ok:
+			out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: string(r)})
+		}
+	}
+	return out, nil
+}
+
+// Follow calls fn with each change of a job's state and each piece of its
+// answer, from piece from on, until the job is done; then it returns the job.
+// It stops early with fn's error or ctx's.
+func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int, fn func(api.Event) error) (*sqlite.Job, error) {
+	j, err := s.owned(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	st := s.streams[id]
+	s.mu.Unlock()
+	if st == nil {
+		return s.cfg.Store.Job(ctx, id)
+	}
+	known := market.JobState("")
+	for {
+		v, err := st.next(ctx, from, known)
+		if err != nil {
+			return nil, err
+		}
+		if v.state != known {
+			known = v.state
+			if err := fn(api.Event{Type: "state", State: known, At: time.Now().UnixMilli()}); err != nil {
+				return nil, err
+			}
+		}
+		for _, p := range v.pieces {
+			if err := fn(api.Event{Type: "token", Index: p.Index, Text: p.Text}); err != nil {
+				return nil, err
+			}
+		}
+		from += len(v.pieces)
+		if v.ended && len(v.pieces) == 0 {
+			return s.cfg.Store.Job(ctx, j.ID)
+		}
+	}
+}

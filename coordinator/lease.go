@@ -1,0 +1,128 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+)
+
+// expireLeases takes jobs from miners that fell silent, and ends jobs whose
+// deadline has passed.
+func (s *Service) expireLeases(ctx context.Context) {
+	now := time.Now()
+	var lost []*lease
+	var late []common.Hash
+	s.mu.Lock()
+	for id, p := range s.miners {
+		if p.online && now.Sub(p.seen) > s.leaseTime() {
+			p.online = false
+			s.sched.RemoveMiner(id)
+			s.log.WarnContext(ctx, "miner lost", "miner", id)
+		}
+	}
+	for _, l := range s.leases {
+		if now.After(l.expires) {
+			lost = append(lost, l)
+		}
+	}
+	for id, t := range s.expires {
+		if now.After(t) {
+			late = append(late, id)
+		}
+	}
+	s.mu.Unlock()
+	for _, id := range late {
+		if _, err := s.end(ctx, id, market.Expired, "deadline", "the job was not done by its deadline"); err != nil {
+			s.log.ErrorContext(ctx, "expire job", "job", id, "err", err)
+		}
+	}
+	for _, l := range lost {
+		if err := s.lose(ctx, l, false, "miner_lost", "the miner fell silent"); err != nil {
+			s.log.ErrorContext(ctx, "requeue job", "job", l.job, "err", err)
+		}
+	}
+}
+
+// lose takes a lease away: the job goes back into the queue, or fails when it
+// has been tried often enough or was to be stopped anyway.
+func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, message string) error {
+	s.mu.Lock()
+	if s.leases[l.job] != l {
+		s.mu.Unlock()
+		return nil
+	}
+	cancel := l.cancel
+	s.mu.Unlock()
+	if cancel {
+		_, err := s.end(ctx, l.job, market.Canceled, "", "")
+		return err
+	}
+	j, err := s.cfg.Store.Job(ctx, l.job)
+	if err != nil {
+		return err
+	}
+	if j.Attempts >= s.cfg.MaxAttempts {
+		_, err := s.end(ctx, l.job, market.Failed, code, message)
+		return err
+	}
+	err = s.cfg.Store.Requeue(ctx, l.job, l.id)
+	if errors.Is(err, sqlite.ErrNotAssigned) {
+		return nil
+	}
+	if te := (*market.TransitionError)(nil); errors.As(err, &te) {
+		return nil // it was completed in the meantime
+	}
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leases[l.job] == l {
+		delete(s.leases, l.job)
+		s.stopped[l.miner] = append(s.stopped[l.miner], l.job)
+		if st := s.streams[l.job]; st != nil {
+			st.restart()
+		}
+		s.wakeLocked(s.sched.Release(l.job, exclude))
+	}
+	s.log.InfoContext(ctx, "job requeued", "job", l.job, "miner", l.miner, "reason", code)
+	return nil
+}
+
+// end finishes a job without payment and tells whoever runs it to stop.
+func (s *Service) end(ctx context.Context, id common.Hash, state market.JobState, code, message string) (*sqlite.Job, error) {
+	j, err := s.cfg.Store.End(ctx, id, state, code, message, time.Now().UnixMilli())
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l := s.leases[id]; l != nil {
+		s.stopped[l.miner] = append(s.stopped[l.miner], id)
+	}
+	s.forgetLocked(j)
+	return j, nil
+}
+
+// held returns the lease of a job if the caller holds it, else not_assigned or
+// lease_lost: only the assignee may stream, complete or fail a job.
+func (s *Service) held(c Caller, job common.Hash, id string) (*lease, *stream, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.leases[job]
+	switch {
+	case l == nil:
+		return nil, nil, apierr.New(apierr.LeaseLost, "the job is not leased any more")
+	case l.miner != c.Account:
+		return nil, nil, apierr.New(apierr.NotAssigned, "the job is leased to another miner")
+	case l.id != id:
+		return nil, nil, apierr.New(apierr.LeaseLost, "the lease was given up: the job was leased again")
+	}
+	return l, s.streams[job], nil
+}

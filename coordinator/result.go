@@ -1,0 +1,193 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// clockSkew is how far a miner's clock may be from ours.
+const clockSkew = 5 * time.Second
+
+// Piece takes one piece of an answer from the lease holder. It reports whether
+// the miner should stop.
+func (s *Service) Piece(c Caller, job common.Hash, leaseID string, p api.Piece) (stop bool, err error) {
+	l, st, err := s.held(c, job, leaseID)
+	if err != nil {
+		return true, err
+	}
+	if st == nil {
+		return true, apierr.New(apierr.LeaseLost, "the job has ended")
+	}
+	if err := st.put(p); err != nil {
+		return true, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.expires = time.Now().Add(s.leaseTime())
+	return l.cancel, nil
+}
+
+// Delivered returns how many pieces of a job there are and whether the miner
+// should stop.
+func (s *Service) Delivered(c Caller, job common.Hash, leaseID string) (uint64, bool, error) {
+	l, st, err := s.held(c, job, leaseID)
+	if err != nil || st == nil {
+		return 0, true, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return uint64(st.len()), l.cancel, nil
+}
+
+// Complete takes a miner's signed receipt, charges the client and answers the
+// countersignature. The same receipt again gets the same answer.
+func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api.ResultRequest) (api.ResultResponse, error) {
+	j, err := s.cfg.Store.Job(ctx, job)
+	if errors.Is(err, sqlite.ErrNotFound) {
+		return api.ResultResponse{}, apierr.New(apierr.NotFound, "there is no such job")
+	} else if err != nil {
+		return api.ResultResponse{}, err
+	}
+	if j.Signed != nil && j.Miner == c.Account && receipt.Digest(s.cfg.Domain, j.Signed.Receipt) == receipt.Digest(s.cfg.Domain, r.Receipt) {
+		return api.ResultResponse{Countersignature: j.Signed.Countersignature, MinerTotal: j.Signed.MinerTotal}, nil
+	}
+	l, st, err := s.held(c, job, r.Lease)
+	if err != nil {
+		return api.ResultResponse{}, err
+	}
+	if st == nil {
+		return api.ResultResponse{}, apierr.New(apierr.LeaseLost, "the job has ended")
+	}
+	text, commitment, ids := st.answer(receipt.Salt(j.Spec.Salt))
+	if n := uint64(commitment.Len()); ids && r.Receipt.CompletionTokens > n || n == 0 && r.Receipt.CompletionTokens > 0 {
+		return api.ResultResponse{}, apierr.New(apierr.StreamGap, "the receipt has %d tokens, the stream %d pieces: send the stream again", r.Receipt.CompletionTokens, n).
+			With(map[string]any{"next": n})
+	}
+	m, err := s.cfg.Store.Miner(ctx, c.Account)
+	if err != nil {
+		return api.ResultResponse{}, err
+	}
+	if err := s.checkReceipt(j, l, m, r, commitment, ids); err != nil {
+		return api.ResultResponse{}, err
+	}
+	state := market.Completed
+	if r.FinishReason == "canceled" {
+		state = market.Canceled
+		if commitment.Len() == 0 {
+			_, err := s.end(ctx, job, market.Canceled, "", "")
+			return api.ResultResponse{}, errors.Join(err, apierr.New(apierr.LeaseLost, "the job was cancelled before its first token: nothing is charged"))
+		}
+	}
+	digest := receipt.Digest(s.cfg.Domain, r.Receipt)
+	done, err := s.cfg.Store.Complete(ctx, sqlite.Completion{
+		Job: job, Miner: c.Account, Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
+		Reason: r.FinishReason, Output: text, MarginBps: s.cfg.MarginBps, At: time.Now().UnixMilli(),
+		Countersign: func(total market.Amount) (receipt.Signature, error) {
+			return receipt.Sign(s.cfg.Signer, s.cfg.Domain, receipt.Countersignature{Receipt: digest, Miner: c.Account, MinerTotal: total})
+		},
+	})
+	if te := (*market.TransitionError)(nil); errors.Is(err, sqlite.ErrNotAssigned) || errors.As(err, &te) {
+		return api.ResultResponse{}, apierr.Wrap(err, apierr.LeaseLost, "the job has ended or was leased again")
+	} else if err != nil {
+		return api.ResultResponse{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forgetLocked(done)
+	return api.ResultResponse{Countersignature: done.Signed.Countersignature, MinerTotal: done.Signed.MinerTotal}, nil
+}
+
+// checkReceipt returns nil if the receipt says what this coordinator saw, at
+// the price that the order and the offer give.
+func (s *Service) checkReceipt(j *sqlite.Job, l *lease, m sqlite.Miner, r api.ResultRequest, out *receipt.Output, ids bool) error {
+	bad := func(format string, a ...any) error { return apierr.New(apierr.Invalid, "receipt: "+format, a...) }
+	var req api.Request
+	if err := json.Unmarshal(j.Request, &req); err != nil {
+		return fmt.Errorf("stored request: %w", err)
+	}
+	o, x := j.Spec.Order, r.Receipt
+	now := uint64(time.Now().Add(clockSkew).UnixMilli())
+	want, err := market.Price(l.offer.Rates, market.Usage{PromptTokens: x.PromptTokens, CompletionTokens: x.CompletionTokens})
+	if err != nil || want.Cmp(o.MaxPrice) > 0 {
+		want = o.MaxPrice
+	}
+	switch {
+	case x.Version != receipt.Version || x.Order != j.ID || x.Session != j.Session || x.Client != j.Client || x.Coordinator != s.cfg.Account || x.Miner != m.Address:
+		return bad("it is for another order, or names other parties")
+	case x.Model != o.Model || x.Class != receipt.Class(l.offer.Class) || l.offer.Digest != o.Model:
+		return bad("model or class differs from the order's")
+	case x.PromptRate != l.offer.Prompt || x.CompletionRate != l.offer.Completion:
+		return bad("the rates are not those of the offer")
+	case x.PromptTokens > j.Spec.PromptBound && !l.offer.Claimed:
+		return bad("%d prompt tokens are more than the prompt can have", x.PromptTokens)
+	case x.CompletionTokens > j.Spec.MaxTokens:
+		return bad("%d completion tokens are above max_tokens", x.CompletionTokens)
+	case ids && x.CompletionTokens != uint64(out.Len()):
+		return bad("%d completion tokens, but %d were streamed", x.CompletionTokens, out.Len())
+	case x.Output != out.Root():
+		return bad("the output commitment is not that of the stream")
+	case x.Price != want:
+		return bad("the price is %s, it must be %s", x.Price, want)
+	case x.TemperatureMilli != req.TemperatureMilli || x.TopPMilli != req.TopPMilli || x.TopK != req.TopK || x.Seed != req.Seed:
+		return bad("the sampler's parameters are not the request's")
+	case x.FinishedAt < x.StartedAt || x.FinishedAt > now || x.StartedAt+uint64(clockSkew.Milliseconds()) < uint64(j.Created) || x.FinishedAt/1000 > o.Deadline:
+		return bad("its times are impossible: check the miner's clock")
+	case x.Level != 0 || x.Evidence != (common.Hash{}):
+		return bad("level %d is not verified here", x.Level)
+	case !slices.Contains([]string{"stop", "length", "canceled", "tool_calls"}, r.FinishReason):
+		return bad("unknown finish_reason")
+	case r.FinishReason == "canceled" && !l.cancel:
+		return bad("nobody cancelled this job")
+	}
+	if err := receipt.Verify(s.cfg.Domain, x, r.Signature, m.Signer); err != nil {
+		return apierr.Wrap(err, apierr.Forbidden, "receipt: the signature is not the miner's")
+	}
+	return nil
+}
+
+// Fail takes a miner's word that it cannot do a job. Nothing is charged; the
+// job goes to another miner if that may help.
+func (s *Service) Fail(ctx context.Context, c Caller, job common.Hash, r api.FailureRequest) error {
+	l, _, err := s.held(c, job, r.Lease)
+	if err != nil {
+		return err
+	}
+	code, message := clip(r.Code, 64), clip(r.Message, 300)
+	s.mu.Lock()
+	alone := !s.othersLocked(l)
+	s.mu.Unlock()
+	if r.Retryable && !alone {
+		return s.lose(ctx, l, true, code, message)
+	}
+	_, err = s.end(ctx, job, market.Failed, code, message)
+	return err
+}
+
+// othersLocked reports whether a miner beside the lease's could run its job.
+func (s *Service) othersLocked(l *lease) bool {
+	for id, p := range s.miners {
+		if _, ok := p.offers[l.offer.Digest]; ok && p.online && id != l.miner {
+			return true
+		}
+	}
+	return false
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		s = s[:n]
+	}
+	return s
+}

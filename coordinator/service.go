@@ -1,0 +1,262 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/coordinator/sched"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// Config is what a coordinator needs. All fields are required unless they say
+// otherwise.
+type Config struct {
+	Domain   receipt.Domain
+	Registry common.Address
+	Account  common.Address // registered coordinator
+	Signer   receipt.Signer // its registered signing key
+	Spender  func(n uint64) (receipt.Signer, error)
+	Store    *sqlite.Store
+	Chain    Chain
+	Log      *slog.Logger
+	Version  string
+
+	MarginBps   uint16
+	MinerLimit  market.Amount // bond reserved for each miner
+	Heartbeat   time.Duration // default 1 s; three missed end a miner's leases
+	SettleEvery time.Duration // default 2 s
+	MaxQueued   int           // default 10,000; more are refused with 429
+	MaxAttempts int           // default 3
+}
+
+// Params are the Market's parameters that bind a coordinator.
+type Params struct {
+	FeeBps             uint16
+	MinDeposit         market.Amount
+	MaxSessionDuration time.Duration
+	CloseWindow        time.Duration
+	MaxOrderDuration   time.Duration
+	Margin             time.Duration
+}
+
+// A lease is a miner's right to complete a job.
+type lease struct {
+	job     common.Hash
+	id      string
+	miner   common.Address
+	offer   api.Offer
+	since   time.Time
+	expires time.Time
+	cancel  bool // the client wants it stopped
+}
+
+// presence is what is known of a miner that is, or lately was, connected.
+type presence struct {
+	account common.Address
+	offers  map[common.Hash]api.Offer // by digest
+	slots   int
+	seen    time.Time
+	online  bool
+	drain   bool
+	wake    chan struct{} // buffered by one
+	limit   market.Amount
+}
+
+// Service is a running coordinator. Its methods may be called concurrently.
+type Service struct {
+	cfg    Config
+	params Params
+	log    *slog.Logger
+
+	// mu guards what follows; it is never held across I/O.
+	mu      sync.Mutex
+	sched   *sched.Sched
+	leases  map[common.Hash]*lease
+	miners  map[common.Address]*presence
+	streams map[common.Hash]*stream
+	expires map[common.Hash]time.Time // open jobs
+	keys    map[common.Hash]sqlite.Key
+	numbers map[uint64]*numbering
+	stopped map[common.Address][]common.Hash // to tell at the next heartbeat
+}
+
+// numbering hands out a session's order numbers and signs with its key.
+type numbering struct {
+	mu     sync.Mutex
+	next   uint64
+	signer receipt.Signer
+}
+
+// New checks cfg. It does nothing else; see [Service.Run].
+func New(cfg Config) (*Service, error) {
+	switch {
+	case cfg.Store == nil || cfg.Chain == nil || cfg.Signer == nil || cfg.Spender == nil:
+		return nil, errors.New("coordinator: store, chain, signer and spender are required")
+	case cfg.Domain.ChainID == 0 || cfg.Account == (common.Address{}):
+		return nil, errors.New("coordinator: chain id and account are required")
+	case cfg.MarginBps > 5000:
+		return nil, fmt.Errorf("coordinator: a margin of %d basis points is above 5000", cfg.MarginBps)
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = time.Second
+	}
+	if cfg.SettleEvery == 0 {
+		cfg.SettleEvery = 2 * time.Second
+	}
+	if cfg.MaxQueued == 0 {
+		cfg.MaxQueued = 10_000
+	}
+	if cfg.MaxAttempts == 0 {
+		cfg.MaxAttempts = 3
+	}
+	return &Service{
+		cfg: cfg, log: cfg.Log, sched: sched.New(),
+		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
+		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]sqlite.Key{}, numbers: map[uint64]*numbering{}, stopped: map[common.Address][]common.Hash{},
+	}, nil
+}
+
+// leaseTime is how long a lease lives without a heartbeat.
+func (s *Service) leaseTime() time.Duration { return 3 * s.cfg.Heartbeat }
+
+// restartGrace is how long leases of before a restart wait for their miners.
+const restartGrace = 15 * time.Second
+
+// Run loads what was under way, calls ready, and works until ctx is done. It
+// returns the first error that it cannot go on with.
+func (s *Service) Run(ctx context.Context, ready func()) error {
+	p, err := s.cfg.Chain.Params(ctx)
+	if err != nil {
+		return fmt.Errorf("read the market's parameters: %w", err)
+	}
+	s.params = p
+	if err := s.load(ctx); err != nil {
+		return fmt.Errorf("load jobs: %w", err)
+	}
+	ready()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return every(ctx, s.cfg.Heartbeat/4, s.expireLeases) })
+	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
+	g.Go(func() error { return every(ctx, time.Second, s.follow) })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// every calls fn again and again, d after it last returned, until ctx is done.
+func every(ctx context.Context, d time.Duration, fn func(context.Context)) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+			fn(ctx)
+			t.Reset(d)
+		}
+	}
+}
+
+// load rebuilds scheduler, leases and streams from the store.
+func (s *Service) load(ctx context.Context) error {
+	jobs, err := s.cfg.Store.OpenJobs(ctx)
+	if err != nil {
+		return err
+	}
+	miners, err := s.cfg.Store.Miners(ctx)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range miners {
+		p, err := newPresence(m)
+		if err != nil {
+			return fmt.Errorf("miner %s: %w", m.Address, err)
+		}
+		s.miners[m.Address] = p
+	}
+	for _, j := range jobs {
+		s.streams[j.ID] = newStream(j.State)
+		s.expires[j.ID] = time.UnixMilli(j.Expires)
+		if j.State == market.Queued {
+			s.sched.Enqueue(schedJob(j))
+			continue
+		}
+		s.sched.Assign(schedJob(j), j.Miner)
+		l := &lease{job: j.ID, id: j.Lease, miner: j.Miner, since: now, expires: now.Add(restartGrace), cancel: j.Cancel}
+		if p := s.miners[j.Miner]; p != nil {
+			l.offer = p.offers[j.Spec.Order.Model]
+		}
+		s.leases[j.ID] = l
+	}
+	if len(jobs) > 0 {
+		s.log.InfoContext(ctx, "jobs resumed", "open", len(jobs))
+	}
+	return nil
+}
+
+func newPresence(m sqlite.Miner) (*presence, error) {
+	var offers []api.Offer
+	if err := json.Unmarshal(m.Offers, &offers); err != nil {
+		return nil, err
+	}
+	p := &presence{account: m.Address, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1)}
+	for _, o := range offers {
+		p.offers[o.Digest] = o
+	}
+	return p, nil
+}
+
+func schedJob(j *sqlite.Job) sched.Job {
+	o := j.Spec.Order
+	return sched.Job{ID: j.ID, Model: o.Model, Class: o.Class, Miners: j.Spec.Candidates, PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice}
+}
+
+func (p *presence) schedMiner() sched.Miner {
+	m := sched.Miner{ID: p.account, Offers: make(map[common.Hash]sched.Offer, len(p.offers)), Slots: p.slots, Draining: p.drain}
+	for d, o := range p.offers {
+		m.Offers[d] = sched.Offer{Class: receipt.Class(o.Class), Rates: o.Rates}
+	}
+	return m
+}
+
+// wakeLocked tells a held claim that there may be work.
+func (s *Service) wakeLocked(id common.Address, ok bool) {
+	if p := s.miners[id]; ok && p != nil {
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// forgetLocked drops what memory holds of a finished job, and ends its stream.
+func (s *Service) forgetLocked(j *sqlite.Job) {
+	wake := s.sched.Running(j.Miner) > 0
+	s.sched.Remove(j.ID)
+	delete(s.leases, j.ID)
+	delete(s.expires, j.ID)
+	if st := s.streams[j.ID]; st != nil {
+		st.finish(j.State)
+		delete(s.streams, j.ID)
+	}
+	s.wakeLocked(j.Miner, wake)
+}

@@ -1,0 +1,158 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// freshness is how old a signed login may be.
+const freshness = 5 * time.Minute
+
+func fresh(issued uint64) error {
+	age := time.Since(time.Unix(int64(min(issued, 1<<40)), 0))
+	if age > freshness || age < -freshness {
+		return apierr.New(apierr.Invalid, "issued_at is %s from this server's clock: sign a new request, and check your clock", age.Round(time.Second))
+	}
+	return nil
+}
+
+// Network returns what a client must know to pay.
+func (s *Service) Network() api.Network {
+	return api.Network{
+		ChainID: s.cfg.Domain.ChainID, Coordinator: s.cfg.Account, Market: s.cfg.Domain.Market, Registry: s.cfg.Registry,
+		MarginBps: s.cfg.MarginBps, FeeBps: s.params.FeeBps, Version: s.cfg.Version,
+	}
+}
+
+// Prepare makes the key that a client names as its session's spender.
+func (s *Service) Prepare(ctx context.Context, r api.PrepareRequest) (api.PrepareResponse, error) {
+	if r.Client == (common.Address{}) {
+		return api.PrepareResponse{}, apierr.New(apierr.Invalid, "client is required")
+	}
+	now := time.Now()
+	n, err := s.cfg.Store.NewSpender(ctx, r.Client, now.UnixMilli())
+	if err != nil {
+		return api.PrepareResponse{}, err
+	}
+	k, err := s.cfg.Spender(n)
+	if err != nil {
+		return api.PrepareResponse{}, err
+	}
+	return api.PrepareResponse{
+		Coordinator: s.cfg.Account, Spender: k.Address(), MinDeposit: s.params.MinDeposit,
+		MaxExpiry: uint64(now.Add(s.params.MaxSessionDuration).Unix()), FeeBps: s.params.FeeBps,
+	}, nil
+}
+
+// IssueKey gives the client of an open session an API key for it.
+func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest) (api.KeyResponse, error) {
+	if err := fresh(r.IssuedAt); err != nil {
+		return api.KeyResponse{}, err
+	}
+	if err := receipt.Verify(s.cfg.Domain, receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt}, r.Signature, r.Client); err != nil {
+		return api.KeyResponse{}, apierr.Wrap(err, apierr.Forbidden, "the signature is not the client's (check chain id and market address)")
+	}
+	c, err := s.cfg.Chain.Session(ctx, session)
+	if err != nil {
+		return api.KeyResponse{}, apierr.Wrap(err, apierr.Unavailable, "the chain cannot be asked about the session")
+	}
+	switch {
+	case c.State == 0:
+		return api.KeyResponse{}, apierr.New(apierr.NotFound, "there is no session %d on the chain", session)
+	case c.Client != r.Client || c.Coordinator != s.cfg.Account:
+		return api.KeyResponse{}, apierr.New(apierr.Forbidden, "session %d is not between this client and this coordinator", session)
+	case c.State != sqlite.SessionOpen:
+		return api.KeyResponse{}, apierr.New(apierr.Conflict, "session %d is closed or closing", session)
+	}
+	n, err := s.spenderOf(ctx, c)
+	if err != nil {
+		return api.KeyResponse{}, err
+	}
+	if err := s.cfg.Store.PutSession(ctx, stored(session, n, c)); err != nil {
+		return api.KeyResponse{}, err
+	}
+	key, err := s.issueKey(ctx, sqlite.Key{Scope: sqlite.ScopeClient, Account: r.Client, Session: session})
+	return api.KeyResponse{APIKey: key, Session: session}, err
+}
+
+func stored(id, n uint64, c ChainSession) sqlite.Session {
+	return sqlite.Session{
+		ID: id, Client: c.Client, Spender: c.Spender, SpenderN: n, Account: market.SessionAccount{Deposit: c.Deposit},
+		Debited: c.Debited, Expiry: c.Expiry, DueAt: c.DueAt, FeeBps: c.FeeBps, State: c.State,
+	}
+}
+
+// spenderOf finds which of the client's keys the session names.
+func (s *Service) spenderOf(ctx context.Context, c ChainSession) (uint64, error) {
+	ns, err := s.cfg.Store.Spenders(ctx, c.Client)
+	if err != nil {
+		return 0, err
+	}
+	for _, n := range ns {
+		k, err := s.cfg.Spender(n)
+		if err != nil {
+			return 0, err
+		}
+		if k.Address() == c.Spender {
+			return n, nil
+		}
+	}
+	return 0, apierr.New(apierr.Forbidden, "the session's spender is no key of this coordinator's: ask POST /v1/sessions/prepare for one")
+}
+
+// Account returns how a client's session stands.
+func (s *Service) Account(ctx context.Context, c Caller) (api.Account, error) {
+	x, err := s.cfg.Store.Session(ctx, c.Session)
+	if err != nil {
+		return api.Account{}, err
+	}
+	state := map[int]string{sqlite.SessionOpen: "open", sqlite.SessionClosing: "closing", sqlite.SessionClosed: "closed"}[x.State]
+	return api.Account{
+		Client: x.Client, Session: x.ID, State: state, Deposit: x.Account.Deposit, Reserved: x.Account.Reserved, Charged: x.Account.Charged,
+		Available: x.Account.Available(), Debited: x.Debited, Expiry: x.Expiry,
+	}, nil
+}
+
+// numbering returns the session's order numbers and key.
+func (s *Service) numbering(ctx context.Context, x sqlite.Session) (*numbering, error) {
+	s.mu.Lock()
+	n := s.numbers[x.ID]
+	s.mu.Unlock()
+	if n != nil {
+		return n, nil
+	}
+	k, err := s.cfg.Spender(x.SpenderN)
+	if err != nil {
+		return nil, err
+	}
+	if k.Address() != x.Spender {
+		return nil, errors.New("the key store does not hold the session's spender key")
+	}
+	last, err := s.cfg.Store.LastNumber(ctx, x.ID)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n = s.numbers[x.ID]; n == nil {
+		n = &numbering{next: last + 1, signer: k}
+		s.numbers[x.ID] = n
+	}
+	return n, nil
+}
+
+func (n *numbering) take() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next++
+	return n.next - 1
+}

@@ -1,0 +1,277 @@
+package coordinator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// maxBatch bounds the jobs of one settlement. A transaction's size is bounded
+// by its vouchers and credits: one a session and one a miner.
+const maxBatch = 500
+
+// settle sends batches to the chain until nothing is left to settle. A batch is
+// on disk before it is sent; one that was sent and not seen in a block is
+// looked for before it is sent again. Sending twice moves no money twice.
+func (s *Service) settle(ctx context.Context) {
+	if err := s.settleAll(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "settlement is delayed", "err", err)
+	}
+}
+
+func (s *Service) settleAll(ctx context.Context) error {
+	open, err := s.cfg.Store.OpenBatches(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range open {
+		if err := s.push(ctx, b); err != nil {
+			return fmt.Errorf("batch %d: %w", b.ID, err)
+		}
+	}
+	for {
+		head, _, err := s.cfg.Chain.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("head: %w", err)
+		}
+		b, err := s.cfg.Store.BuildBatch(ctx, maxBatch, head, time.Now().UnixMilli(), func(p *sqlite.Plan) common.Hash {
+			p.Leaves = nil
+			for _, r := range p.Receipts {
+				p.Leaves = append(p.Leaves, receipt.Leaf(s.cfg.Domain.ReceiptID(r.Order), receipt.Digest(s.cfg.Domain, *r)))
+			}
+			return receipt.NewSortedTree(p.Leaves).Root()
+		})
+		if err != nil || b == nil {
+			return err
+		}
+		if err := s.push(ctx, b); err != nil {
+			return fmt.Errorf("batch %d: %w", b.ID, err)
+		}
+	}
+}
+
+// push brings a batch to its end: mined, then proved.
+func (s *Service) push(ctx context.Context, b *sqlite.Batch) error {
+	m := Mined{Tx: b.Tx, Block: b.Block}
+	if b.State == sqlite.BatchBuilt {
+		var found bool
+		var err error
+		if m, found, err = s.cfg.Chain.FindSettlement(ctx, b.Root, b.FromBlock); err != nil {
+			return fmt.Errorf("look for it: %w", err)
+		}
+		if !found {
+			vouchers, err := s.signVouchers(b.Plan)
+			if err != nil {
+				return err
+			}
+			if m, err = s.cfg.Chain.Settle(ctx, vouchers, b.Plan.Credits, b.Root, len(b.Plan.Leaves)); err != nil {
+				return fmt.Errorf("settle: %w", err)
+			}
+		}
+		if err := s.mined(ctx, b, m); err != nil {
+			return err
+		}
+	}
+	return s.prove(ctx, b, m.Tx)
+}
+
+func (s *Service) signVouchers(p sqlite.Plan) ([]SignedVoucher, error) {
+	out := make([]SignedVoucher, len(p.Vouchers))
+	for i, v := range p.Vouchers {
+		k, err := s.cfg.Spender(p.Spenders[i])
+		if err != nil {
+			return nil, err
+		}
+		sig, err := receipt.Sign(k, s.cfg.Domain, v)
+		if err != nil {
+			return nil, fmt.Errorf("voucher of session %d: %w", v.Session, err)
+		}
+		out[i] = SignedVoucher{v, sig}
+	}
+	return out, nil
+}
+
+// mined compares what the chain paid with what the batch asked for and records it.
+func (s *Service) mined(ctx context.Context, b *sqlite.Batch, m Mined) error {
+	var paid []uint64
+	for _, v := range b.Plan.Vouchers {
+		c, err := s.cfg.Chain.Session(ctx, v.Session)
+		if err != nil {
+			return fmt.Errorf("session %d: %w", v.Session, err)
+		}
+		x, err := s.cfg.Store.Session(ctx, v.Session)
+		if err != nil {
+			return err
+		}
+		if err := s.cfg.Store.PutSession(ctx, stored(v.Session, x.SpenderN, c)); err != nil {
+			return err
+		}
+		if c.Debited.Cmp(v.Cumulative) < 0 {
+			s.log.ErrorContext(ctx, "a voucher was not paid", "session", v.Session, "asked", v.Cumulative, "debited", c.Debited)
+			continue
+		}
+		paid = append(paid, v.Session)
+	}
+	for _, c := range b.Plan.Credits {
+		standing, err := s.cfg.Chain.Miner(ctx, c.Miner)
+		if err != nil {
+			return fmt.Errorf("miner %s: %w", c.Miner, err)
+		}
+		if err := s.cfg.Store.SetCredited(ctx, c.Miner, standing.Credited); err != nil {
+			return err
+		}
+		if standing.Credited.Cmp(c.Total) < 0 {
+			s.log.ErrorContext(ctx, "a miner was not paid in full", "miner", c.Miner, "owed", c.Total, "credited", standing.Credited)
+		}
+		s.mu.Lock()
+		if p := s.miners[c.Miner]; p != nil {
+			p.limit = standing.Limit
+		}
+		s.mu.Unlock()
+	}
+	if err := s.cfg.Store.BatchMined(ctx, b.ID, m.Tx, m.Block, paid); err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "settled", "batch", b.ID, "jobs", len(b.Plan.Jobs), "block", m.Block, "skipped", m.Skipped)
+	return nil
+}
+
+// prove fetches and stores what the receipts of a batch need to be verified
+// offline, while the chain still has the state of its block.
+func (s *Service) prove(ctx context.Context, b *sqlite.Batch, tx common.Hash) error {
+	signers, sessions := map[common.Address]bool{}, map[uint64]bool{}
+	for _, id := range b.Plan.Jobs {
+		j, err := s.cfg.Store.Job(ctx, id)
+		if err != nil {
+			return err
+		}
+		k, err := s.signersOf(j)
+		if err != nil {
+			return err
+		}
+		sessions[j.Session] = true
+		for _, a := range k {
+			signers[a] = true
+		}
+	}
+	p, err := s.cfg.Chain.Prove(ctx, tx, keys(signers), keys(sessions))
+	if err != nil {
+		return fmt.Errorf("prove: %w", err)
+	}
+	raw, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode proof: %w", err)
+	}
+	return s.cfg.Store.BatchProved(ctx, b.ID, string(raw))
+}
+
+func keys[K comparable](m map[K]bool) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+// signersOf returns the keys that signed a job's receipt and countersignature.
+func (s *Service) signersOf(j *sqlite.Job) ([]common.Address, error) {
+	x := j.Signed
+	miner, err := receipt.Recover(s.cfg.Domain, x.Receipt, x.MinerSignature)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: %w", j.ID, err)
+	}
+	c := receipt.Countersignature{Receipt: receipt.Digest(s.cfg.Domain, x.Receipt), Miner: j.Miner, MinerTotal: x.MinerTotal}
+	coordinator, err := receipt.Recover(s.cfg.Domain, c, x.Countersignature)
+	if err != nil {
+		return nil, fmt.Errorf("job %s: %w", j.ID, err)
+	}
+	return []common.Address{miner, coordinator}, nil
+}
+
+// follow takes over what the chain says about our sessions: deposits, and that
+// they close.
+func (s *Service) follow(ctx context.Context) {
+	if err := s.followBlocks(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "the chain is not answering", "err", err)
+	}
+}
+
+// maxSpan bounds the blocks that are asked for at once.
+const maxSpan = 5000
+
+func (s *Service) followBlocks(ctx context.Context) error {
+	const cursor = "followed"
+	head, _, err := s.cfg.Chain.Head(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := s.cfg.Store.Meta(ctx, cursor)
+	if err != nil {
+		return err
+	}
+	var at uint64
+	if text != "" {
+		if _, err := fmt.Sscanf(text, "%d", &at); err != nil {
+			return fmt.Errorf("cursor %q: %w", text, err)
+		}
+	}
+	for at < head {
+		to := min(head, at+maxSpan)
+		ids, err := s.cfg.Chain.TouchedSessions(ctx, at+1, to)
+		if err != nil {
+			return fmt.Errorf("events: %w", err)
+		}
+		for _, id := range ids {
+			if err := s.refresh(ctx, id); err != nil {
+				return err
+			}
+		}
+		at = to
+		if len(ids) == 0 && at == head && head%64 != 0 {
+			break // nothing learnt: spare the disk
+		}
+		if err := s.cfg.Store.PutMeta(ctx, cursor, fmt.Sprint(at)); err != nil {
+			return err
+		}
+	}
+	return s.dueSessions(ctx)
+}
+
+// dueSessions asks again about sessions whose time is over: the node refunds
+// them in a system call, whose events are in no Ethereum receipt.
+func (s *Service) dueSessions(ctx context.Context) error {
+	all, err := s.cfg.Store.Sessions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range all {
+		if time.Now().Unix() >= int64(x.DueAt) {
+			if err := s.refresh(ctx, x.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refresh stores a session as the chain has it, if it is one that we know.
+func (s *Service) refresh(ctx context.Context, id uint64) error {
+	x, err := s.cfg.Store.Session(ctx, id)
+	if errors.Is(err, sqlite.ErrNotFound) {
+		return nil // opened with us, but its client never asked for a key
+	} else if err != nil {
+		return err
+	}
+	c, err := s.cfg.Chain.Session(ctx, id)
+	if err != nil {
+		return fmt.Errorf("session %d: %w", id, err)
+	}
+	return s.cfg.Store.PutSession(ctx, stored(id, x.SpenderN, c))
+}

@@ -1,0 +1,143 @@
+package coordinator
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// stream holds the pieces of one answer while its job is open, for any number
+// of readers.
+type stream struct {
+	mu      sync.Mutex
+	pieces  []api.Piece
+	state   market.JobState
+	ended   bool
+	seen    bool          // a reader was given a piece
+	changed chan struct{} // closed at each change, then replaced
+	firstAt time.Time
+}
+
+func newStream(state market.JobState) *stream {
+	return &stream{state: state, changed: make(chan struct{})}
+}
+
+func (s *stream) changedLocked() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// put adds a piece. Pieces that are known already must be the same: a second
+// miner may only continue what the first one said.
+func (s *stream) put(p api.Piece) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := uint64(len(s.pieces))
+	switch {
+	case s.ended:
+		return apierr.New(apierr.Conflict, "the job has ended")
+	case p.Index > n:
+		return apierr.New(apierr.StreamGap, "piece %d came, %d is next", p.Index, n).With(map[string]any{"next": n})
+	case p.Index < n:
+		if old := s.pieces[p.Index]; old.Text != p.Text || (old.ID == nil) != (p.ID == nil) || (old.ID != nil && *old.ID != *p.ID) {
+			return apierr.New(apierr.Conflict, "piece %d differs from what was delivered", p.Index)
+		}
+		return nil
+	}
+	s.pieces = append(s.pieces, p)
+	if n == 0 {
+		s.firstAt = time.Now()
+	}
+	s.state = market.Running
+	s.changedLocked()
+	return nil
+}
+
+func (s *stream) setState(st market.JobState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != st && !s.ended {
+		s.state = st
+		s.changedLocked()
+	}
+}
+
+// restart prepares for another miner: what nobody has read is forgotten.
+func (s *stream) restart() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.seen {
+		s.pieces = nil
+	}
+	s.state = market.Queued
+	s.changedLocked()
+}
+
+func (s *stream) finish(st market.JobState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.ended = st, true
+	s.changedLocked()
+}
+
+// view is a snapshot of a stream from some piece on.
+type view struct {
+	pieces []api.Piece
+	state  market.JobState
+	ended  bool
+}
+
+// next returns what lies beyond piece from and state known, waiting for a
+// change if there is nothing new. It returns ctx's error when that is done first.
+func (s *stream) next(ctx context.Context, from int, known market.JobState) (view, error) {
+	for {
+		s.mu.Lock()
+		v := view{state: s.state, ended: s.ended}
+		if from < len(s.pieces) {
+			v.pieces = s.pieces[from:len(s.pieces):len(s.pieces)]
+			s.seen = true
+		}
+		wait := s.changed
+		s.mu.Unlock()
+		if len(v.pieces) > 0 || v.ended || v.state != known {
+			return v, nil
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return view{}, ctx.Err()
+		}
+	}
+}
+
+func (s *stream) len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pieces)
+}
+
+// answer returns the text so far, its commitment and the number of pieces, and
+// whether they carry token ids.
+func (s *stream) answer(salt receipt.Salt) (text string, out *receipt.Output, ids bool) {
+	s.mu.Lock()
+	pieces := s.pieces[:len(s.pieces):len(s.pieces)]
+	s.mu.Unlock()
+	var b strings.Builder
+	out = receipt.NewOutput(salt)
+	for _, p := range pieces {
+		b.WriteString(p.Text)
+		if p.ID != nil {
+			out.Token(*p.ID)
+			ids = true
+		} else {
+			out.Text(p.Text)
+		}
+	}
+	return b.String(), out, ids
+}

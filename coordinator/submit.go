@@ -1,0 +1,314 @@
+package coordinator
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// Limits of a request. They bound what one job can hold.
+const (
+	MaxPromptBytes   = 256 << 10
+	maxStops         = 4
+	maxStopBytes     = 256
+	defaultMaxTokens = 256
+	defaultTTL       = 10 * time.Minute
+	minTTL           = 2 * time.Second
+	// tokensPerMessage bounds what a chat template adds to a message.
+	tokensPerMessage = 16
+)
+
+// Extras are what the OpenAI routes carry beside a SubmitRequest.
+type Extras struct {
+	IdemKey        string
+	Body           []byte // of the request, compared when the key comes again
+	Tools          json.RawMessage
+	ResponseFormat json.RawMessage
+}
+
+// Submit reserves money for a job and queues it. When it returns, the job is on
+// disk.
+func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x Extras) (*sqlite.Job, error) {
+	req, err := check(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(x.IdemKey) > 256 {
+		return nil, apierr.New(apierr.Invalid, "Idempotency-Key is longer than 256 bytes")
+	}
+	req.Tools, req.ResponseFormat = x.Tools, x.ResponseFormat
+	session, err := s.cfg.Store.Session(ctx, c.Session)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	deadline, err := s.deadline(now, session, r.TTLSeconds)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := s.terms(r, req)
+	if err != nil {
+		return nil, err
+	}
+	req.MaxTokens = terms.maxTokens
+	raw, err := json.Marshal(req)
+	if err != nil {
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	var salt receipt.Salt
+	_, _ = rand.Read(salt[:])
+	n, err := s.numbering(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	order := receipt.Order{
+		Session: session.ID, Number: n.take(), Model: terms.digest, Class: terms.class, Input: receipt.Input(salt, raw),
+		Miners: receipt.Miners(r.Constraints.Miners), MaxPrice: terms.maxPrice, Deadline: uint64(deadline.Unix()),
+	}
+	sig, err := receipt.Sign(n.signer, s.cfg.Domain, order)
+	if err != nil {
+		return nil, err
+	}
+	j := &sqlite.Job{
+		ID: receipt.Digest(s.cfg.Domain, order), Session: session.ID, Number: order.Number, Client: session.Client, Model: req.Model,
+		Spec:    sqlite.Spec{Order: order, Signature: sig, Salt: salt[:], Candidates: r.Constraints.Miners, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
+		Request: raw, IdemKey: x.IdemKey, State: market.Queued, Payment: market.Reserved, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
+	}
+	if x.IdemKey != "" {
+		h := hashKey(string(x.Body))
+		j.IdemHash = h[:]
+	}
+	old, err := s.cfg.Store.InsertJob(ctx, j)
+	switch {
+	case errors.Is(err, market.ErrInsufficient):
+		free := session.Account.Available()
+		return nil, apierr.New(apierr.Insufficient, "this job may cost %s and the session has %s left: top it up, open a new one, or lower max_tokens or max_price", terms.maxPrice.Coins(), free.Coins()).
+			With(map[string]any{"needed": terms.maxPrice, "available": free})
+	case errors.Is(err, sqlite.ErrIdempotency):
+		return nil, apierr.New(apierr.Conflict, "the Idempotency-Key was used with another request")
+	case err != nil:
+		return nil, err
+	case old != nil:
+		return old, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams[j.ID] = newStream(market.Queued)
+	s.expires[j.ID] = deadline
+	s.wakeLocked(s.sched.Enqueue(schedJob(j)))
+	return j, nil
+}
+
+// check validates a request and turns it into what the miner is sent.
+func check(r api.SubmitRequest) (*api.Request, error) {
+	bad := func(format string, a ...any) (*api.Request, error) {
+		return nil, apierr.New(apierr.Invalid, format, a...)
+	}
+	req := &api.Request{Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, MaxTokens: r.MaxTokens, TopPMilli: 1000, TopK: r.TopK, Stop: r.Stop}
+	switch {
+	case r.Model == "" || len(r.Model) > 200:
+		return bad("model is required (GET /v1/models lists what is on offer)")
+	case (r.Prompt == "") == (len(r.Messages) == 0):
+		return bad("give either prompt or messages")
+	case len(r.Messages) > 1000:
+		return bad("more than 1000 messages")
+	case r.MaxTokens > 1<<20:
+		return bad("max_tokens is above %d", 1<<20)
+	case len(r.Stop) > maxStops:
+		return bad("more than %d stop strings", maxStops)
+	case len(r.Constraints.Miners) > 64:
+		return bad("more than 64 candidate miners")
+	}
+	size := len(r.Prompt)
+	for i, m := range r.Messages {
+		if !slices.Contains([]string{"system", "user", "assistant", "tool"}, m.Role) {
+			return bad("messages[%d].role is %.20q: use system, user, assistant or tool", i, m.Role)
+		}
+		size += len(m.Content)
+	}
+	if size > MaxPromptBytes {
+		return nil, apierr.New(apierr.TooLarge, "the prompt has %d bytes; at most %d are taken", size, MaxPromptBytes)
+	}
+	for i, stop := range r.Stop {
+		if stop == "" || len(stop) > maxStopBytes {
+			return bad("stop[%d] is empty or longer than %d bytes", i, maxStopBytes)
+		}
+	}
+	milli := func(name string, v *float64, most float64, dst *uint32) error {
+		if v == nil {
+			return nil
+		}
+		if math.IsNaN(*v) || *v < 0 || *v > most {
+			return apierr.New(apierr.Invalid, "%s is %v: use 0 to %v", name, *v, most)
+		}
+		*dst = uint32(math.Round(*v * 1000))
+		return nil
+	}
+	req.TemperatureMilli = 1000
+	if err := errors.Join(milli("temperature", r.Temperature, 2, &req.TemperatureMilli), milli("top_p", r.TopP, 1, &req.TopPMilli)); err != nil {
+		return nil, err
+	}
+	if r.Seed != nil {
+		req.Seed = *r.Seed
+	} else {
+		var b [8]byte
+		_, _ = rand.Read(b[:])
+		req.Seed = binary.BigEndian.Uint64(b[:])
+	}
+	return req, nil
+}
+
+// deadline returns by when the job must be done. It ends well before the
+// client, acting alone, could close the session.
+func (s *Service) deadline(now time.Time, x sqlite.Session, ttlSeconds uint64) (time.Time, error) {
+	if x.State != sqlite.SessionOpen {
+		return time.Time{}, apierr.New(apierr.Insufficient, "session %d is closed or closing: open a new one", x.ID)
+	}
+	if ttlSeconds > 1<<31 {
+		return time.Time{}, apierr.New(apierr.Invalid, "ttl_seconds is too large")
+	}
+	ttl := cmp.Or(time.Duration(ttlSeconds)*time.Second, defaultTTL)
+	longest := min(s.params.MaxOrderDuration, s.params.CloseWindow-s.params.Margin)
+	if ttlSeconds == 0 {
+		ttl = min(ttl, longest)
+	}
+	if ttl < minTTL || ttl > longest {
+		return time.Time{}, apierr.New(apierr.Invalid, "ttl_seconds must be from %d to %d", int(minTTL.Seconds()), int(longest.Seconds()))
+	}
+	end := time.Unix(int64(x.DueAt), 0).Add(-s.params.Margin)
+	d := now.Add(ttl)
+	if d.After(end) {
+		if ttlSeconds != 0 || end.Sub(now) < minTTL {
+			return time.Time{}, apierr.New(apierr.Insufficient, "session %d ends too soon for this job: open a new one", x.ID)
+		}
+		d = end
+	}
+	return d.Truncate(time.Second), nil
+}
+
+type terms struct {
+	digest, class          common.Hash
+	promptBound, maxTokens uint64
+	maxPrice               market.Amount
+}
+
+// terms chooses the model's digest and bounds tokens and price by what is on offer.
+func (s *Service) terms(r api.SubmitRequest, req *api.Request) (terms, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sched.Queued() >= s.cfg.MaxQueued {
+		return terms{}, apierr.New(apierr.RateLimited, "%d jobs are waiting already: try again in a few seconds", s.cfg.MaxQueued)
+	}
+	var t terms
+	if r.Constraints.Class != "" {
+		t.class = receipt.Class(r.Constraints.Class)
+	}
+	var offers []api.Offer
+	for _, p := range s.miners {
+		if !p.online || (len(r.Constraints.Miners) > 0 && !slices.Contains(r.Constraints.Miners, p.account)) {
+			continue
+		}
+		for _, o := range p.offers {
+			if o.Model == r.Model && (t.class == (common.Hash{}) || receipt.Class(o.Class) == t.class) {
+				offers = append(offers, o)
+			}
+		}
+	}
+	if len(offers) == 0 {
+		return t, s.noModelLocked(r)
+	}
+	// One name may stand for several weights: take what most miners run.
+	count := map[common.Hash]int{}
+	for _, o := range offers {
+		count[o.Digest]++
+	}
+	for d, n := range count {
+		if c := count[t.digest]; n > c || (n == c && d.Cmp(t.digest) < 0) {
+			t.digest = d
+		}
+	}
+	offers = slices.DeleteFunc(offers, func(o api.Offer) bool { return o.Digest != t.digest })
+	most := slices.MaxFunc(offers, func(a, b api.Offer) int { return cmp.Compare(a.MaxTokens, b.MaxTokens) }).MaxTokens
+	t.maxTokens = min(cmp.Or(r.MaxTokens, defaultMaxTokens), most)
+	t.promptBound = promptBound(req)
+	price := func(o api.Offer) market.Amount {
+		p, err := market.Price(o.Rates, market.Usage{PromptTokens: t.promptBound, CompletionTokens: t.maxTokens})
+		if err != nil {
+			return market.MaxAmount()
+		}
+		return p
+	}
+	slices.SortFunc(offers, func(a, b api.Offer) int { return price(a).Cmp(price(b)) })
+	if r.MaxPrice == nil {
+		t.maxPrice = price(offers[len(offers)-1])
+		return t, nil
+	}
+	t.maxPrice = *r.MaxPrice
+	if need := price(offers[0]); t.maxPrice.Cmp(need) < 0 {
+		fit := affordable(offers[0].Rates, t.promptBound, t.maxPrice)
+		if r.MaxTokens != 0 || fit == 0 {
+			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it or lower max_tokens", need).
+				With(map[string]any{"needed": need})
+		}
+		t.maxTokens = min(t.maxTokens, fit)
+	}
+	return t, nil
+}
+
+// affordable returns how many completion tokens max pays for after the prompt.
+func affordable(r market.Rates, prompt uint64, most market.Amount) uint64 {
+	million := big.NewInt(1_000_000)
+	left := new(big.Int).Mul(most.Big(), million)
+	left.Sub(left, new(big.Int).Mul(r.Prompt.Big(), new(big.Int).SetUint64(prompt)))
+	if left.Sign() <= 0 || r.Completion.IsZero() {
+		return 0
+	}
+	left.Div(left, r.Completion.Big())
+	if !left.IsUint64() {
+		return math.MaxUint32
+	}
+	return left.Uint64()
+}
+
+// promptBound is a number of tokens that no tokenizer exceeds: one per byte, and
+// what a template adds.
+func promptBound(r *api.Request) uint64 {
+	n := uint64(len(r.Prompt) + len(r.Tools) + tokensPerMessage)
+	for _, m := range r.Messages {
+		n += uint64(len(m.Content) + tokensPerMessage)
+	}
+	return n
+}
+
+func (s *Service) noModelLocked(r api.SubmitRequest) error {
+	names := []string{}
+	for _, p := range s.miners {
+		if p.online {
+			for _, o := range p.offers {
+				names = append(names, o.Model)
+			}
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if slices.Contains(names, r.Model) {
+		return apierr.New(apierr.ModelNotFound, "no miner that the constraints allow offers model %q", r.Model).With(map[string]any{"models": names})
+	}
+	return apierr.New(apierr.ModelNotFound, "no miner offers model %q", r.Model).With(map[string]any{"models": names})
+}
