@@ -27,6 +27,7 @@ type Chain struct {
 	db         ethdb.Database
 	stack      *node.Node
 	flushEvery uint64
+	archive    bool
 	flushed    atomic.Uint64
 }
 
@@ -58,6 +59,7 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 	}
 	c := &Chain{
 		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
+		archive: cfg.Archive,
 	}
 	fs := filters.NewFilterSystem(svc.APIBackend, filters.Config{})
 	stack.RegisterAPIs([]rpc.API{
@@ -94,6 +96,9 @@ func (c *Chain) WSEndpoint() string { return c.stack.WSEndpoint() }
 
 // Head is the header of the last committed block.
 func (c *Chain) Head() *types.Header { return c.bc.CurrentBlock() }
+
+// Archive reports whether the states of all blocks are kept.
+func (c *Chain) Archive() bool { return c.archive }
 
 // Flushed is the height whose state was last forced to disk by Commit; 0 before the first time.
 func (c *Chain) Flushed() uint64 { return c.flushed.Load() }

@@ -112,7 +112,6 @@ func (c Config) service() *ethconfig.Config {
 	e.EthDiscoveryURLs, e.SnapDiscoveryURLs = nil, nil
 	e.RPCTxFeeCap = 0        // the sender's own wallet decides what a transaction may cost
 	e.TransactionHistory = 0 // every transaction can be found
-	e.Preimages = true       // balances of old states are summed by address
 	e.StateHistory, e.TrienodeHistory = c.StateHistory, -1
 	if c.Archive {
 		e.NoPruning, e.StateHistory, e.TrienodeHistory = true, 0, 0

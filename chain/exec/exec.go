@@ -12,12 +12,10 @@ import (
 	"github.com/ethereum/go-ethereum/consensus/misc/eip1559"
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/state"
-	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/txpool"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/params"
 )
 
 // Result is a block that has been run on its parent's state and written nowhere.
@@ -87,7 +85,6 @@ type block struct {
 	gas      *core.GasPool
 	txs      types.Transactions
 	receipts types.Receipts
-	burned   *big.Int
 }
 
 func (x *Executor) run(info Info, src source, strict bool) (*Result, error) {
@@ -103,10 +100,11 @@ func (x *Executor) run(info Info, src source, strict bool) (*Result, error) {
 	sdb.StartPrefetcher("block", nil)
 	defer sdb.StopPrefetcher()
 	b := &block{
-		sdb: sdb, header: header, gas: core.NewGasPool(header.GasLimit), burned: new(big.Int),
+		sdb: sdb, header: header, gas: core.NewGasPool(header.GasLimit),
 		signer: types.MakeSigner(cfg, header.Number, header.Time),
 	}
-	hooked := state.NewHookedState(sdb, &tracing.Hooks{OnBalanceChange: b.watch})
+	money := newLedger()
+	hooked := state.NewHookedState(sdb, money.hooks())
 	b.evm = vm.NewEVM(core.NewEVMBlockContext(header, x.bc, &header.Coinbase), hooked, cfg, vm.Config{})
 	defer b.evm.Release()
 	b.evm.SetJumpDestCache(x.bc.JumpDestCache())
@@ -125,23 +123,19 @@ func (x *Executor) run(info Info, src source, strict bool) (*Result, error) {
 	for i, c := range x.calls {
 		calls[i] = systemCall(b.evm, sdb, info.Height, i, c)
 	}
+	fees := new(big.Int).Mul(header.BaseFee, new(big.Int).SetUint64(header.GasUsed))
+	burned, err := money.vanished(sdb, fees)
+	if err != nil {
+		return nil, fmt.Errorf("block %d: %w", info.Height, err)
+	}
 	body := &types.Body{Transactions: b.txs, Withdrawals: types.Withdrawals{}}
 	sealed := core.AssembleBlock(x.bc, header, sdb, body, b.receipts, nil)
 	if err := sdb.Error(); err != nil {
 		return nil, fmt.Errorf("state of block %d: %w", info.Height, err)
 	}
-	fees := new(big.Int).Mul(header.BaseFee, new(big.Int).SetUint64(header.GasUsed))
 	return &Result{
-		Block: sealed, State: sdb, Receipts: b.receipts, Calls: calls,
-		Issued: new(big.Int), Burned: fees.Add(fees, b.burned),
+		Block: sealed, State: sdb, Receipts: b.receipts, Calls: calls, Issued: new(big.Int), Burned: burned,
 	}, nil
-}
-
-// watch counts coins that a contract takes out of the world by destroying itself with itself as heir.
-func (b *block) watch(_ common.Address, before, after *big.Int, why tracing.BalanceChangeReason) {
-	if why == tracing.BalanceDecreaseSelfdestructBurn {
-		b.burned.Add(b.burned, before).Sub(b.burned, after)
-	}
 }
 
 // apply runs one transaction. On an error the state, the gas pool and the lists are as before.
@@ -168,6 +162,3 @@ func (b *block) apply(tx *types.Transaction) error {
 	b.txs, b.receipts = append(b.txs, tx), append(b.receipts, receipt)
 	return nil
 }
-
-// SystemSender is the account that system calls come from.
-var SystemSender = params.SystemAddress

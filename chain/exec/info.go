@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/crypto"
 )
 
@@ -34,4 +35,12 @@ func (i Info) Key(txs [][]byte) common.Hash {
 		b = append(b, crypto.Keccak256(tx)...)
 	}
 	return crypto.Keccak256Hash(b)
+}
+
+// BlockTime is the whole time of a block: its header's own field holds only seconds.
+func BlockTime(h *types.Header) time.Time {
+	if len(h.Extra) != 8 {
+		return time.Unix(int64(h.Time), 0).UTC() //nolint:gosec // far below 2^63
+	}
+	return time.Unix(0, int64(binary.BigEndian.Uint64(h.Extra))).UTC() //nolint:gosec // written by header()
 }

@@ -111,3 +111,12 @@ func (h Home) Open() (Keys, error) {
 	}
 	return Keys{Consensus: pv, Node: nk}, nil
 }
+
+// Remove undoes Create and what was written since, leaving the folder itself and anything else in it alone.
+func (h Home) Remove() error {
+	var all error
+	for _, path := range []string{h.Genesis(), h.Config(), h.secrets(), h.Data()} {
+		all = errors.Join(all, os.RemoveAll(path))
+	}
+	return all
+}

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/chain/config"
+	"github.com/aitbc/aitbc/chain/setup"
+	"github.com/aitbc/aitbc/contracts"
+)
+
+func initialize(_ context.Context, c *call) error {
+	chainID := c.flags.String("chain-id", "", "chain id (default: drawn between 2^40 and 2^48)")
+	alloc := c.flags.String("alloc", "", "JSON file of first balances: {\"0x…\": \"base units\"}")
+	params := c.flags.String("params", "", "JSON file of the predeploys' parameters (default: the network's)")
+	if err := c.parse(); err != nil {
+		return err
+	}
+	h, err := c.folder()
+	if err != nil {
+		return err
+	}
+	conf, err := config.Load(string(h), c.Getenv)
+	if err != nil {
+		return err
+	}
+	conf.ValidatorAddress = ""                                                              // the key is drawn now
+	o := setup.Options{Home: h, Config: conf, Time: time.Now().UTC().Truncate(time.Second)} //nolint:forbidigo // the one moment that a chain takes from the clock
+	if *chainID != "" {
+		id, ok := new(big.Int).SetString(*chainID, 10)
+		if !ok {
+			return fmt.Errorf("%w: --chain-id %q is no number", errUsage, *chainID)
+		}
+		o.ChainID = id
+	}
+	if o.Alloc, err = readAlloc(*alloc); err != nil {
+		return err
+	}
+	if o.Params, err = readParams(*params); err != nil {
+		return err
+	}
+	r, err := setup.Init(o)
+	if err != nil {
+		return err
+	}
+	if *c.json {
+		return c.print(r)
+	}
+	fmt.Fprintf(c.Stdout, "home       %s\nchain      %s\nvalidator  %s\ngovernor   %s\nsupply     %s base units\ngenesis    %s\n",
+		r.Home, r.CometID, r.Validator, r.Governor, r.Supply, r.Genesis)
+	fmt.Fprintf(c.Stdout, "next: aitbcd start --home %s\n", r.Home)
+	return nil
+}
+
+func readAlloc(path string) (map[common.Address]*big.Int, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return setup.ReadAlloc(path)
+}
+
+func readParams(path string) (*contracts.Genesis, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return setup.ReadParams(path)
+}

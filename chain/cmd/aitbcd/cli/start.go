@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"github.com/aitbc/aitbc/chain/home"
+	"github.com/aitbc/aitbc/chain/node"
+)
+
+// memoryLimit makes the collector work harder before the process grows past it; GOMEMLIMIT overrides it.
+const memoryLimit = 1 << 30
+
+// errNoHome is a folder that holds no node.
+var errNoHome = errors.New("there is no node in this folder")
+
+func start(ctx context.Context, c *call) error {
+	mode := c.flags.String("consensus-mode", "", "overrides CONSENSUS_MODE")
+	block := c.flags.String("block-time", "", "overrides BLOCK_TIME")
+	level := c.flags.String("log-level", "", "overrides LOG_LEVEL")
+	if err := c.parse(); err != nil {
+		return err
+	}
+	env := c.Getenv
+	c.Getenv = func(name string) string {
+		flags := map[string]string{"CONSENSUS_MODE": *mode, "BLOCK_TIME": *block, "LOG_LEVEL": *level}
+		if v := flags[name]; v != "" {
+			return v
+		}
+		return env(name)
+	}
+	h, conf, err := c.settings()
+	if err != nil {
+		return err
+	}
+	if err := exists(h); err != nil {
+		return err
+	}
+	if env("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	lv, err := conf.Level()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: lv}))
+	return node.Run(ctx, node.Options{
+		Home: h, Config: conf, Log: log, Version: Version(),
+		Ready: func(d node.Doors) {
+			if *c.json {
+				_ = c.print(map[string]string{"rpc": d.RPC, "ws": d.WS, "eth_http": d.EthHTTP, "eth_ws": d.EthWS})
+			}
+		},
+	})
+}
+
+func exists(h home.Home) error {
+	if _, err := os.Stat(h.Genesis()); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%w: %s", errNoHome, string(h))
+		}
+		return fmt.Errorf("look at home: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+package consensus
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/cometbft/cometbft/libs/log"
+)
+
+// logger hands CometBFT's messages to slog. Its information is our debugging: several lines a block.
+type logger struct{ to *slog.Logger }
+
+func (l logger) Debug(msg string, kv ...any) { l.log(slog.LevelDebug-4, msg, kv) }
+func (l logger) Info(msg string, kv ...any)  { l.log(slog.LevelDebug, msg, kv) }
+func (l logger) Warn(msg string, kv ...any)  { l.log(slog.LevelWarn, msg, kv) }
+func (l logger) Error(msg string, kv ...any) { l.log(slog.LevelError, msg, kv) }
+
+func (l logger) log(level slog.Level, msg string, kv []any) {
+	l.to.Log(context.Background(), level, msg, kv...) //nolint:sloglint // the message is CometBFT's
+}
+
+// With implements CometBFT's logger.
+func (l logger) With(kv ...any) log.Logger { return logger{l.to.With(kv...)} }
