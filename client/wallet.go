@@ -1,0 +1,108 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/chainclient/predeploy"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// ErrWrongNetwork reports a coordinator and a node that serve different chains.
+var ErrWrongNetwork = errors.New("coordinator and node serve different chains")
+
+// Wallet opens and closes sessions of one account with one coordinator.
+type Wallet struct {
+	Coordinator *Client
+	Chain       *chainclient.Client
+	Key         receipt.Signer
+}
+
+// Open locks a deposit in a new session until expiry, or until the coordinator's
+// latest if expiry is zero, and returns its number once that is in a block. The
+// deposit is the most that the session can cost; what is left comes back after
+// expiry by itself. Refusals of the Market are explained in the error.
+func (w Wallet) Open(ctx context.Context, deposit market.Amount, expiry time.Time) (uint64, error) {
+	network, err := w.network(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("open session: %w", err)
+	}
+	p, err := w.Coordinator.Prepare(ctx, w.Key.Address())
+	if err != nil {
+		return 0, fmt.Errorf("open session: %w", err)
+	}
+	if p.Coordinator != network.Coordinator {
+		return 0, fmt.Errorf("open session: the coordinator calls itself %s and %s", network.Coordinator, p.Coordinator)
+	}
+	if p.Spender == (common.Address{}) {
+		return 0, errors.New("open session: the coordinator names no key")
+	}
+	if deposit.Cmp(p.MinDeposit) < 0 {
+		return 0, fmt.Errorf("open session: a deposit of %s is below the least, %s", deposit.Coins(), p.MinDeposit.Coins())
+	}
+	until := p.MaxExpiry
+	if !expiry.IsZero() && expiry.Unix() > 0 {
+		until = min(until, uint64(expiry.Unix())) //nolint:gosec // positive
+	}
+	session, _, err := predeploy.NewMarket(w.Chain).OpenSession(ctx, predeploy.NewSender(w.Chain, w.Key), predeploy.Opening{
+		Coordinator: p.Coordinator, Spender: p.Spender, Expiry: until, Deposit: deposit,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("open session: %w", err)
+	}
+	return session, nil
+}
+
+// APIKey asks the coordinator for a new API key to a session of the account's.
+// The coordinator shows it this once.
+func (w Wallet) APIKey(ctx context.Context, session uint64, now time.Time) (api.KeyResponse, error) {
+	network, err := w.network(ctx)
+	if err != nil {
+		return api.KeyResponse{}, fmt.Errorf("ask for key: %w", err)
+	}
+	q := receipt.KeyRequest{Client: w.Key.Address(), Session: session, IssuedAt: uint64(now.Unix())} //nolint:gosec // after 1970
+	sig, err := receipt.Sign(w.Key, receipt.Domain{ChainID: network.ChainID, Market: network.Market}, q)
+	if err != nil {
+		return api.KeyResponse{}, fmt.Errorf("ask for key: %w", err)
+	}
+	k, err := w.Coordinator.SessionKey(ctx, session, api.KeyRequest{Client: q.Client, IssuedAt: q.IssuedAt, Signature: sig})
+	if err != nil {
+		return k, fmt.Errorf("ask for key: %w", err)
+	}
+	if k.APIKey == "" || k.Session != session {
+		return k, fmt.Errorf("ask for key: the coordinator answered for session %d, not %d", k.Session, session)
+	}
+	return k, nil
+}
+
+// Close starts the close window of a session of the account's. What is not
+// spent by its end comes back by itself.
+func (w Wallet) Close(ctx context.Context, session uint64) error {
+	if _, err := predeploy.NewMarket(w.Chain).RequestClose(ctx, predeploy.NewSender(w.Chain, w.Key), session); err != nil {
+		return fmt.Errorf("close session %d: %w", session, err)
+	}
+	return nil
+}
+
+// network returns what the coordinator says of itself, if the node agrees.
+func (w Wallet) network(ctx context.Context) (api.Network, error) {
+	n, err := w.Coordinator.Network(ctx)
+	if err != nil {
+		return n, err
+	}
+	id, err := w.Chain.ChainID(ctx)
+	if err != nil {
+		return n, err
+	}
+	if id != n.ChainID {
+		return n, fmt.Errorf("%w: %d and %d", ErrWrongNetwork, n.ChainID, id)
+	}
+	return n, nil
+}

@@ -1,0 +1,27 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+)
+
+func completionCommand() command {
+	return command{
+		name: "completion", args: "bash", short: "print a completion script for a shell", min: 1, max: 1,
+		long: `For bash: source <(aitbc completion bash)`,
+		setup: func(*flag.FlagSet) runner {
+			return func(_ context.Context, c *call) error {
+				if c.args[0] != "bash" {
+					return usagef("completion", "only bash is known, not %q", printable(c.args[0]))
+				}
+				words := ""
+				for _, k := range commands() {
+					words += k.name + " "
+				}
+				_, err := fmt.Fprintf(c.Stdout, "complete -o default -W %s aitbc\n", quote(words+"help"))
+				return err
+			}
+		},
+	}
+}

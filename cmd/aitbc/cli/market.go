@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strings"
+
+	"github.com/aitbc/aitbc/api"
+)
+
+func minersCommand() command {
+	return command{
+		name: "miners", short: "list the miners of the coordinator",
+		setup: func(*flag.FlagSet) runner {
+			return func(ctx context.Context, c *call) error {
+				remote, err := c.api()
+				if err != nil {
+					return err
+				}
+				miners, err := remote.Miners(ctx)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.printJSON(append([]api.Miner{}, miners...))
+				}
+				t := newTable(c.Stdout)
+				t.row("MINER", "STATE", "FREE", "JOBS DONE", "MODELS", "LAST SEEN")
+				for _, m := range miners {
+					var models []string
+					for _, o := range m.Offers {
+						models = append(models, o.Model)
+					}
+					t.row(m.Miner.Hex(), m.State, fmt.Sprintf("%d/%d", m.FreeSlots, m.Slots), m.Completed, strings.Join(models, ","), clock(m.LastSeen))
+				}
+				return t.flush()
+			}
+		},
+	}
+}
+
+func modelsCommand() command {
+	return command{
+		name: "models", short: "list the models on offer and their prices",
+		setup: func(*flag.FlagSet) runner {
+			return func(ctx context.Context, c *call) error {
+				remote, err := c.api()
+				if err != nil {
+					return err
+				}
+				models, err := remote.Models(ctx)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.printJSON(append([]api.Model{}, models...))
+				}
+				t := newTable(c.Stdout)
+				t.row("MODEL", "WEIGHTS", "CONTEXT", "PROMPT PER 10^6", "ANSWER PER 10^6")
+				for _, m := range models {
+					for _, o := range m.Offers {
+						t.row(m.ID, weights(o), o.Context, o.Prompt.Coins(), o.Completion.Coins())
+					}
+					if len(m.Offers) == 0 {
+						t.row(m.ID, "-", "-", "-", "-")
+					}
+				}
+				return t.flush()
+			}
+		},
+	}
+}
+
+// weights says what is known of an offer's model.
+func weights(o api.Offer) string {
+	if o.Claimed {
+		return "claimed, not shown"
+	}
+	return o.Digest.Hex()[:18] + "…"
+}

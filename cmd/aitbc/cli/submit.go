@@ -1,0 +1,233 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/google/uuid"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/market"
+)
+
+// maxPrompt bounds a prompt read from standard input; the coordinator has its own limit.
+const maxPrompt = 16 << 20
+
+type submitFlags struct {
+	model, system, class, idempotencyKey string
+	stream, wait, noWait                 bool
+	maxTokens, topK                      uint64
+	temperature, topP                    *float64
+	seed                                 *uint64
+	maxPrice                             *optionalAmount
+	ttl                                  time.Duration
+	stop                                 []string
+	miners                               []common.Address
+}
+
+func submitCommand() command {
+	return command{
+		name: "submit", args: "PROMPT|- --model M", short: "order a job", min: 1, max: 1,
+		long: `Orders one job and prints its id. With --stream the answer is printed as it
+comes, with --wait when it is complete; --json waits too unless --no-wait is
+given. A prompt of "-" is read from standard input. The job costs at most
+--max-price, and nothing if it fails.`,
+		setup: func(fs *flag.FlagSet) runner {
+			var f submitFlags
+			fs.StringVar(&f.model, "model", "", "`name` of the model (aitbc models lists them)")
+			fs.StringVar(&f.system, "system", "", "instructions put before the prompt")
+			fs.BoolVar(&f.stream, "stream", false, "print the answer as it comes")
+			fs.BoolVar(&f.wait, "wait", false, "print the answer when it is complete")
+			fs.BoolVar(&f.noWait, "no-wait", false, "with --json: return at once")
+			fs.Uint64Var(&f.maxTokens, "max-tokens", 0, "longest answer, in `tokens`")
+			fs.Func("temperature", "`randomness` from 0 to 2", floatInto(&f.temperature))
+			fs.Func("top-p", "keep the likeliest tokens up to this `share`", floatInto(&f.topP))
+			fs.Uint64Var(&f.topK, "top-k", 0, "keep the `N` likeliest tokens")
+			fs.Func("seed", "`number` that fixes all chance", func(s string) error {
+				n, err := strconv.ParseUint(s, 10, 64)
+				if err != nil {
+					return errors.New("want a whole number from 0")
+				}
+				f.seed = &n
+				return nil
+			})
+			f.maxPrice = amountFlag(fs, "max-price", "most that the job may cost, in `AITBC`")
+			fs.DurationVar(&f.ttl, "ttl", 0, "give up after this `time`, such as 90s")
+			fs.StringVar(&f.class, "class", "", "only this class of engine, by its `descriptor`")
+			fs.Func("stop", "`text` that ends the answer; may be repeated", func(s string) error {
+				f.stop = append(f.stop, s)
+				return nil
+			})
+			fs.Func("miner", "only this miner, by its `address`; may be repeated", func(s string) error {
+				if !common.IsHexAddress(s) {
+					return errors.New("want 0x and 40 hex digits")
+				}
+				f.miners = append(f.miners, common.HexToAddress(s))
+				return nil
+			})
+			fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
+			return f.run
+		},
+	}
+}
+
+func floatInto(dst **float64) func(string) error {
+	return func(s string) error {
+		v, err := strconv.ParseFloat(s, 64)
+		if err != nil || v != v {
+			return errors.New("want a number")
+		}
+		*dst = &v
+		return nil
+	}
+}
+
+func (f *submitFlags) run(ctx context.Context, c *call) error {
+	req, err := f.request(c)
+	if err != nil {
+		return err
+	}
+	api, err := c.account()
+	if err != nil {
+		return err
+	}
+	key := f.idempotencyKey
+	if key == "" {
+		key = uuid.NewString()
+	}
+	job, err := api.Submit(ctx, req, key)
+	if err != nil {
+		return err
+	}
+	waiting := f.stream || f.wait || (c.json && !f.noWait)
+	switch {
+	case waiting:
+		return f.follow(ctx, c, api, job.JobID)
+	case c.json:
+		return c.printJSON(job)
+	}
+	fmt.Fprintln(c.Stdout, job.JobID.Hex())
+	c.progress("aitbc: next: aitbc status %s", job.JobID.Hex())
+	return nil
+}
+
+// request turns the flags into what the coordinator is asked.
+func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
+	if f.model == "" {
+		return api.SubmitRequest{}, usagef("submit", "--model is missing; aitbc models lists what is on offer")
+	}
+	if f.ttl < 0 || f.ttl%time.Second != 0 {
+		return api.SubmitRequest{}, usagef("submit", "--ttl %s: want whole seconds", f.ttl)
+	}
+	if f.topK > 1<<31 {
+		return api.SubmitRequest{}, usagef("submit", "--top-k %d is too large", f.topK)
+	}
+	prompt := c.args[0]
+	if prompt == "-" {
+		b, err := io.ReadAll(io.LimitReader(c.Stdin, maxPrompt+1))
+		if err != nil {
+			return api.SubmitRequest{}, fmt.Errorf("read prompt: %w", err)
+		}
+		if len(b) > maxPrompt {
+			return api.SubmitRequest{}, fmt.Errorf("the prompt is longer than %d bytes", maxPrompt)
+		}
+		prompt = string(b)
+	}
+	if prompt == "" {
+		return api.SubmitRequest{}, usagef("submit", "the prompt is empty")
+	}
+	r := api.SubmitRequest{
+		Model: f.model, Prompt: prompt, MaxTokens: f.maxTokens, Temperature: f.temperature, TopP: f.topP,
+		TopK: uint32(f.topK), //nolint:gosec // checked above
+		Seed: f.seed, Stop: f.stop, TTLSeconds: uint64(f.ttl / time.Second),
+		Constraints: api.Constraints{Miners: f.miners, Class: f.class},
+	}
+	if f.system != "" {
+		r.Prompt, r.Messages = "", []api.Message{{Role: "system", Content: f.system}, {Role: "user", Content: prompt}}
+	}
+	if f.maxPrice.given {
+		r.MaxPrice = &f.maxPrice.value
+	}
+	return r, nil
+}
+
+// submitResult is what submit --json prints.
+type submitResult struct {
+	JobID     common.Hash     `json:"job_id"`
+	State     market.JobState `json:"state"`
+	Model     string          `json:"model"`
+	Output    string          `json:"output"`
+	Usage     market.Usage    `json:"usage"`
+	Price     market.Amount   `json:"price"`
+	Fee       market.Amount   `json:"fee"`
+	ReceiptID *common.Hash    `json:"receipt_id"`
+	Finish    string          `json:"finish_reason,omitempty"`
+	Error     *api.Failure    `json:"error,omitempty"`
+}
+
+// follow waits for the end of a job, printing tokens on the way if asked to.
+func (f *submitFlags) follow(ctx context.Context, c *call, remote *client.Client, id common.Hash) error {
+	live := f.stream && !c.json
+	c.progress("aitbc: job %s", id.Hex())
+	err := remote.Follow(ctx, id, func(e api.Event) error {
+		if live && e.Type == "token" {
+			if _, err := io.WriteString(c.Stdout, printableText(e.Text)); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
+		}
+		return nil
+	})
+	if live {
+		fmt.Fprintln(c.Stdout)
+	}
+	if err != nil {
+		return hint(err, "the job goes on: aitbc status %s", id.Hex())
+	}
+	r, err := remote.Result(ctx, id)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.json:
+		err = c.printJSON(submitResult{
+			JobID: r.JobID, State: r.State, Model: r.Model, Output: r.Output, Usage: r.Usage,
+			Price: r.Price, Fee: r.Fee, ReceiptID: r.ReceiptID, Finish: r.FinishReason, Error: r.Error,
+		})
+	case !live && r.Output != "":
+		_, err = fmt.Fprintln(c.Stdout, printableText(r.Output))
+	}
+	if err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if r.State != market.Completed {
+		return jobError(r.Job)
+	}
+	c.progress("aitbc: %d + %d tokens for %s; receipt %s", r.Usage.PromptTokens, r.Usage.CompletionTokens, r.Price.Coins(), idOrDash(r.ReceiptID))
+	return nil
+}
+
+// jobError words the end of a job that did not complete.
+func jobError(j api.Job) error {
+	err := fmt.Errorf("job %s %s", j.JobID.Hex(), j.State)
+	if j.Error != nil {
+		err = fmt.Errorf("%w: %s (%s)", err, printable(j.Error.Message), printable(j.Error.Code))
+	}
+	if j.Price.IsZero() {
+		return hint(err, "it cost nothing")
+	}
+	return hint(err, "it cost %s for what was delivered", j.Price.Coins())
+}
+
+func idOrDash(h *common.Hash) string {
+	if h == nil {
+		return "-"
+	}
+	return h.Hex()
+}
