@@ -1,0 +1,94 @@
+package kernel
+
+import "math"
+
+// lanes is the number of partial sums of a floating-point reduction.
+const lanes = 8
+
+// tree adds the lanes in their fixed order.
+func tree(l *[lanes]float32) float32 {
+	return ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7]))
+}
+
+// Dot returns the sum of a[i]·b[i]: element i goes to lane i mod 8.
+func Dot(a, b []float32) float32 {
+	var l [lanes]float32
+	b = b[:len(a)]
+	for len(a) >= lanes && len(b) >= lanes {
+		l[0] += float32(a[0] * b[0])
+		l[1] += float32(a[1] * b[1])
+		l[2] += float32(a[2] * b[2])
+		l[3] += float32(a[3] * b[3])
+		l[4] += float32(a[4] * b[4])
+		l[5] += float32(a[5] * b[5])
+		l[6] += float32(a[6] * b[6])
+		l[7] += float32(a[7] * b[7])
+		a, b = a[lanes:], b[lanes:]
+	}
+	for i := range a {
+		l[i] += float32(a[i] * b[i])
+	}
+	return tree(&l)
+}
+
+// AddScaled adds factor·x to y.
+func AddScaled(y []float32, factor float32, x []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += float32(factor * x[i])
+	}
+}
+
+// Add adds x to y.
+func Add(y, x []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += x[i]
+	}
+}
+
+// Norm writes x, scaled to a mean square of one and by weight, to y.
+func Norm(y, x, weight []float32, eps float32) {
+	mean := Dot(x, x) / float32(len(x))
+	scale := 1 / float32(math.Sqrt(float64(mean+eps)))
+	for i := range y {
+		y[i] = float32(float32(x[i]*scale) * weight[i])
+	}
+}
+
+// Softmax turns scores into weights that sum to one.
+func Softmax(x []float32) {
+	top := x[0]
+	for _, v := range x {
+		if v > top {
+			top = v
+		}
+	}
+	var sum float32
+	for i, v := range x {
+		x[i] = float32(Exp(float64(v - top)))
+		sum += x[i]
+	}
+	scale := 1 / sum
+	for i := range x {
+		x[i] = float32(x[i] * scale)
+	}
+}
+
+// Gate writes silu(gate)·up to gate, where silu(v) = v/(1+e^-v).
+func Gate(gate, up []float32) {
+	up = up[:len(gate)]
+	for i, v := range gate {
+		gate[i] = float32(float32(float64(v)/(1+Exp(-float64(v)))) * up[i])
+	}
+}
+
+// Rotate turns the pairs (2i, 2i+1) of x by the angles whose sines and cosines are
+// given.
+func Rotate(x, sin, cos []float32) {
+	for i, s := range sin {
+		a, b, c := x[2*i], x[2*i+1], cos[i]
+		x[2*i] = float32(a*c) - float32(b*s)
+		x[2*i+1] = float32(a*s) + float32(b*c)
+	}
+}

@@ -1,0 +1,161 @@
+// Package sampler chooses the next token from a model's logits, so that the same
+// logits, settings and seed give the same token everywhere.
+//
+// At temperature zero it takes the largest logit, of equals the first. Otherwise
+// tokens are ordered by logit, those of equal logit by id; the first top-k stay;
+// their weights are e^((logit-largest)/temperature), and those below 2^-30 are
+// dropped; of the rest the first stay whose sum reaches top-p of the whole sum;
+// and one is drawn with the next number of a PCG generator (math/rand/v2) seeded
+// with the request's seed. All sums run in that order in float64.
+package sampler
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
+)
+
+// stream is the second half of the generator's seed; the first is the request's.
+const stream = 0x61697462632f3031 // "aitbc/01"
+
+// leastWeight is 2^-30.
+const leastWeight = 1.0 / (1 << 30)
+
+// Settings say how to choose. The zero value is greedy.
+type Settings struct {
+	TemperatureMilli uint32
+	TopPMilli        uint32 // 0 and from 1000 on: all
+	TopK             uint32 // 0: all
+	Seed             uint64
+}
+
+// A Sampler chooses the tokens of one answer. It belongs to one goroutine.
+type Sampler struct {
+	set    Settings
+	random *rand.PCG
+	kept   []candidate
+}
+
+type candidate struct {
+	id     uint32
+	logit  float32
+	weight float64
+}
+
+// New returns a sampler at the beginning of its random sequence.
+func New(s Settings) *Sampler {
+	return &Sampler{set: s, random: rand.NewPCG(s.Seed, stream)}
+}
+
+// Next chooses a token among those that allowed accepts; nil accepts all. It asks
+// for few tokens, the likeliest first. ok is false if none is accepted. Logits
+// that are not numbers are never chosen.
+func (s *Sampler) Next(logits []float32, allowed func(id uint32) bool) (id uint32, ok bool) {
+	if s.set.TemperatureMilli == 0 {
+		return greedy(logits, allowed)
+	}
+	s.order(logits)
+	s.filter(allowed)
+	s.weigh()
+	return s.draw()
+}
+
+func greedy(logits []float32, allowed func(uint32) bool) (uint32, bool) {
+	var tried map[int]bool
+	for range logits {
+		best := -1
+		for i, v := range logits {
+			if v == v && (best < 0 || v > logits[best]) && !tried[i] {
+				best = i
+			}
+		}
+		if best < 0 {
+			break
+		}
+		if allowed == nil || allowed(uint32(best)) {
+			return uint32(best), true
+		}
+		if tried == nil {
+			tried = make(map[int]bool)
+		}
+		tried[best] = true
+	}
+	return 0, false
+}
+
+// order keeps the tokens that can have a weight of 2^-30 or more, sorted.
+func (s *Sampler) order(logits []float32) {
+	s.kept = s.kept[:0]
+	top, found := float32(0), false
+	for _, v := range logits {
+		if v == v && (!found || v > top) {
+			top, found = v, true
+		}
+	}
+	// e^-21 < 2^-30; the margin covers rounding.
+	floor := float64(top) - float64(21*float64(s.set.TemperatureMilli)/1000)
+	for i, v := range logits {
+		if v == v && float64(v) >= floor {
+			s.kept = append(s.kept, candidate{id: uint32(i), logit: v})
+		}
+	}
+	slices.SortFunc(s.kept, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id))
+	})
+}
+
+func (s *Sampler) filter(allowed func(uint32) bool) {
+	if allowed != nil {
+		s.kept = slices.DeleteFunc(s.kept, func(c candidate) bool { return !allowed(c.id) })
+	}
+	if k := int(min(s.set.TopK, 1<<30)); k > 0 && len(s.kept) > k {
+		s.kept = s.kept[:k]
+	}
+}
+
+// weigh sets the weights and cuts off the tail.
+func (s *Sampler) weigh() {
+	var sum float64
+	for i := range s.kept {
+		c := &s.kept[i]
+		distance := float64(c.logit) - float64(s.kept[0].logit)
+		c.weight = kernel.Exp(float64(distance*1000) / float64(s.set.TemperatureMilli))
+		if c.weight < leastWeight {
+			s.kept = s.kept[:i]
+			break
+		}
+		sum += c.weight
+	}
+	if s.set.TopPMilli == 0 || s.set.TopPMilli >= 1000 {
+		return
+	}
+	limit := float64(sum*float64(s.set.TopPMilli)) / 1000
+	var part float64
+	for i, c := range s.kept {
+		if part += c.weight; part >= limit {
+			s.kept = s.kept[:i+1]
+			return
+		}
+	}
+}
+
+func (s *Sampler) draw() (uint32, bool) {
+	if len(s.kept) == 0 {
+		return 0, false
+	}
+	var sum float64
+	for _, c := range s.kept {
+		sum += c.weight
+	}
+	// 53 random bits as a number in [0, 1).
+	at := float64(float64(s.random.Uint64()>>11) / (1 << 53) * sum)
+	var part float64
+	for _, c := range s.kept {
+		if part += c.weight; part > at {
+			return c.id, true
+		}
+	}
+	return s.kept[len(s.kept)-1].id, true
+}

@@ -1,0 +1,289 @@
+// Package vocab turns text into the token ids of a model and back, by the
+// vocabulary that stands in the model's file.
+//
+// It understands SentencePiece vocabularies (tokenizer.ggml.model = "llama"): text
+// is split into characters, and the neighbours that make the best-scored token are
+// joined, the leftmost first, until none are left; what the vocabulary lacks is
+// spelled in byte tokens.
+package vocab
+
+import (
+	"container/heap"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+// ErrUnsupported says that the file's vocabulary is of another kind.
+var ErrUnsupported = errors.New("unsupported vocabulary")
+
+// space stands for a blank inside tokens.
+const space = "\u2581"
+
+// The kinds of tokens, as numbered in files.
+const (
+	kindNormal  = 1
+	kindUnknown = 2
+	kindControl = 3
+	kindUser    = 4
+	kindUnused  = 5
+	kindByte    = 6
+)
+
+const maxTokens = 1 << 20
+
+// A Vocab is a model's vocabulary. It does not change.
+type Vocab struct {
+	texts  []string
+	scores []float32
+	kinds  []int64
+	ids    map[string]uint32 // of tokens that text may become
+	named  map[string]uint32 // of control tokens and those with a meaning of their own
+	bytes  [256]int64        // byte tokens, -1 for none
+
+	begin, unknown uint32
+	ends           map[uint32]bool
+	addBegin       bool
+	addSpace       bool
+	longest        int
+}
+
+// New reads the vocabulary of a file.
+func New(f *gguf.File) (*Vocab, error) {
+	kind, err := f.Text("tokenizer.ggml.model")
+	if err != nil {
+		return nil, err
+	}
+	if kind != "llama" {
+		return nil, fmt.Errorf("%w: tokenizer.ggml.model is %q, known is \"llama\"", ErrUnsupported, kind)
+	}
+	v := &Vocab{ids: map[string]uint32{}, named: map[string]uint32{}, ends: map[uint32]bool{}, addBegin: true, addSpace: true}
+	if v.texts, err = f.Texts("tokenizer.ggml.tokens"); err != nil {
+		return nil, err
+	}
+	if v.scores, err = f.Floats("tokenizer.ggml.scores"); err != nil {
+		return nil, err
+	}
+	if v.kinds, err = f.Ints("tokenizer.ggml.token_type"); err != nil {
+		return nil, err
+	}
+	if n := len(v.texts); n == 0 || n > maxTokens || len(v.scores) != n || len(v.kinds) != n {
+		return nil, fmt.Errorf("%w: %d tokens, %d scores, %d types", ErrUnsupported, n, len(v.scores), len(v.kinds))
+	}
+	v.index()
+	return v, v.special(f)
+}
+
+func (v *Vocab) index() {
+	for i := range v.bytes {
+		v.bytes[i] = -1
+	}
+	for i, text := range v.texts {
+		id := uint32(i)
+		switch v.kinds[i] {
+		case kindNormal, kindUser:
+			if _, dup := v.ids[text]; !dup {
+				v.ids[text] = id
+			}
+			v.longest = max(v.longest, len(text))
+			if v.kinds[i] == kindUser {
+				v.named[text] = id
+			}
+		case kindControl:
+			v.named[text] = id
+		case kindByte:
+			var b byte
+			if _, err := fmt.Sscanf(text, "<0x%02X>", &b); err == nil {
+				v.bytes[b] = int64(id)
+			}
+		}
+	}
+	v.longest = max(v.longest, 1)
+}
+
+// special reads the ids that have a meaning, and how a prompt begins.
+func (v *Vocab) special(f *gguf.File) error {
+	id := func(key string, fallback uint64) (uint32, error) {
+		n := fallback
+		if f.Has(key) {
+			var err error
+			if n, err = f.Uint(key); err != nil {
+				return 0, err
+			}
+		}
+		if n >= uint64(len(v.texts)) {
+			return 0, fmt.Errorf("%w: %s is %d of %d tokens", ErrUnsupported, key, n, len(v.texts))
+		}
+		return uint32(n), nil
+	}
+	var err error
+	if v.begin, err = id("tokenizer.ggml.bos_token_id", 1); err != nil {
+		return err
+	}
+	if v.unknown, err = id("tokenizer.ggml.unknown_token_id", 0); err != nil {
+		return err
+	}
+	for _, key := range []string{"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"} {
+		if key == "tokenizer.ggml.eos_token_id" || f.Has(key) {
+			end, err := id(key, 2)
+			if err != nil {
+				return err
+			}
+			v.ends[end] = true
+		}
+	}
+	for key, flag := range map[string]*bool{"tokenizer.ggml.add_bos_token": &v.addBegin, "tokenizer.ggml.add_space_prefix": &v.addSpace} {
+		if f.Has(key) {
+			if *flag, err = f.Flag(key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Len counts the tokens.
+func (v *Vocab) Len() int { return len(v.texts) }
+
+// Begin returns the token that a prompt begins with, if the model wants one.
+func (v *Vocab) Begin() (id uint32, ok bool) { return v.begin, v.addBegin }
+
+// IsEnd says whether the token ends an answer.
+func (v *Vocab) IsEnd(id uint32) bool { return v.ends[id] }
+
+// Control returns the id of a control token such as "<|user|>". Encode never makes
+// one, so text cannot pretend to be a turn of the conversation.
+func (v *Vocab) Control(text string) (id uint32, ok bool) {
+	id, ok = v.named[text]
+	return id, ok
+}
+
+// SpacePrefix says that the model reads text as if a space stood before it.
+func (v *Vocab) SpacePrefix() bool { return v.addSpace }
+
+// LeastTokens returns a number of tokens below which no encoding of n bytes can be.
+func (v *Vocab) LeastTokens(n int) int { return n / v.longest }
+
+// Bytes returns what the token adds to the text: nothing for control tokens, and
+// perhaps only a part of a character.
+func (v *Vocab) Bytes(id uint32) []byte {
+	if int(id) >= len(v.texts) {
+		return nil
+	}
+	switch v.kinds[id] {
+	case kindNormal, kindUser, kindUnused:
+		return []byte(strings.ReplaceAll(v.texts[id], space, " "))
+	case kindByte:
+		var b byte
+		if _, err := fmt.Sscanf(v.texts[id], "<0x%02X>", &b); err == nil {
+			return []byte{b}
+		}
+	}
+	return nil
+}
+
+// Encode returns the tokens of text as it stands, without a first token or a space
+// before it. Text that is not valid UTF-8 is spelled in byte tokens.
+func (v *Vocab) Encode(text string) []uint32 {
+	text = strings.ReplaceAll(text, " ", space)
+	symbols := make([]symbol, 0, len(text))
+	for rest := text; rest != ""; {
+		_, n := utf8.DecodeRuneInString(rest)
+		symbols = append(symbols, symbol{text: rest[:n], prev: len(symbols) - 1, next: len(symbols) + 1})
+		rest = rest[n:]
+	}
+	var q queue
+	pair := func(i int) {
+		j := symbols[i].next
+		if j >= len(symbols) {
+			return
+		}
+		joined := symbols[i].text + symbols[j].text
+		if len(joined) > v.longest {
+			return
+		}
+		if id, ok := v.ids[joined]; ok {
+			heap.Push(&q, merge{left: i, right: j, text: joined, score: v.scores[id]})
+		}
+	}
+	for i := range symbols {
+		pair(i)
+	}
+	for q.Len() > 0 {
+		m := heap.Pop(&q).(merge)
+		left, right := &symbols[m.left], &symbols[m.right]
+		// A merge whose parts have since become something else is stale.
+		if left.text == "" || right.text == "" || left.next != m.right || len(left.text)+len(right.text) != len(m.text) {
+			continue
+		}
+		left.text, right.text = m.text, ""
+		left.next = right.next
+		if left.next < len(symbols) {
+			symbols[left.next].prev = m.left
+		}
+		pair(m.left)
+		if left.prev >= 0 {
+			pair(left.prev)
+		}
+	}
+	ids := make([]uint32, 0, len(symbols))
+	for _, s := range symbols {
+		if s.text != "" {
+			ids = v.spell(ids, s.text)
+		}
+	}
+	return ids
+}
+
+// spell appends the token of a symbol, or its bytes.
+func (v *Vocab) spell(ids []uint32, text string) []uint32 {
+	if id, ok := v.ids[text]; ok {
+		return append(ids, id)
+	}
+	if text == space {
+		text = " "
+	}
+	for i := range len(text) {
+		if id := v.bytes[text[i]]; id >= 0 {
+			ids = append(ids, uint32(id))
+		} else {
+			ids = append(ids, v.unknown)
+		}
+	}
+	return ids
+}
+
+// symbol is a run of text that may still grow; those that were swallowed are empty.
+type symbol struct {
+	text       string
+	prev, next int
+}
+
+// merge is a pair of neighbours that make a token.
+type merge struct {
+	left, right int
+	text        string
+	score       float32
+}
+
+// queue orders merges by score, then from the left.
+type queue []merge
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	if q[i].score != q[j].score {
+		return q[i].score > q[j].score
+	}
+	return q[i].left < q[j].left
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(merge)) }
+func (q *queue) Pop() any {
+	old := *q
+	m := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return m
+}
