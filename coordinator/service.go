@@ -260,3 +260,22 @@ func (s *Service) forgetLocked(j *sqlite.Job) {
 	}
 	s.wakeLocked(j.Miner, wake)
 }
+
+// ReceiptID returns the id that a job's receipt has or will have.
+func (s *Service) ReceiptID(job common.Hash) common.Hash { return s.cfg.Domain.ReceiptID(job) }
+
+// Stats counts what is under way.
+type Stats struct{ Queued, Leased, Online int }
+
+// Stats returns the counts now.
+func (s *Service) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := Stats{Queued: s.sched.Queued(), Leased: len(s.leases)}
+	for _, p := range s.miners {
+		if p.online {
+			out.Online++
+		}
+	}
+	return out
+}

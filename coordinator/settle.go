@@ -15,7 +15,7 @@ import (
 
 // maxBatch bounds the jobs of one settlement. A transaction's size is bounded
 // by its vouchers and credits: one a session and one a miner.
-const maxBatch = 500
+const maxBatch = 250
 
 // settle sends batches to the chain until nothing is left to settle. A batch is
 // on disk before it is sent; one that was sent and not seen in a block is

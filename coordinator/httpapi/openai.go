@@ -1,0 +1,381 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/market"
+)
+
+// openAIRequest is what OpenAI's clients send to the two completion routes.
+// Fields that this market cannot honour are refused unless they ask for nothing.
+type openAIRequest struct {
+	Model               string          `json:"model"`
+	Messages            []chatMessage   `json:"messages"`
+	Prompt              json.RawMessage `json:"prompt"`
+	Stream              bool            `json:"stream"`
+	StreamOptions       *streamOptions  `json:"stream_options"`
+	MaxTokens           *uint64         `json:"max_tokens"`
+	MaxCompletionTokens *uint64         `json:"max_completion_tokens"`
+	Temperature         *float64        `json:"temperature"`
+	TopP                *float64        `json:"top_p"`
+	TopK                uint32          `json:"top_k"`
+	Seed                *int64          `json:"seed"`
+	Stop                json.RawMessage `json:"stop"`
+	N                   *int            `json:"n"`
+	Logprobs            json.RawMessage `json:"logprobs"`
+	TopLogprobs         json.RawMessage `json:"top_logprobs"`
+	FrequencyPenalty    *float64        `json:"frequency_penalty"`
+	PresencePenalty     *float64        `json:"presence_penalty"`
+	LogitBias           json.RawMessage `json:"logit_bias"`
+	Tools               json.RawMessage `json:"tools"`
+	ToolChoice          json.RawMessage `json:"tool_choice"`
+	ResponseFormat      json.RawMessage `json:"response_format"`
+	User                string          `json:"user"`
+	Metadata            json.RawMessage `json:"metadata"`
+	Store               *bool           `json:"store"`
+	ParallelToolCalls   *bool           `json:"parallel_tool_calls"`
+	Echo                bool            `json:"echo"`
+	BestOf              *int            `json:"best_of"`
+	Suffix              string          `json:"suffix"`
+	MaxPrice            *market.Amount  `json:"max_price"` // ours
+}
+
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
+}
+
+type chatMessage struct {
+	Role       string          `json:"role"`
+	Content    json.RawMessage `json:"content"`
+	Name       string          `json:"name"`
+	ToolCalls  json.RawMessage `json:"tool_calls"`
+	ToolCallID string          `json:"tool_call_id"`
+	Refusal    json.RawMessage `json:"refusal"`
+}
+
+func null(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
+
+// text reads a content that is a string or a list of text parts.
+func (m chatMessage) text() (string, error) {
+	if null(m.Content) {
+		return "", nil
+	}
+	var s string
+	if json.Unmarshal(m.Content, &s) == nil {
+		return s, nil
+	}
+	var parts []struct {
+		Type string `json:"type"`
+		Text string `json:"text"`
+	}
+	if err := json.Unmarshal(m.Content, &parts); err != nil {
+		return "", apierr.New(apierr.Invalid, "a message's content is neither a string nor a list of parts")
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		if p.Type != "text" {
+			return "", apierr.New(apierr.Invalid, "content parts of type %.20q are not supported, only text", p.Type)
+		}
+		b.WriteString(p.Text)
+	}
+	return b.String(), nil
+}
+
+func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
+	out := api.SubmitRequest{Model: q.Model, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MaxPrice: q.MaxPrice}
+	bad := func(format string, a ...any) (api.SubmitRequest, error) {
+		return out, apierr.New(apierr.Invalid, format, a...)
+	}
+	one := func(n *int) bool { return n == nil || *n == 1 }
+	zero := func(f *float64) bool { return f == nil || *f == 0 }
+	off := func(raw json.RawMessage) bool {
+		return null(raw) || string(raw) == "false" || string(raw) == "0" || string(raw) == "{}"
+	}
+	switch {
+	case !one(q.N) || !one(q.BestOf):
+		return bad("n and best_of must be 1")
+	case !off(q.Logprobs) || !off(q.TopLogprobs) || !off(q.LogitBias):
+		return bad("logprobs and logit_bias are not offered")
+	case !zero(q.FrequencyPenalty) || !zero(q.PresencePenalty):
+		return bad("frequency_penalty and presence_penalty are not offered")
+	case q.Echo || q.Suffix != "":
+		return bad("echo and suffix are not offered")
+	case chat && len(q.Messages) == 0:
+		return bad("messages is required")
+	}
+	for _, n := range []*uint64{q.MaxTokens, q.MaxCompletionTokens} {
+		if n != nil {
+			if *n == 0 {
+				return bad("max_tokens must be at least 1")
+			}
+			out.MaxTokens = *n
+		}
+	}
+	if q.Seed != nil {
+		seed := uint64(*q.Seed) //nolint:gosec // any 64 bits are a seed
+		out.Seed = &seed
+	}
+	if !null(q.Stop) {
+		var one string
+		if json.Unmarshal(q.Stop, &one) == nil {
+			out.Stop = []string{one}
+		} else if err := json.Unmarshal(q.Stop, &out.Stop); err != nil {
+			return bad("stop is neither a string nor a list of strings")
+		}
+	}
+	if !chat {
+		if err := json.Unmarshal(q.Prompt, &out.Prompt); err != nil {
+			return bad("prompt must be one string")
+		}
+		return out, nil
+	}
+	for _, m := range q.Messages {
+		text, err := m.text()
+		if err != nil {
+			return out, err
+		}
+		role := m.Role
+		if role == "developer" {
+			role = "system"
+		}
+		out.Messages = append(out.Messages, api.Message{Role: role, Content: text})
+	}
+	return out, nil
+}
+
+func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
+	return s.openAI(w, r, c, true)
+}
+
+func (s *Server) completions(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
+	return s.openAI(w, r, c, false)
+}
+
+func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Caller, chat bool) error {
+	body, err := httpx.ReadBody(w, r, httpx.MaxBody)
+	if err != nil {
+		return err
+	}
+	var q openAIRequest
+	if err := decode(body, &q); err != nil {
+		return err
+	}
+	in, err := q.submit(chat)
+	if err != nil {
+		return err
+	}
+	x := coordinator.Extras{IdemKey: r.Header.Get("Idempotency-Key"), Body: append([]byte("openai\x00"), body...)}
+	if !null(q.Tools) {
+		x.Tools = q.Tools
+	}
+	if !null(q.ResponseFormat) {
+		x.ResponseFormat = q.ResponseFormat
+	}
+	ctx := r.Context()
+	j, err := s.svc.Submit(ctx, c, in, x)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("X-Aitbc-Job", j.ID.Hex())
+	w.Header().Set("X-Aitbc-Receipt", s.svc.ReceiptID(j.ID).Hex())
+	a := &answer{chat: chat, id: "chatcmpl-" + j.ID.Hex()[2:26], created: j.Created / 1000, model: j.Model}
+	if q.Stream {
+		return s.streamAnswer(w, r, c, j, a, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
+	}
+	done, err := s.svc.Follow(ctx, c, j.ID, 0, func(api.Event) error { return nil })
+	if err != nil {
+		return s.gone(r, c, j, err)
+	}
+	if err := failure(done); err != nil {
+		return err
+	}
+	httpx.WriteJSON(w, http.StatusOK, a.whole(done))
+	return nil
+}
+
+// gone cancels the job of a client that went away: it pays for what was made.
+func (s *Server) gone(r *http.Request, c coordinator.Caller, j *sqlite.Job, err error) error {
+	if r.Context().Err() == nil {
+		return err
+	}
+	_, err = s.svc.Cancel(context.WithoutCancel(r.Context()), c, j.ID)
+	return err
+}
+
+// failure returns the error of a job that did not complete, or nil.
+func failure(j *sqlite.Job) error {
+	switch j.State {
+	case market.Completed:
+		return nil
+	case market.Canceled:
+		return apierr.New(apierr.Conflict, "the job was cancelled")
+	case market.Expired:
+		return apierr.New(apierr.Unavailable, "no miner finished the job in time: nothing was charged")
+	default:
+		return apierr.New(apierr.JobFailed, "the job failed and nothing was charged: %s", j.ErrorMessage).With(map[string]any{"reason": j.ErrorCode})
+	}
+}
+
+func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordinator.Caller, j *sqlite.Job, a *answer, usage bool) error {
+	// Wait for the first piece before the status is sent, so that a job that
+	// fails at once is an HTTP error, as clients expect.
+	var out *sse
+	defer func() {
+		if out != nil {
+			out.close()
+		}
+	}()
+	begin := func() error {
+		if out != nil {
+			return nil
+		}
+		out = newSSE(w)
+		if a.chat {
+			return out.send("", "", a.chunk("", true, ""))
+		}
+		return nil
+	}
+	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(e api.Event) error {
+		if e.Type != "token" {
+			return nil
+		}
+		if err := begin(); err != nil {
+			return err
+		}
+		if e.Text == "" {
+			return nil
+		}
+		return out.send("", "", a.chunk(e.Text, false, ""))
+	})
+	if err != nil {
+		return s.gone(r, c, j, err)
+	}
+	fail := failure(done)
+	if out == nil {
+		if fail != nil {
+			return fail
+		}
+		if err := begin(); err != nil {
+			return nil // the reader went away, and the job is done
+		}
+		if done.Output != "" { // repeated with its Idempotency-Key: it was over already
+			_ = out.send("", "", a.chunk(done.Output, false, ""))
+		}
+	}
+	if fail != nil {
+		_ = out.send("", "", openAIError(apierr.Public(fail)))
+		return nil
+	}
+	sends := []func() error{func() error { return out.send("", "", a.chunk("", false, finish(done.FinishReason))) }}
+	if usage {
+		sends = append(sends, func() error { return out.send("", "", a.usage(done)) })
+	}
+	sends = append(sends, func() error { return out.raw("", "", []byte("[DONE]")) })
+	for _, send := range sends {
+		if err := send(); err != nil {
+			return nil // the reader went away after the job was done
+		}
+	}
+	return nil
+}
+
+func finish(reason string) string {
+	if reason == "canceled" {
+		return "stop"
+	}
+	return reason
+}
+
+// answer shapes a job as OpenAI's objects.
+type answer struct {
+	chat    bool
+	id      string
+	created int64
+	model   string
+}
+
+type object map[string]any
+
+func (a *answer) base(kind string) object {
+	return object{"id": a.id, "object": kind, "created": a.created, "model": a.model, "system_fingerprint": nil}
+}
+
+func (a *answer) chunk(text string, first bool, reason string) object {
+	var why any
+	if reason != "" {
+		why = reason
+	}
+	if !a.chat {
+		o := a.base("text_completion")
+		o["choices"] = []object{{"index": 0, "text": text, "logprobs": nil, "finish_reason": why}}
+		return o
+	}
+	delta := object{}
+	if first {
+		delta["role"], delta["content"] = "assistant", ""
+	} else if reason == "" {
+		delta["content"] = text
+	}
+	o := a.base("chat.completion.chunk")
+	o["choices"] = []object{{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": why}}
+	return o
+}
+
+func usageOf(j *sqlite.Job) object {
+	return object{"prompt_tokens": j.Usage.PromptTokens, "completion_tokens": j.Usage.CompletionTokens, "total_tokens": j.Usage.PromptTokens + j.Usage.CompletionTokens}
+}
+
+func (a *answer) usage(j *sqlite.Job) object {
+	o := a.base("chat.completion.chunk")
+	if !a.chat {
+		o = a.base("text_completion")
+	}
+	o["choices"], o["usage"] = []object{}, usageOf(j)
+	return o
+}
+
+func (a *answer) whole(j *sqlite.Job) object {
+	if !a.chat {
+		o := a.base("text_completion")
+		o["choices"], o["usage"] = []object{{"index": 0, "text": j.Output, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}, usageOf(j)
+		return o
+	}
+	o := a.base("chat.completion")
+	o["choices"] = []object{{"index": 0, "message": object{"role": "assistant", "content": j.Output, "refusal": nil}, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}
+	o["usage"] = usageOf(j)
+	return o
+}
+
+func openAIError(e *apierr.Error) object {
+	kind := "invalid_request_error"
+	switch status := e.Code.Status(); {
+	case status == http.StatusUnauthorized:
+		kind = "authentication_error"
+	case status == http.StatusPaymentRequired:
+		kind = "insufficient_quota"
+	case status == http.StatusTooManyRequests:
+		kind = "rate_limit_error"
+	case status >= http.StatusInternalServerError:
+		kind = "server_error"
+	}
+	body := object{"message": e.Message, "type": kind, "param": nil, "code": string(e.Code)}
+	if e.Details != nil {
+		body["details"] = e.Details
+	}
+	return object{"error": body}
+}
+
+func writeOpenAIError(w http.ResponseWriter, e *apierr.Error) {
+	if e.Code == apierr.RateLimited {
+		w.Header().Set("Retry-After", "2")
+	}
+	httpx.WriteJSON(w, e.Code.Status(), openAIError(e))
+}
