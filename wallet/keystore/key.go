@@ -2,6 +2,9 @@ package keystore
 
 import (
 	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -45,3 +48,20 @@ func (k *Key) LogValue() slog.Value { return slog.StringValue(k.shown()) }
 
 // MarshalText names the key by its address.
 func (k *Key) MarshalText() ([]byte, error) { return []byte(k.shown()), nil }
+
+// Derive returns a key of its own for a purpose: HKDF-SHA256 (RFC 5869) of the
+// private key with the purpose as info. It is the same each time, and does not
+// lead back to k.
+func (k *Key) Derive(purpose string) (*Key, error) {
+	raw := crypto.FromECDSA(k.private)
+	for i := range 16 { // a derived number is no key with probability 2^-128
+		b, err := hkdf.Key(sha256.New, raw, nil, fmt.Sprintf("%s/%d", purpose, i), 32)
+		if err != nil {
+			return nil, fmt.Errorf("derive key: %w", err)
+		}
+		if p, err := crypto.ToECDSA(b); err == nil {
+			return &Key{crypto.PubkeyToAddress(p.PublicKey), p}, nil
+		}
+	}
+	return nil, errors.New("derive key: no valid key")
+}

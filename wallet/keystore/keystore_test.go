@@ -301,3 +301,22 @@ func FuzzDecrypt(f *testing.F) {
 		}
 	})
 }
+
+func TestDeriveIsStableAndSeparates(t *testing.T) {
+	t.Parallel()
+	s, _ := open(t)
+	k, err := s.Create(secret.New("pass phrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	derive := func(purpose string) common.Address {
+		d, err := k.Derive(purpose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Address()
+	}
+	if derive("a/1") != derive("a/1") || derive("a/1") == derive("a/2") || derive("a/1") == k.Address() {
+		t.Fatal("derived keys are not stable and distinct")
+	}
+}

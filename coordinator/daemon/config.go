@@ -1,0 +1,79 @@
+// Package daemon puts a coordinator together from its settings and runs it.
+package daemon
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/internal/home"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Config is what an operator sets, in HOME/coordinator/config.toml, in the
+// environment or by flags.
+type Config struct {
+	Account     common.Address `toml:"account" env:"AITBC_COORDINATOR_ACCOUNT" flag:"account"`
+	DatabaseURL string         `toml:"database_url" env:"DATABASE_URL" flag:"database-url"`
+	APIHost     string         `toml:"api_host" env:"API_HOST" flag:"api-host"`
+	APIPort     int            `toml:"api_port" env:"API_PORT" flag:"api-port"`
+	RPCURL      string         `toml:"rpc_url" env:"AITBC_RPC_URL" flag:"rpc-url"`
+	EthRPCURL   string         `toml:"eth_rpc_url" env:"AITBC_ETH_RPC_URL" flag:"eth-rpc-url"`
+	Endpoint    string         `toml:"endpoint" env:"AITBC_COORDINATOR_ENDPOINT" flag:"endpoint"`
+	LogLevel    string         `toml:"log_level" env:"LOG_LEVEL" flag:"log-level"`
+
+	Bond        market.Amount `toml:"bond" flag:"bond"`               // base units, locked when it registers
+	MinerLimit  market.Amount `toml:"miner_limit" flag:"miner-limit"` // base units of the bond for each miner
+	MarginBps   int           `toml:"margin_bps" flag:"margin-bps"`
+	SettleEvery time.Duration `toml:"settle_every" flag:"settle-every"`
+}
+
+// Default returns the settings of a home whose ports are shifted by offset.
+func Default(dir home.Dir, offset int) Config {
+	local := func(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port+offset) }
+	return Config{
+		DatabaseURL: "sqlite:///" + filepath.ToSlash(filepath.Join(dir.Coordinator(), "coordinator.db")),
+		APIHost:     "127.0.0.1", APIPort: home.PortCoordinator + offset,
+		RPCURL: local(home.PortChainRPC), EthRPCURL: local(home.PortEthRPC),
+		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second,
+	}
+}
+
+// Validate implements config.Validator.
+func (c *Config) Validate() error {
+	if c.Account == (common.Address{}) {
+		return fmt.Errorf("account is not set: it is the address of a key in HOME/keystore")
+	}
+	if c.APIPort < 1 || c.APIPort > 65535 {
+		return fmt.Errorf("api_port is %d: use 1 to 65535", c.APIPort)
+	}
+	if c.MarginBps < 0 || c.MarginBps > 5000 {
+		return fmt.Errorf("margin_bps is %d: use 0 to 5000", c.MarginBps)
+	}
+	if c.SettleEvery < 100*time.Millisecond {
+		return fmt.Errorf("settle_every is %s: use at least 100ms", c.SettleEvery)
+	}
+	_, err := databasePath(c.DatabaseURL)
+	return err
+}
+
+// Addr is where the coordinator listens.
+func (c *Config) Addr() string { return net.JoinHostPort(c.APIHost, strconv.Itoa(c.APIPort)) }
+
+// databasePath reads a database URL: sqlite:///relative or sqlite:////absolute,
+// as SQLAlchemy spells them.
+func databasePath(url string) (string, error) {
+	path, ok := strings.CutPrefix(url, "sqlite:///")
+	switch {
+	case strings.HasPrefix(url, "postgres"):
+		return "", fmt.Errorf("database_url: PostgreSQL is not supported yet: use sqlite:///PATH")
+	case !ok || path == "" || strings.ContainsAny(path, "?#"):
+		return "", fmt.Errorf("database_url is %q: use sqlite:///PATH", url)
+	}
+	return filepath.FromSlash(path), nil
+}

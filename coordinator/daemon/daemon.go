@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/httpapi"
+	"github.com/aitbc/aitbc/coordinator/onchain"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/lifecycle"
+	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/wallet/keystore"
+)
+
+// stopGrace is how long a part may take to stop.
+const stopGrace = 10 * time.Second
+
+// chainWait is how long a coordinator waits for its node to answer at start.
+const chainWait = 60 * time.Second
+
+// Run serves until ctx is done. key is the coordinator's account; it signs
+// transactions and countersignatures, and the sessions' spender keys are derived
+// from it.
+func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log *slog.Logger) (err error) {
+	if key.Address() != cfg.Account {
+		return fmt.Errorf("the key is of %s, the account is %s", key.Address(), cfg.Account)
+	}
+	path, err := databasePath(cfg.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("make the database's folder: %w", err)
+	}
+	client, err := chainclient.New(cfg.EthRPCURL)
+	if err != nil {
+		return err
+	}
+	comet, err := chainclient.NewComet(cfg.RPCURL)
+	if err != nil {
+		return err
+	}
+	chainID, err := waitForChain(ctx, client, log)
+	if err != nil {
+		return err
+	}
+	chain := onchain.New(client, comet, key)
+	if err := chain.Join(ctx, cfg.Endpoint, cfg.Bond); err != nil {
+		return fmt.Errorf("register coordinator %s on the chain: %w", cfg.Account, err)
+	}
+	store, err := sqlite.Open(ctx, sqlite.Options{Path: path})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := bindStore(ctx, store, chainID, cfg); err != nil {
+		return err
+	}
+	svc, err := coordinator.New(coordinator.Config{
+		Domain: receipt.Domain{ChainID: chainID, Market: contracts.MarketAddress}, Registry: contracts.RegistryAddress,
+		Account: cfg.Account, Signer: key, Spender: spender(key), Store: store, Chain: chain, Log: log, Version: version,
+		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery, //nolint:gosec // validated
+	})
+	if err != nil {
+		return err
+	}
+	ln, err := httpx.Listen(ctx, cfg.Addr(), true)
+	if err != nil {
+		return err
+	}
+	log.InfoContext(ctx, "coordinator serves", "addr", cfg.Addr(), "account", cfg.Account, "chain", chainID)
+	return lifecycle.Run(ctx, stopGrace,
+		lifecycle.Part{Name: "coordinator", Run: svc.Run},
+		lifecycle.Part{Name: "http", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return httpx.Serve(ctx, ln, httpapi.New(svc))
+		}},
+	)
+}
+
+// spender derives the key of a session from the coordinator's.
+func spender(key *keystore.Key) func(uint64) (receipt.Signer, error) {
+	return func(n uint64) (receipt.Signer, error) { return key.Derive(fmt.Sprintf("aitbc/spender/%d", n)) }
+}
+
+// waitForChain returns the chain's id once the node answers.
+func waitForChain(ctx context.Context, c *chainclient.Client, log *slog.Logger) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, chainWait)
+	defer cancel()
+	t := time.NewTicker(200 * time.Millisecond)
+	defer t.Stop()
+	for said := false; ; {
+		id, err := c.ChainID(ctx)
+		if err == nil {
+			return id, nil
+		}
+		if !said {
+			log.InfoContext(ctx, "waiting for the node", "err", err)
+			said = true
+		}
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("the node does not answer: %w", err)
+		}
+	}
+}
+
+// bindStore refuses a database that was made for another chain or account: its
+// sessions would be of another network.
+func bindStore(ctx context.Context, s *sqlite.Store, chainID uint64, cfg Config) error {
+	const key = "network"
+	want := fmt.Sprintf("%d/%s", chainID, cfg.Account)
+	have, err := s.Meta(ctx, key)
+	if err != nil {
+		return err
+	}
+	if have == "" {
+		return s.PutMeta(ctx, key, want)
+	}
+	if have != want {
+		return fmt.Errorf("the database is of chain and account %s, not %s: use another database_url", have, want)
+	}
+	return nil
+}
