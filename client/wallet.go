@@ -47,7 +47,11 @@ func (w Wallet) Open(ctx context.Context, deposit market.Amount, expiry time.Tim
 	if deposit.Cmp(p.MinDeposit) < 0 {
 		return 0, fmt.Errorf("open session: a deposit of %s is below the least, %s", deposit.Coins(), p.MinDeposit.Coins())
 	}
-	until := p.MaxExpiry
+	until, err := w.latestExpiry(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("open session: %w", err)
+	}
+	until = min(until, p.MaxExpiry)
 	if !expiry.IsZero() && expiry.Unix() > 0 {
 		until = min(until, uint64(expiry.Unix())) //nolint:gosec // positive
 	}
@@ -58,6 +62,20 @@ func (w Wallet) Open(ctx context.Context, deposit market.Amount, expiry time.Tim
 		return 0, fmt.Errorf("open session: %w", err)
 	}
 	return session, nil
+}
+
+// latestExpiry is the longest that the Market lets a session last, by the time
+// of the newest block: the clock of the chain may be behind ours.
+func (w Wallet) latestExpiry(ctx context.Context) (uint64, error) {
+	params, err := predeploy.NewMarket(w.Chain).Params(ctx, chainclient.Latest)
+	if err != nil {
+		return 0, err
+	}
+	head, err := w.Chain.Header(ctx, chainclient.Latest)
+	if err != nil {
+		return 0, err
+	}
+	return head.Time + params.MaxSessionDuration, nil
 }
 
 // APIKey asks the coordinator for a new API key to a session of the account's.

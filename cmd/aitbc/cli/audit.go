@@ -39,7 +39,7 @@ type nodeCheck struct {
 
 // audit has the node count all money of its newest block, and looks up whose it is.
 func (c *call) audit(ctx context.Context, n devnet.Network) (audit, error) {
-	out, err := c.nodeTool(ctx, "check", "--json", "--home", n.Home.Node())
+	out, err := c.nodeTool(ctx, "check", "--json", "--home", n.Home.Node(), "--port-offset", strconv.Itoa(n.PortOffset))
 	if err != nil {
 		return audit{}, err
 	}

@@ -79,7 +79,7 @@ func commands() []command {
 		upCommand(), downCommand(), demoCommand(), envCommand(),
 		submitCommand(), statusCommand(), jobsCommand(), cancelCommand(), explainCommand(),
 		receiptsCommand(), verifyCommand(), trustCommand(),
-		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), keysCommand(),
+		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), keysCommand(), coordinatorCommand(),
 		completionCommand(), versionCommand(),
 	}
 }

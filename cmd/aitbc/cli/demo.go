@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +56,7 @@ func (c *call) demo(ctx context.Context, prompt string, keep bool) (err error) {
 		}
 	}
 	if c.offsetFlag < 0 {
-		if c.offsetFlag, err = freeOffset(ctx); err != nil {
+		if c.offsetFlag, err = home.FreeOffset(ctx); err != nil {
 			return err
 		}
 	}
@@ -230,38 +229,6 @@ func (d *demo) outcome() demoOutcome {
 		JobID: d.job.JobID, Receipt: d.job.ReceiptID, Block: d.job.Block, Price: d.job.Price, Fee: d.job.Fee,
 		Before: d.was, After: d.now, Verified: true, Seconds: time.Since(d.started).Seconds(),
 	}
-}
-
-// freeOffset finds a port offset at which every port of a network is free now.
-func freeOffset(ctx context.Context) (int, error) {
-	ports := []int{
-		home.PortCoordinator, home.PortMiner, home.PortChainP2P, home.PortChainRPC, home.PortChainWS, home.PortEthRPC, home.PortEthWS,
-	}
-	first := 1000 + os.Getpid()%200*100 // so that two demos at once rarely meet
-	for i := range 200 {
-		offset := 1000 + (first-1000+i*100)%20_000
-		if free(ctx, ports, offset) {
-			return offset, nil
-		}
-	}
-	return 0, errors.New("no free ports")
-}
-
-func free(ctx context.Context, ports []int, offset int) bool {
-	for _, p := range ports {
-		addr, err := home.Loopback(p, offset)
-		if err != nil {
-			return false
-		}
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-		if err != nil {
-			return false
-		}
-		if l.Close() != nil {
-			return false
-		}
-	}
-	return true
 }
 
 // nodeTool runs aitbcd and returns what it printed.

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -165,11 +166,16 @@ func (n *Network) tool(ctx context.Context, cfg Config, path string, args ...str
 	return stdout.Bytes(), nil
 }
 
+// clients are the variables of clients, which aitbc env prints. They may be of
+// another network and must not reach the services of this one.
+var clients = []string{"AITBC_API_URL=", "AITBC_API_KEY=", "AITBC_RPC_URL=", "AITBC_ETH_RPC_URL=", "AITBC_PORT_OFFSET="}
+
 // environ is the environment of the network's programs.
 func (n *Network) environ(cfg Config) []string {
-	return append(append([]string(nil), cfg.Environ...),
-		"AITBC_HOME="+string(n.Home),
-		keystore.PassphraseFileVariable+"="+n.PassphraseFile())
+	env := slices.DeleteFunc(slices.Clone(cfg.Environ), func(v string) bool {
+		return slices.ContainsFunc(clients, func(c string) bool { return strings.HasPrefix(v, c) })
+	})
+	return append(env, "AITBC_HOME="+string(n.Home), keystore.PassphraseFileVariable+"="+n.PassphraseFile())
 }
 
 // createMiner writes the miner's settings unless they are there.

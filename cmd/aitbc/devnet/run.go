@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/client"
 	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/internal/atomicfile"
+	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/lifecycle"
 	"github.com/aitbc/aitbc/supervise"
@@ -32,7 +35,7 @@ const (
 func Run(ctx context.Context, cfg Config, n Network, ready func(Status)) error {
 	var parts []lifecycle.Part
 	for _, c := range n.children(cfg) {
-		parts = append(parts, supervise.Part(c, supervise.Policy{}, func(e supervise.Event) { tell(cfg, e) }))
+		parts = append(parts, supervise.Part(c, supervise.Policy{}, func(e supervise.Event) { n.tell(cfg, e) }))
 	}
 	parts = append(parts, lifecycle.Part{Name: "client", Run: func(ctx context.Context, up func()) error {
 		return n.serveClient(ctx, cfg, func(s Status) { up(); ready(s) })
@@ -52,7 +55,7 @@ func (n *Network) children(cfg Config) []supervise.Child {
 		},
 		{
 			Name: "coordinator", Path: cfg.Binaries.Aitbc, Env: env, Log: n.log("coordinator"),
-			Args:  append([]string{"coordinator", "--account", n.Coordinator.Hex()}, where...),
+			Args:  append([]string{"coordinator", "--account", n.Coordinator.Hex(), "--api-port", strconv.Itoa(home.PortCoordinator + n.PortOffset)}, where...),
 			Ready: func(ctx context.Context) error { return healthy(ctx, n.APIURL()) },
 		},
 		{
@@ -99,10 +102,14 @@ func healthy(ctx context.Context, url string) error {
 	return err
 }
 
-// tell words what a supervisor reports.
-func tell(cfg Config, e supervise.Event) {
+// tell words what a supervisor reports, and keeps each program's process id in
+// a file for people.
+func (n *Network) tell(cfg Config, e supervise.Event) {
 	switch e.Kind {
 	case supervise.Started:
+		if err := atomicfile.Write(n.Home.Path("run", e.Child+".pid"), []byte(strconv.Itoa(e.PID)+"\n"), 0o600); err != nil {
+			cfg.Progress("%v", err)
+		}
 	case supervise.Ready:
 		cfg.Progress("%s answers (process %d)", e.Child, e.PID)
 	case supervise.Stopped:
