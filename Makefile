@@ -1,0 +1,88 @@
+# make demo   builds everything and shows the whole path once
+# make test   passes the tests
+# make help   lists the rest
+
+SHELL := /bin/bash
+
+GO      ?= go
+GOOS    := $(shell $(GO) env GOOS)
+GOARCH  := $(shell $(GO) env GOARCH)
+LDFLAGS := -s -w
+
+# With cgo, signatures are made and checked by libsecp256k1, four times as fast.
+# On Linux amd64 the binaries are linked statically all the same.
+ifeq ($(GOOS)/$(GOARCH),linux/amd64)
+CGO     := 1
+STATIC  := -tags 'netgo osusergo' -ldflags '$(LDFLAGS) -linkmode external -extldflags "-static"'
+else
+CGO     := 0
+STATIC  := -ldflags '$(LDFLAGS)'
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.DEFAULT_GOAL := help
+
+.PHONY: build
+build: bin/aitbc bin/aitbcd bin/aitbc-miner ## make the three programs in bin/
+
+.PHONY: bin/aitbc bin/aitbcd bin/aitbc-miner
+bin/aitbc:
+	CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o $@ ./cmd/aitbc
+bin/aitbcd:
+	cd chain && CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o ../$@ ./cmd/aitbcd
+bin/aitbc-miner:
+	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/aitbc-miner
+
+.PHONY: demo
+demo: build ## run a job on a new network, pay for it, prove it, stop
+	bin/aitbc demo
+
+.PHONY: up
+up: build ## run a network in ~/.aitbc until Ctrl-C
+	bin/aitbc up
+
+.PHONY: test
+test: test-root test-chain test-contracts test-e2e ## pass all tests
+
+.PHONY: test-root
+test-root: ## test the root module, without whole networks
+	$(GO) test -shuffle=on $$($(GO) list ./... | grep -v '/e2e')
+
+.PHONY: test-chain
+test-chain: ## test the node's module
+	cd chain && $(GO) test ./...
+
+.PHONY: test-contracts
+test-contracts: ## test the contracts with Foundry, and that their artefacts are fresh
+	cd contracts && npm ci --no-audit --no-fund && npm run check && npm test
+
+.PHONY: test-e2e
+test-e2e: build ## test whole networks of the real programs
+	@if [ -f e2e/package.json ]; then cd e2e && npm ci --no-audit --no-fund; fi
+	AITBC_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 20m ./e2e/...
+
+.PHONY: nightly
+nightly: build ## the long tests: race detector, fuzzing, repeated faults
+	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e')
+	.ci/fuzz 60s
+	AITBC_BIN=$(CURDIR)/bin AITBC_LONG=1 $(GO) test -count=1 -timeout 2h ./e2e/...
+
+.PHONY: bench
+bench: build ## measure; docs/BENCHMARKS.md says what
+	$(GO) test -run '^$$' -bench . -benchtime 2s ./engine/exact ./receipt ./coordinator/...
+	@if [ -d bench ]; then AITBC_BIN=$(CURDIR)/bin $(GO) run ./bench; fi
+
+.PHONY: lint
+lint: ## format, vet and lint both modules
+	.ci/lint
+
+.PHONY: generate
+generate: ## make the generated files again: the contracts' artefacts
+	cd contracts && npm ci --no-audit --no-fund && npm run build
+
+.PHONY: clean
+clean: ## remove what make build made
+	rm -rf bin
