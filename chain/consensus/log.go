@@ -15,7 +15,13 @@ func (l logger) Info(msg string, kv ...any)  { l.log(slog.LevelDebug, msg, kv) }
 func (l logger) Warn(msg string, kv ...any)  { l.log(slog.LevelWarn, msg, kv) }
 func (l logger) Error(msg string, kv ...any) { l.log(slog.LevelError, msg, kv) }
 
+// expected are messages that sound like failures and are how CometBFT stops.
+var expected = map[string]bool{"Stopped accept routine, as transport is closed": true}
+
 func (l logger) log(level slog.Level, msg string, kv []any) {
+	if expected[msg] {
+		level = slog.LevelDebug
+	}
 	l.to.Log(context.Background(), level, msg, kv...) //nolint:sloglint // the message is CometBFT's
 }
 

@@ -1,8 +1,11 @@
 package evm
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -40,6 +43,30 @@ func Open(cfg Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.Archive {
+		if err := prepare(sc, cfg); err != nil {
+			return nil, err
+		}
+	}
+	return start(sc, cfg)
+}
+
+// prepare writes the first block of a new chain. go-ethereum decides when it opens a database whether to index old
+// states from now on; it does so at once only if there is a recent block by then.
+func prepare(sc *node.Config, cfg Config) error {
+	if _, err := os.Stat(filepath.Join(cfg.Dir, sc.Name, "chaindata")); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	quiet := *sc
+	quiet.HTTPHost, quiet.WSHost = "", ""
+	c, err := start(&quiet, cfg)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func start(sc *node.Config, cfg Config) (*Chain, error) {
 	stack, err := node.New(sc)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", cfg.Dir, err)
@@ -144,6 +171,10 @@ func (c *Chain) Commit(s Sealed) error {
 	c.bc.SetSafe(b.Header())
 	c.bc.SetFinalized(b.Header())
 	if b.NumberU64()%c.flushEvery == 0 {
+		// Flushing takes older states out of memory. The pool must not be reading one of them: it would find no balances.
+		if err := c.pool.Sync(); err != nil {
+			return fmt.Errorf("move the pool to block %d: %w", b.NumberU64(), err)
+		}
 		if err := c.bc.TrieDB().Commit(root, false); err != nil {
 			return fmt.Errorf("flush state of block %d: %w", b.NumberU64(), err)
 		}

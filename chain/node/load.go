@@ -1,9 +1,7 @@
 package node
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	cmttypes "github.com/cometbft/cometbft/types"
@@ -49,30 +47,3 @@ func load(o Options) (*parts, error) {
 }
 
 func signer(s *genesis.State) types.Signer { return types.LatestSignerForChainID(s.ChainID()) }
-
-// quiet lowers go-ethereum's information to debugging, as it is written for operators of another program.
-type quiet struct{ slog.Handler }
-
-// Enabled implements slog.Handler.
-func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
-	return q.Handler.Enabled(ctx, lower(l))
-}
-
-// Handle implements slog.Handler.
-func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	r.Level = lower(r.Level)
-	return q.Handler.Handle(ctx, r)
-}
-
-// WithAttrs implements slog.Handler.
-func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
-
-// WithGroup implements slog.Handler.
-func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }
-
-func lower(l slog.Level) slog.Level {
-	if l < slog.LevelWarn {
-		return l - 4
-	}
-	return l
-}
