@@ -1,0 +1,456 @@
+package coordinator_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/httpapi"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+type account struct{ k *ecdsa.PrivateKey }
+
+func (a account) Address() common.Address                  { return crypto.PubkeyToAddress(a.k.PublicKey) }
+func (a account) SignDigest(d common.Hash) ([]byte, error) { return crypto.Sign(d[:], a.k) }
+
+func newAccount(n uint64) account {
+	k, err := crypto.ToECDSA(crypto.Keccak256(fmt.Append(nil, "test key ", n)))
+	if err != nil {
+		panic(err)
+	}
+	return account{k}
+}
+
+var (
+	domain      = receipt.Domain{ChainID: 424242, Market: common.HexToAddress("0xA102")}
+	coordKey    = newAccount(1)
+	clientKey   = newAccount(2)
+	modelName   = "tiny"
+	modelDigest = common.Hash{7}
+	rates       = market.Rates{Prompt: market.Units(1_000_000), Completion: market.Units(2_000_003)}
+)
+
+const (
+	feeBps    = 250
+	marginBps = 100
+	class     = "exact/1;arch=llama;quant=q8_0"
+)
+
+// fakeChain is a ledger of sessions and credits that follows the Market's rules.
+type fakeChain struct {
+	mu       sync.Mutex
+	sessions map[uint64]*coordinator.ChainSession
+	credited map[common.Address]market.Amount
+	limits   map[common.Address]market.Amount
+	signers  map[common.Address]common.Address
+	roots    map[common.Hash]coordinator.Mined
+	blocks   uint64
+	settles  int
+	fail     func() error // asked before each settlement is mined
+	lose     bool         // the next settlement is mined, and its answer lost
+}
+
+func newFakeChain() *fakeChain {
+	return &fakeChain{sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{}, limits: map[common.Address]market.Amount{}, signers: map[common.Address]common.Address{}, roots: map[common.Hash]coordinator.Mined{}}
+}
+
+func (f *fakeChain) Params(context.Context) (coordinator.Params, error) {
+	return coordinator.Params{FeeBps: feeBps, MinDeposit: market.Units(1), MaxSessionDuration: 24 * time.Hour, CloseWindow: time.Hour, MaxOrderDuration: 45 * time.Minute, Margin: time.Minute}, nil
+}
+
+func (f *fakeChain) Head(context.Context) (uint64, uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.blocks, uint64(time.Now().Unix()), nil
+}
+
+func (f *fakeChain) Session(_ context.Context, id uint64) (coordinator.ChainSession, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s := f.sessions[id]; s != nil {
+		return *s, nil
+	}
+	return coordinator.ChainSession{}, nil
+}
+
+func (f *fakeChain) TouchedSessions(context.Context, uint64, uint64) ([]uint64, error) {
+	return nil, nil
+}
+
+func (f *fakeChain) Miner(_ context.Context, m common.Address) (coordinator.ChainMiner, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.signers[m]
+	return coordinator.ChainMiner{Registered: ok, Stake: market.Coins(1000), Limit: f.limits[m], Credited: f.credited[m]}, nil
+}
+
+func (f *fakeChain) MinerSigner(_ context.Context, m, s common.Address) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.signers[m] == s, nil
+}
+
+func (f *fakeChain) SetMinerLimit(_ context.Context, m common.Address, a market.Amount) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.limits[m] = a
+	return nil
+}
+
+func (f *fakeChain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []sqlite.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		if err := f.fail(); err != nil {
+			return coordinator.Mined{}, err
+		}
+	}
+	f.blocks++
+	f.settles++
+	m := coordinator.Mined{Tx: common.Hash{31: byte(f.blocks), 30: byte(f.blocks >> 8)}, Block: f.blocks}
+	for _, v := range vouchers {
+		s := f.sessions[v.Session]
+		if s == nil || receipt.Verify(domain, v.Voucher, v.Signature, s.Spender) != nil || v.Through < s.Through {
+			m.Skipped++
+			continue
+		}
+		s.Through = v.Through
+		if v.Cumulative.Cmp(s.Debited) > 0 {
+			s.Debited = v.Cumulative
+		}
+	}
+	for _, c := range credits {
+		if c.Total.Cmp(f.credited[c.Miner]) > 0 {
+			f.credited[c.Miner] = c.Total
+		}
+	}
+	f.roots[root] = m
+	if f.lose {
+		f.lose = false
+		return coordinator.Mined{}, fmt.Errorf("connection lost")
+	}
+	return m, nil
+}
+
+func (f *fakeChain) FindSettlement(_ context.Context, root common.Hash, _ uint64) (coordinator.Mined, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m, ok := f.roots[root]
+	return m, ok, nil
+}
+
+func (f *fakeChain) Prove(_ context.Context, tx common.Hash, _ []common.Address, _ []uint64) (*receipt.ChainProof, error) {
+	return &receipt.ChainProof{Tx: tx}, nil
+}
+
+// house is a coordinator with its HTTP interface, on a fake chain.
+type house struct {
+	t     *testing.T
+	path  string
+	chain *fakeChain
+	store *sqlite.Store
+	svc   *coordinator.Service
+	srv   *httptest.Server
+	stop  func()
+	key   string // the client's
+}
+
+func newHouse(t *testing.T) *house {
+	h := &house{t: t, path: filepath.Join(t.TempDir(), "c.db"), chain: newFakeChain()}
+	h.start()
+	t.Cleanup(func() { h.stop() })
+	h.key = h.openSession(1, market.Coins(1))
+	return h
+}
+
+// start opens the store and serves. It may be called again after stop.
+func (h *house) start() {
+	h.t.Helper()
+	var err error
+	if h.store, err = sqlite.Open(h.t.Context(), sqlite.Options{Path: h.path}); err != nil {
+		h.t.Fatal(err)
+	}
+	h.svc, err = coordinator.New(coordinator.Config{
+		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: h.store, Chain: h.chain, MarginBps: marginBps, MinerLimit: market.Coins(1),
+		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
+		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
+	ready, done := make(chan struct{}), make(chan error, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { done <- h.svc.Run(ctx, func() { close(ready) }) })
+	select {
+	case <-ready:
+	case err := <-done:
+		h.t.Fatal(err)
+	}
+	h.srv = httptest.NewServer(httpapi.New(h.svc))
+	h.stop = sync.OnceFunc(func() {
+		cancel()
+		wg.Wait()
+		h.srv.CloseClientConnections()
+		h.srv.Close()
+		if err := h.store.Close(); err != nil {
+			h.t.Error(err)
+		}
+	})
+}
+
+func (h *house) restart() {
+	h.t.Helper()
+	h.stop()
+	h.start()
+}
+
+// call sends a request and returns status and body.
+func (h *house) call(key, method, path string, body any) (int, []byte) {
+	h.t.Helper()
+	var r io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		r = strings.NewReader(b)
+	default:
+		raw, err := json.Marshal(b)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		r = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequestWithContext(h.t.Context(), method, h.srv.URL+path, r)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if key != "" {
+		req.Header.Set("X-Api-Key", key)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := h.srv.Client().Do(req)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return resp.StatusCode, raw
+}
+
+// must calls and decodes, and fails the test on another status.
+func must[T any](h *house, want int, key, method, path string, body any) T {
+	h.t.Helper()
+	status, raw := h.call(key, method, path, body)
+	if status != want {
+		h.t.Fatalf("%s %s: %d %s, want %d", method, path, status, raw, want)
+	}
+	var out T
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &out); err != nil {
+			h.t.Fatalf("%s %s: %v in %s", method, path, err, raw)
+		}
+	}
+	return out
+}
+
+// refused calls and wants an error of the code.
+func (h *house) refused(status int, code, key, method, path string, body any) {
+	h.t.Helper()
+	got, raw := h.call(key, method, path, body)
+	var e struct {
+		Error struct{ Code, Message string }
+	}
+	if err := json.Unmarshal(raw, &e); err != nil || got != status || e.Error.Code != code || e.Error.Message == "" {
+		h.t.Fatalf("%s %s: %d %s, want %d %s", method, path, got, raw, status, code)
+	}
+}
+
+func (h *house) openSession(id uint64, deposit market.Amount) string {
+	h.t.Helper()
+	p := must[api.PrepareResponse](h, 200, "", "POST", "/v1/sessions/prepare", api.PrepareRequest{Client: clientKey.Address()})
+	h.chain.mu.Lock()
+	end := uint64(time.Now().Add(12 * time.Hour).Unix())
+	h.chain.sessions[id] = &coordinator.ChainSession{Client: clientKey.Address(), Coordinator: p.Coordinator, Spender: p.Spender, Deposit: deposit, Expiry: end, DueAt: end, FeeBps: feeBps, State: sqlite.SessionOpen}
+	h.chain.mu.Unlock()
+	r := api.KeyRequest{Client: clientKey.Address(), IssuedAt: uint64(time.Now().Unix())}
+	sig, err := receipt.Sign(clientKey, domain, receipt.KeyRequest{Client: r.Client, Session: id, IssuedAt: r.IssuedAt})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	r.Signature = sig
+	return must[api.KeyResponse](h, 200, "", "POST", fmt.Sprintf("/v1/sessions/%d/key", id), r).APIKey
+}
+
+func (h *house) submit(prompt string) common.Hash {
+	h.t.Helper()
+	zero := 0.0
+	return must[api.SubmitResponse](h, 202, h.key, "POST", "/v1/jobs", api.SubmitRequest{Model: modelName, Prompt: prompt, MaxTokens: 16, Temperature: &zero}).JobID
+}
+
+func (h *house) job(id common.Hash) api.Job {
+	h.t.Helper()
+	return must[api.Job](h, 200, h.key, "GET", "/v1/jobs/"+id.Hex(), nil)
+}
+
+// until polls the job until ok, or fails after some seconds.
+func (h *house) until(id common.Hash, what string, ok func(api.Job) bool) api.Job {
+	h.t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		j := h.job(id)
+		if ok(j) {
+			return j
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			h.t.Fatalf("job %s never was %s: %+v", id, what, j)
+		}
+	}
+}
+
+func (h *house) account() api.Account {
+	h.t.Helper()
+	return must[api.Account](h, 200, h.key, "GET", "/v1/account", nil)
+}
+
+// balanced fails the test unless the books agree with their journal.
+func (h *house) balanced() {
+	h.t.Helper()
+	bad, err := h.store.Imbalance(h.t.Context())
+	if err != nil || bad != 0 {
+		h.t.Fatalf("session %d does not balance: %v", bad, err)
+	}
+}
+
+// rig is a miner that the test plays.
+type rig struct {
+	h   *house
+	key account
+	api string
+}
+
+func (h *house) miner(n uint64) *rig {
+	h.t.Helper()
+	r := &rig{h: h, key: newAccount(100 + n)}
+	h.chain.mu.Lock()
+	h.chain.signers[r.key.Address()] = r.key.Address()
+	h.chain.mu.Unlock()
+	r.register(api.Offer{Model: modelName, Digest: modelDigest, Class: class, Context: 512, MaxTokens: 64, Rates: rates})
+	return r
+}
+
+func (r *rig) login(offers ...api.Offer) api.RegisterRequest {
+	raw, err := json.Marshal(offers)
+	if err != nil {
+		r.h.t.Fatal(err)
+	}
+	q := api.RegisterRequest{Miner: r.key.Address(), IssuedAt: uint64(time.Now().Unix()), OffersJSON: string(raw), Slots: 2}
+	if q.Signature, err = receipt.Sign(r.key, domain, q.Login(coordKey.Address())); err != nil {
+		r.h.t.Fatal(err)
+	}
+	return q
+}
+
+func (r *rig) register(offers ...api.Offer) {
+	r.h.t.Helper()
+	r.api = must[api.RegisterResponse](r.h, 200, "", "POST", "/v1/miners/register", r.login(offers...)).APIKey
+}
+
+func (r *rig) claim() api.Assignment {
+	r.h.t.Helper()
+	return must[api.Assignment](r.h, 200, r.api, "GET", "/v1/miners/jobs?wait=5", nil)
+}
+
+func (r *rig) path(a api.Assignment, what string) string {
+	return "/v1/miners/jobs/" + a.JobID.Hex() + "/" + what
+}
+
+// send streams the words as tokens.
+func (r *rig) send(a api.Assignment, words ...string) api.StreamResponse {
+	r.h.t.Helper()
+	return must[api.StreamResponse](r.h, 200, r.api, "POST", r.path(a, "stream?lease="+a.Lease), lines(words...))
+}
+
+func lines(words ...string) string {
+	var b strings.Builder
+	for i, w := range words {
+		id := uint32(i + 10)
+		raw, err := json.Marshal(api.Piece{Index: uint64(i), ID: &id, Text: w})
+		if err != nil {
+			panic(err)
+		}
+		b.Write(append(raw, '\n'))
+	}
+	return b.String()
+}
+
+// receiptFor makes the receipt of an answer of n words.
+func (r *rig) receiptFor(a api.Assignment, n int) receipt.Receipt {
+	r.h.t.Helper()
+	var req api.Request
+	if err := json.Unmarshal(a.Request, &req); err != nil {
+		r.h.t.Fatal(err)
+	}
+	out := receipt.NewOutput(receipt.Salt(a.Salt))
+	for i := range n {
+		out.Token(uint32(i + 10))
+	}
+	price, err := market.Price(a.Rates, market.Usage{PromptTokens: 5, CompletionTokens: uint64(n)})
+	if err != nil {
+		r.h.t.Fatal(err)
+	}
+	now := uint64(time.Now().UnixMilli())
+	return receipt.Receipt{
+		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session, Client: a.Client, Coordinator: coordKey.Address(), Miner: r.key.Address(),
+		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: 5, CompletionTokens: uint64(n), ComputeMillis: 1,
+		PromptRate: a.Prompt, CompletionRate: a.Completion, Price: price, TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
+		StartedAt: now, FinishedAt: now,
+	}
+}
+
+func (r *rig) signed(a api.Assignment, x receipt.Receipt, reason string) api.ResultRequest {
+	r.h.t.Helper()
+	sig, err := receipt.Sign(r.key, domain, x)
+	if err != nil {
+		r.h.t.Fatal(err)
+	}
+	return api.ResultRequest{Lease: a.Lease, Receipt: x, Signature: sig, FinishReason: reason}
+}
+
+// finish streams the words and posts the result.
+func (r *rig) finish(a api.Assignment, words ...string) api.ResultResponse {
+	r.h.t.Helper()
+	r.send(a, words...)
+	return must[api.ResultResponse](r.h, 200, r.api, "POST", r.path(a, "result"), r.signed(a, r.receiptFor(a, len(words)), "stop"))
+}
+
+func (r *rig) beat(running ...common.Hash) api.HeartbeatResponse {
+	r.h.t.Helper()
+	return must[api.HeartbeatResponse](r.h, 200, r.api, "POST", "/v1/miners/heartbeat", api.HeartbeatRequest{FreeSlots: 1, Running: append([]common.Hash{}, running...)})
+}
