@@ -1,0 +1,314 @@
+// Package network starts whole AITBC networks from the real programs, for
+// tests: each with its own data directory and ports.
+package network
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
+	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/internal/home"
+	"github.com/aitbc/aitbc/internal/secret"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/wallet/keystore"
+)
+
+// How long the parts of a network may take on a busy machine.
+const (
+	startWithin = 90 * time.Second
+	stopWithin  = 90 * time.Second
+	waitWithin  = 90 * time.Second
+	poll        = 50 * time.Millisecond
+)
+
+// Options say how a network differs from the usual one.
+type Options struct {
+	Deposit market.Amount            // of the client's session; zero for the usual
+	Genesis func(*contracts.Genesis) // changes the contracts' parameters
+	Env     []string                 // added to the environment of all programs
+}
+
+// Network is a running network. Its methods fail the test when something does
+// not work, unless they return an error.
+type Network struct {
+	devnet.Network
+	t    testing.TB
+	bin  string
+	opts Options
+	up   *process
+}
+
+// Start starts a network and stops it when the test ends. If the test has
+// failed by then, the programs' logs are shown.
+func Start(t testing.TB, opts Options) *Network {
+	t.Helper()
+	offset, err := home.FreeOffset(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Network{t: t, bin: Binaries(t), opts: opts, Network: devnet.Network{Home: home.Dir(t.TempDir()), PortOffset: offset}}
+	t.Cleanup(func() {
+		if err := n.stop(); err != nil {
+			t.Errorf("the network did not stop: %v", err)
+		}
+		if t.Failed() {
+			n.showLogs()
+		}
+	})
+	n.Up()
+	return n
+}
+
+// Up starts the network again after [Network.Down].
+func (n *Network) Up() {
+	n.t.Helper()
+	args := []string{"up", "--json", "--home", string(n.Home), "--port-offset", strconv.Itoa(n.PortOffset)}
+	if !n.opts.Deposit.IsZero() {
+		args = append(args, "--deposit", n.opts.Deposit.Coins())
+	}
+	if n.opts.Genesis != nil {
+		args = append(args, "--params", n.paramsFile())
+	}
+	n.up = n.start(args...)
+	ready := make(chan error, 1)
+	n.up.wg.Go(func() {
+		var status devnet.Status
+		ready <- json.NewDecoder(n.up.stdout).Decode(&status)
+	})
+	select {
+	case err := <-ready:
+		if err != nil {
+			n.t.Fatalf("the network did not start: %v\n%s", err, n.up.stderr.String())
+		}
+	case <-time.After(startWithin):
+		n.t.Fatalf("the network did not start within %s\n%s", startWithin, n.up.stderr.String())
+	}
+	loaded, err := devnet.Load(n.Home)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.Network = loaded
+}
+
+// Down stops the network. Its data stay.
+func (n *Network) Down() {
+	n.t.Helper()
+	if err := n.stop(); err != nil {
+		n.t.Fatalf("the network did not stop: %v", err)
+	}
+}
+
+func (n *Network) stop() error {
+	if n.up == nil {
+		return nil
+	}
+	err := n.up.stop()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, n.up.stderr.String())
+	}
+	n.up = nil
+	return err
+}
+
+func (n *Network) paramsFile() string {
+	n.t.Helper()
+	g := contracts.Genesis{Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams()}
+	n.opts.Genesis(&g)
+	// The governor is the one that aitbc up makes: it is not named here.
+	raw, err := json.Marshal(struct {
+		Market   contracts.MarketParams   `json:"market"`
+		Registry contracts.RegistryParams `json:"registry"`
+	}{g.Market, g.Registry})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	path := n.Home.Path("params.json")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		n.t.Fatal(err)
+	}
+	return path
+}
+
+// showLogs prints the end of each program's log.
+func (n *Network) showLogs() {
+	for _, name := range []string{"node", "coordinator", "miner"} {
+		raw, err := os.ReadFile(n.Home.Path("logs", name+".log"))
+		if err != nil {
+			continue
+		}
+		const most = 6000
+		n.t.Logf("log of the %s:\n%s", name, raw[max(0, len(raw)-most):])
+	}
+}
+
+// Run runs an aitbc command on this network and returns what it printed. The
+// error holds what it said on standard error.
+func (n *Network) Run(args ...string) (stdout []byte, err error) {
+	return n.RunWithInput("", args...)
+}
+
+// RunWithInput is [Network.Run] with a standard input.
+func (n *Network) RunWithInput(input string, args ...string) (stdout []byte, err error) {
+	return n.run(filepath.Join(n.bin, "aitbc"), input, append(args, "--home", string(n.Home))...)
+}
+
+// Check runs aitbcd check on this network at a height, or at the newest block
+// for -1, and returns its JSON.
+func (n *Network) Check(height int64) ([]byte, error) {
+	args := []string{"check", "--json", "--home", n.Home.Node(), "--port-offset", strconv.Itoa(n.PortOffset)}
+	if height >= 0 {
+		args = append(args, "--height", strconv.FormatInt(height, 10))
+	}
+	return n.run(filepath.Join(n.bin, "aitbcd"), "", args...)
+}
+
+func (n *Network) run(path, input string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), waitWithin)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = n.environ()
+	cmd.Stdin = strings.NewReader(input)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return stdout.Bytes(), fmt.Errorf("%s %s: %w\n%s", filepath.Base(path), strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.Bytes(), nil
+}
+
+// JSON runs an aitbc command with --json and decodes the value that it prints.
+func (n *Network) JSON(out any, args ...string) {
+	n.t.Helper()
+	raw, err := n.Run(append(args, "--json")...)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(out); err != nil {
+		n.t.Fatalf("aitbc %s: %v in %q", strings.Join(args, " "), err, raw)
+	}
+	if d.More() {
+		n.t.Fatalf("aitbc %s printed more than one value: %q", strings.Join(args, " "), raw)
+	}
+}
+
+// environ is the environment of this test without what could name another network.
+func (n *Network) environ() []string {
+	var env []string
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "AITBC_") && !strings.HasPrefix(v, "OPENAI_") {
+			env = append(env, v)
+		}
+	}
+	return append(env, n.opts.Env...)
+}
+
+// Client returns a client with the devnet client's API key.
+func (n *Network) Client() *client.Client {
+	n.t.Helper()
+	c, err := client.New(n.APIURL(), n.APIKey())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+// APIKey returns the devnet client's API key.
+func (n *Network) APIKey() secret.Text {
+	n.t.Helper()
+	key, err := secret.ReadFile(n.ClientKeyFile())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return key
+}
+
+// Chain returns a client of the node.
+func (n *Network) Chain() *chainclient.Client {
+	n.t.Helper()
+	c, err := chainclient.New(n.EthRPCURL())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return c
+}
+
+// Key returns the unlocked key of one of the devnet's accounts.
+func (n *Network) Key(account common.Address) *keystore.Key {
+	n.t.Helper()
+	pass, err := secret.ReadFile(n.PassphraseFile())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	store, err := keystore.Open(n.Home.Keystore(), keystore.Light())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	k, err := store.Unlock(account, pass)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return k
+}
+
+// PID returns the process id of a service: node, coordinator or miner.
+func (n *Network) PID(service string) int {
+	n.t.Helper()
+	raw, err := os.ReadFile(n.Home.Path("run", service+".pid"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(raw)))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return pid
+}
+
+// Kill ends a service with SIGKILL, as a crash would, and returns when its
+// supervisor has started another process.
+func (n *Network) Kill(service string) {
+	n.t.Helper()
+	old := n.PID(service)
+	n.Signal(service, syscall.SIGKILL)
+	n.Wait("another "+service, func() bool { return n.PID(service) != old })
+}
+
+// Signal sends a signal to a service.
+func (n *Network) Signal(service string, sig syscall.Signal) {
+	n.t.Helper()
+	if err := syscall.Kill(n.PID(service), sig); err != nil {
+		n.t.Fatalf("signal %s: %v", service, err)
+	}
+}
+
+// Wait asks f until it says true, and fails the test after a long while.
+func (n *Network) Wait(what string, f func() bool) {
+	n.t.Helper()
+	limit := time.NewTimer(waitWithin)
+	defer limit.Stop()
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-limit.C:
+			n.t.Fatalf("waited %s in vain for %s", waitWithin, what)
+		}
+	}
+}
