@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/internal/home"
+	"github.com/aitbc/aitbc/internal/pidlock"
+	"github.com/aitbc/aitbc/lifecycle"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/miner"
+	"github.com/aitbc/aitbc/miner/gpu"
+	"github.com/aitbc/aitbc/miner/onchain"
+	"github.com/aitbc/aitbc/miner/settings"
+	"github.com/aitbc/aitbc/miner/spool"
+	"github.com/aitbc/aitbc/wallet/keystore"
+)
+
+func startCommand() command {
+	return command{"start", "Register, take jobs and run them until stopped", func(fs *flag.FlagSet) func(context.Context, *call) error {
+		declareAddresses(fs)
+		return func(ctx context.Context, c *call) error { return c.start(ctx) }
+	}}
+}
+
+// declareAddresses declares flags that override settings of the same name.
+func declareAddresses(fs *flag.FlagSet) {
+	fs.Int("port-offset", 0, "shift every port by `N`")
+	fs.String("coordinator", "", "coordinator's `URL`")
+	fs.String("rpc", "", "`URL` of the chain's Ethereum JSON-RPC")
+}
+
+func (c *call) settings() (*settings.Settings, error) {
+	s, err := settings.Load(c.home, c.Getenv, c.flags)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &hinted{err, "run aitbc-miner init first"}
+	}
+	if err == nil {
+		if on, perr := strconv.ParseBool(c.Getenv("DEBUG")); perr == nil {
+			s.Debug = on
+		}
+	}
+	return s, err
+}
+
+func (c *call) start(ctx context.Context) error {
+	set, err := c.settings()
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if set.Debug {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	if err := home.Make(c.home.Run(), c.home.Miner()); err != nil {
+		return err
+	}
+	lock, err := pidlock.Acquire(c.home.Path("run", "miner.lock"))
+	if err != nil {
+		return fmt.Errorf("another miner runs in %s: %w", c.home, err)
+	}
+	svc, closeModels, err := c.service(ctx, set, log)
+	if err != nil {
+		return errors.Join(err, lock.Release())
+	}
+	ln, err := httpx.Listen(ctx, set.Server.Addr, false)
+	if err != nil {
+		return errors.Join(err, closeModels(), lock.Release())
+	}
+	log.InfoContext(ctx, "miner starts", "version", version(), "home", string(c.home), "health", "http://"+set.Server.Addr+"/health")
+	err = lifecycle.Run(ctx, set.Mining.Grace+stopMargin,
+		lifecycle.Part{Name: "status server", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return httpx.Serve(ctx, ln, miner.Handler(svc.Status))
+		}},
+		lifecycle.Part{Name: "miner", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return svc.Run(ctx)
+		}})
+	log.InfoContext(context.WithoutCancel(ctx), "miner stopped")
+	return errors.Join(err, closeModels(), lock.Release())
+}
+
+// stopMargin is what stopping takes beside the jobs under way.
+const stopMargin = 20 * time.Second
+
+// service builds the miner. The returned function closes its models.
+func (c *call) service(ctx context.Context, set *settings.Settings, log *slog.Logger) (*miner.Service, func() error, error) {
+	for _, n := range gpu.Missing(gpu.Machine(), set.Mining.GPUDevices) {
+		log.WarnContext(ctx, "a device of mining.gpu_devices is not in this machine: jobs run on the processor", "device", n)
+	}
+	key, err := c.unlock(set)
+	if err != nil {
+		return nil, nil, err
+	}
+	coordinator, err := httpx.NewClient(set.Coordinator.URL)
+	if err != nil {
+		return nil, nil, fmt.Errorf("coordinator.url: %w", err)
+	}
+	eth, err := chainclient.New(set.Chain.RPCURL)
+	if err != nil {
+		return nil, nil, fmt.Errorf("chain.rpc_url: %w", err)
+	}
+	kept, err := spool.Open(c.home.Path("miner", "spool"))
+	if err != nil {
+		return nil, nil, err
+	}
+	offerings, closeModels, err := load(ctx, set.Engines, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	svc, err := miner.New(miner.Config{
+		Signer: key, Coordinator: coordinator, Chain: onchain.New(eth, key, market.Coins(set.Mining.StakeAmount)),
+		Offerings: offerings, Slots: set.Mining.Slots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
+		Grace: set.Mining.Grace, Version: version(), Log: log,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, closeModels())
+	}
+	return svc, closeModels, nil
+}
+
+func (c *call) unlock(set *settings.Settings) (*keystore.Key, error) {
+	store, err := keystore.Open(set.Keys.Dir, keystore.Standard())
+	if err != nil {
+		return nil, err
+	}
+	pass, err := keystore.Passphrase(keystore.PassphraseSource{
+		File: cmp.Or(c.Getenv(keystore.PassphraseFileVariable), set.Keys.PassphraseFile), In: c.Stdin, Out: c.Stderr,
+	})
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &hinted{err, "keys.passphrase_file or " + keystore.PassphraseFileVariable + " names it"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	key, err := store.Unlock(set.Keys.Address, pass)
+	debug.FreeOSMemory() // the derivation took up to 256 MB, once
+	return key, err
+}

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/miner"
+)
+
+func statusCommand() command {
+	return command{"status", "Show what the running miner does", func(fs *flag.FlagSet) func(context.Context, *call) error {
+		declareAddresses(fs)
+		return func(ctx context.Context, c *call) error { return c.status(ctx) }
+	}}
+}
+
+func (c *call) status(ctx context.Context) error {
+	set, err := c.settings()
+	if err != nil {
+		return err
+	}
+	client, err := httpx.NewClient("http://" + set.Server.Addr)
+	if err != nil {
+		return err
+	}
+	var st miner.Status
+	if _, err := client.Do(ctx, httpx.Request{Method: http.MethodGet, Path: "/status", Timeout: 5 * time.Second}, &st); err != nil {
+		return &hinted{fmt.Errorf("the miner does not answer: %w", err), "aitbc-miner start runs it"}
+	}
+	return c.print(st, table(st))
+}
+
+// table writes a status for people.
+func table(st miner.Status) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	row("miner", "%s", st.Miner)
+	row("phase", "%s", st.Phase)
+	if st.Reason != "" {
+		row("reason", "%s", st.Reason)
+	}
+	row("coordinator", "%s, %s", st.Coordinator, st.Link)
+	for _, o := range st.Offers {
+		row("model", "%s at %s and %s per 10^6 tokens", o.Model, o.Prompt.Coins(), o.Completion.Coins())
+	}
+	row("running", "%d of %d", len(st.Running), st.Slots)
+	for _, r := range st.Running {
+		row("job", "%s, %d pieces since %s", r.Job, r.Pieces, r.Started.Format(time.TimeOnly))
+	}
+	row("done", "%d completed, %d cancelled, %d failed, %d lost", st.Totals.Jobs["completed"], st.Totals.Jobs["canceled"], st.Totals.Jobs["failed"], st.Totals.Jobs["lost"])
+	row("tokens", "%d prompt, %d completion", st.Totals.Usage.PromptTokens, st.Totals.Usage.CompletionTokens)
+	row("earned", "%s, of which %s is paid on the chain", st.Owed.Coins(), st.Credited.Coins())
+	_ = w.Flush() // a strings.Builder takes everything
+	return b.String()
+}

@@ -1,0 +1,160 @@
+// Package settings is what a miner's owner can set: in a TOML file, the
+// environment or flags.
+package settings
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/config"
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/internal/home"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Price is an amount per 10^6 tokens that a person writes in AITBC, as in "0.5".
+type Price struct{ market.Amount }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (p *Price) UnmarshalText(b []byte) (err error) {
+	p.Amount, err = market.ParseCoins(string(b))
+	return err
+}
+
+// Kinds of engines.
+const (
+	KindExact  = "exact"  // pure Go, in this process
+	KindOpenAI = "openai" // Ollama and any other server that speaks OpenAI's protocol
+)
+
+// Engine is one [[engine]] table: a way to run models, and their price.
+type Engine struct {
+	Kind           string   `toml:"kind"`
+	Path           string   `toml:"path"`         // exact: GGUF file, empty for the embedded model
+	Name           string   `toml:"name"`         // exact: what clients call it, empty for the file's own name
+	Threads        int      `toml:"threads"`      // exact: of one request
+	URL            string   `toml:"url"`          // openai: server
+	APIKeyFile     string   `toml:"api_key_file"` // openai: file of mode 0600
+	Models         []string `toml:"models"`       // openai: models to offer
+	PromptRate     Price    `toml:"prompt_rate"`
+	CompletionRate Price    `toml:"completion_rate"`
+	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
+}
+
+// Settings are all that can be set. An address left empty is the usual one,
+// shifted by PortOffset.
+type Settings struct {
+	PortOffset int  `toml:"port_offset" flag:"port-offset"`
+	Debug      bool `toml:"debug"`
+
+	Mining struct {
+		StakeAmount    uint64        `toml:"stake_amount" env:"AITBC_STAKE_AMOUNT"` // whole AITBC
+		ComputeEnabled bool          `toml:"compute_enabled" env:"AITBC_COMPUTE_ENABLED"`
+		GPUDevices     []int         `toml:"gpu_devices" env:"AITBC_GPU_DEVICES"`
+		Slots          int           `toml:"slots" env:"AITBC_SLOTS"` // jobs at a time
+		Grace          time.Duration `toml:"grace"`                   // for jobs under way at a stop
+	} `toml:"mining"`
+	Coordinator struct {
+		URL string `toml:"url" env:"AITBC_API_URL" flag:"coordinator"`
+	} `toml:"coordinator"`
+	Chain struct {
+		RPCURL string `toml:"rpc_url" env:"AITBC_ETH_RPC_URL" flag:"rpc"`
+	} `toml:"chain"`
+	Keys struct {
+		Dir            string         `toml:"dir"`
+		PassphraseFile string         `toml:"passphrase_file"`
+		Address        common.Address `toml:"address"`
+	} `toml:"keys"`
+	Server struct {
+		Addr string `toml:"addr" env:"AITBC_MINER_ADDR"`
+	} `toml:"server"`
+	Engines []Engine `toml:"engine"`
+}
+
+// File returns the path of the settings in a data directory.
+func File(d home.Dir) string { return filepath.Join(d.Miner(), "config.toml") }
+
+// Load reads the settings of a data directory. flags may be nil.
+func Load(d home.Dir, env func(string) string, flags *flag.FlagSet) (*Settings, error) {
+	s := &Settings{}
+	s.Mining.StakeAmount = 10_000
+	s.Mining.ComputeEnabled = true
+	s.Mining.Slots = 1
+	s.Mining.Grace = 20 * time.Second
+	s.Keys.Dir = d.Keystore()
+	if err := config.Load(s, config.Source{File: File(d), Env: env, Flags: flags}); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Validate checks the settings and fills in the usual addresses.
+func (s *Settings) Validate() error {
+	usual := func(set *string, prefix string, port int) error {
+		if *set != "" {
+			return nil
+		}
+		addr, err := home.Loopback(port, s.PortOffset)
+		*set = prefix + addr
+		return err
+	}
+	err := errors.Join(
+		usual(&s.Coordinator.URL, "http://", home.PortCoordinator),
+		usual(&s.Chain.RPCURL, "http://", home.PortEthRPC),
+		usual(&s.Server.Addr, "", home.PortMiner),
+	)
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.Mining.Slots < 1 || s.Mining.Slots > 1024:
+		return fmt.Errorf("mining.slots is %d: want 1 to 1024", s.Mining.Slots)
+	case s.Mining.StakeAmount > 1e15:
+		return fmt.Errorf("mining.stake_amount is %d: more AITBC than there can be", s.Mining.StakeAmount)
+	case s.Mining.Grace < 0 || s.Mining.Grace > time.Hour:
+		return fmt.Errorf("mining.grace is %s: want 0s to 1h", s.Mining.Grace)
+	case s.Keys.Address == (common.Address{}):
+		return errors.New("keys.address is missing: aitbc-miner init writes it")
+	case len(s.Engines) == 0:
+		return errors.New("there is no [[engine]]: aitbc-miner init writes one")
+	}
+	if err := httpx.CheckBind(s.Server.Addr, false); err != nil {
+		return fmt.Errorf("server.addr: %w", err)
+	}
+	for i, e := range s.Engines {
+		if err := e.validate(); err != nil {
+			return fmt.Errorf("engine %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) validate() error {
+	switch e.Kind {
+	case KindExact:
+		if e.URL != "" || e.APIKeyFile != "" || len(e.Models) != 0 {
+			return errors.New("url, api_key_file and models belong to kind \"openai\"")
+		}
+	case KindOpenAI:
+		if e.URL == "" || len(e.Models) == 0 {
+			return errors.New("kind \"openai\" needs url and models")
+		}
+		if e.Path != "" || e.Name != "" || e.Threads != 0 {
+			return errors.New("path, name and threads belong to kind \"exact\"")
+		}
+	default:
+		return fmt.Errorf("kind is %q: want \"exact\" or \"openai\"", e.Kind)
+	}
+	if e.MaxTokens == 0 || e.MaxTokens > 1<<20 {
+		return fmt.Errorf("max_tokens is %d: want 1 to %d", e.MaxTokens, 1<<20)
+	}
+	if e.Threads < 0 || e.Threads > 1024 {
+		return fmt.Errorf("threads is %d: want 0 to 1024", e.Threads)
+	}
+	return nil
+}

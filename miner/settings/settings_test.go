@@ -1,0 +1,113 @@
+package settings_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/config"
+	"github.com/aitbc/aitbc/internal/home"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/miner/settings"
+)
+
+var address = common.HexToAddress("0x008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b")
+
+func write(t *testing.T, text string) home.Dir {
+	t.Helper()
+	d := home.Dir(t.TempDir())
+	if err := os.MkdirAll(filepath.Dir(settings.File(d)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(settings.File(d), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func none(string) string { return "" }
+
+func TestNewFileLoads(t *testing.T) {
+	t.Parallel()
+	s, err := settings.Load(write(t, settings.Initial{Address: address, PortOffset: 200}.Text()), none, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Keys.Address != address || s.Server.Addr != "127.0.0.1:18201" || s.Coordinator.URL != "http://127.0.0.1:18200" || s.Chain.RPCURL != "http://127.0.0.1:8745" ||
+		s.Mining.StakeAmount != 10000 || !s.Mining.ComputeEnabled || len(s.Engines) != 1 || s.Engines[0].CompletionRate.Amount != must(market.ParseCoins("0.5")) {
+		t.Fatalf("%+v", s)
+	}
+}
+
+func must(a market.Amount, err error) market.Amount {
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func TestFlagsAndEnvironmentWin(t *testing.T) {
+	t.Parallel()
+	f := flag.NewFlagSet("t", flag.ContinueOnError)
+	f.Int("port-offset", 0, "")
+	if err := f.Parse([]string{"--port-offset=7"}); err != nil {
+		t.Fatal(err)
+	}
+	env := func(k string) string {
+		return map[string]string{"AITBC_API_URL": "http://elsewhere:1", "AITBC_GPU_DEVICES": "0,1"}[k]
+	}
+	d := write(t, settings.Initial{Address: address, PortOffset: 200, Coordinator: "http://file:1", RPC: "http://file:2", PassphraseFile: "/p"}.Text())
+	s, err := settings.Load(d, env, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Server.Addr != "127.0.0.1:18008" || s.Coordinator.URL != "http://elsewhere:1" || s.Chain.RPCURL != "http://file:2" ||
+		s.Keys.PassphraseFile != "/p" || !slices.Equal(s.Mining.GPUDevices, []int{0, 1}) {
+		t.Fatalf("%+v", s)
+	}
+}
+
+func TestTheExampleOfTheSpecificationLoads(t *testing.T) {
+	t.Parallel()
+	s, err := settings.Load(write(t, "[mining]\nstake_amount = 10000\ncompute_enabled = true\ngpu_devices = [0]\n[keys]\naddress = '"+address.Hex()+"'\n[[engine]]\nkind='exact'\nmax_tokens=1\n"), none, nil)
+	if err != nil || !slices.Equal(s.Mining.GPUDevices, []int{0}) {
+		t.Fatalf("%+v, %v", s, err)
+	}
+}
+
+func TestBadSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	good := settings.Initial{Address: address}.Text()
+	for name, c := range map[string]struct{ old, new, want string }{
+		"unknown key":    {"slots = 1", "slot = 1", `"mining.slot"`},
+		"unknown engine": {`kind = "exact"`, `kind = "magic"`, "engine 1: kind"},
+		"no slots":       {"slots = 1", "slots = 0", "mining.slots"},
+		"open server":    {`# addr = "127.0.0.1:18001"`, `addr = "0.0.0.0:18001"`, "server.addr"},
+		"negative rate":  {`prompt_rate = "0.1"`, `prompt_rate = "-1"`, "not an amount"},
+		"bad address":    {address.Hex(), "0x12", "want 40 for Address"},
+		"wrong fields":   {`name = "aitbc-tiny"`, `url = "http://x"`, "belong to kind"},
+		"port":           {"port_offset = 0", "port_offset = 60000", "port offset"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := strings.Replace(good, c.old, c.new, 1)
+			if text == good {
+				t.Fatal("nothing changed")
+			}
+			d := write(t, text)
+			_, err := settings.Load(d, none, nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), settings.File(d)) {
+				t.Fatalf("err = %v", err)
+			}
+			if name == "unknown key" && !errors.Is(err, config.ErrUnknownKey) {
+				t.Fatalf("err = %v", err)
+			}
+		})
+	}
+}

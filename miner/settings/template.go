@@ -1,0 +1,84 @@
+package settings
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// Initial is what init puts into a new file.
+type Initial struct {
+	Address        common.Address
+	PortOffset     int
+	PassphraseFile string // empty to ask, or to take AITBC_PASSPHRASE_FILE's
+	Coordinator    string // empty for the usual one
+	RPC            string // empty for the usual one
+}
+
+// Text returns the settings as a file with explanations.
+func (i Initial) Text() string {
+	line := func(key, value, usual string) string {
+		if value == "" {
+			return fmt.Sprintf("# %s = %q", key, usual)
+		}
+		return fmt.Sprintf("%s = %q", key, value)
+	}
+	return strings.NewReplacer(
+		"{offset}", fmt.Sprint(i.PortOffset),
+		"{url}", line("url", i.Coordinator, "http://127.0.0.1:18000"),
+		"{rpc}", line("rpc_url", i.RPC, "http://127.0.0.1:8545"),
+		"{passphrase}", line("passphrase_file", i.PassphraseFile, "/path/to/a/file/of/mode/0600"),
+		"{address}", i.Address.Hex(),
+	).Replace(text)
+}
+
+const text = `# Settings of aitbc-miner. Unknown keys are an error.
+
+# Added to every port that is not given in full below.
+port_offset = {offset}
+
+[mining]
+# Whole AITBC locked when the miner registers on the chain.
+stake_amount = 10000
+# false: register, but take no jobs.
+compute_enabled = true
+# Devices to use. The exact engine runs on the processor and needs none.
+gpu_devices = []
+# Jobs at a time.
+slots = 1
+# How long jobs under way may go on when the miner is stopped.
+grace = "20s"
+
+[coordinator]
+{url}
+
+[chain]
+{rpc}
+
+[keys]
+address = "{address}"
+{passphrase}
+
+[server]
+# Health, status and metrics. They need no key, so the address is a local one.
+# addr = "127.0.0.1:18001"
+
+# The model that is part of the program. Rates are AITBC per 10^6 tokens.
+[[engine]]
+kind = "exact"
+name = "aitbc-tiny"
+prompt_rate = "0.1"
+completion_rate = "0.5"
+max_tokens = 512
+
+# Models of Ollama, or of any server that speaks OpenAI's protocol. It does not
+# show its weights, so receipts say that the model is claimed.
+# [[engine]]
+# kind = "openai"
+# url = "http://127.0.0.1:11434/v1"
+# models = ["llama3.2"]
+# prompt_rate = "1"
+# completion_rate = "2"
+# max_tokens = 4096
+`
