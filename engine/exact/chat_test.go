@@ -1,0 +1,154 @@
+package exact_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/engine/exact"
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+// ours is the chat template that training/export.py writes.
+const ours = "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+
+func TestTokensAreThoseOfTraining(t *testing.T) {
+	raw, err := os.ReadFile("testdata/tokens.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []struct {
+		Text   string   `json:"text"`
+		Tokens []uint32 `json:"tokens"`
+	}
+	if err := json.Unmarshal(raw, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	m := embedded(t, 1)
+	for _, v := range vectors {
+		got := m.Tokenize(v.Text)
+		if !slices.Equal(got, v.Tokens) {
+			t.Errorf("%q: got %v, want %v", v.Text, got, v.Tokens)
+		}
+		if back := m.Text(got); back != strings.ReplaceAll(v.Text, "\u2581", " ") {
+			t.Errorf("%q came back as %q", v.Text, back)
+		}
+	}
+	if len(vectors) < 100 {
+		t.Errorf("only %d vectors", len(vectors))
+	}
+}
+
+func FuzzTokensComeBackAsText(f *testing.F) {
+	m := embedded(f, 1)
+	for _, s := range []string{"", "hello world", "a\xff\xfeb", "\u2581x", "</s><|user|>", "\U0010ffff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ids := m.Tokenize(text)
+		if got, want := m.Text(ids), strings.ReplaceAll(text, "\u2581", " "); got != want {
+			t.Errorf("%q came back as %q", want, got)
+		}
+		for _, id := range ids {
+			if id < 7 {
+				t.Errorf("%q became the control token %d", text, id)
+			}
+		}
+	})
+}
+
+// prompt returns the tokens of a request as text, control tokens by name.
+func prompt(t *testing.T, m *exact.Model, req engine.Request) string {
+	t.Helper()
+	ids, err := m.Prompt(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, id := range ids {
+		if int(id) < len(control) {
+			b.WriteString("{" + control[id] + "}")
+		} else {
+			b.WriteString(m.Text([]uint32{id}))
+		}
+	}
+	return b.String()
+}
+
+var talk = []engine.Message{
+	{Role: engine.RoleSystem, Content: "ab"}, {Role: engine.RoleUser, Content: "hello"},
+	{Role: engine.RoleAssistant, Content: "cd"}, {Role: engine.RoleUser, Content: "</s>"},
+}
+
+func TestConversationsAreWrittenAsTheModelWasTaught(t *testing.T) {
+	tests := map[string]struct {
+		template string
+		space    bool
+		want     string
+	}{
+		"ours":    {ours, false, "{<s>}{<|system|>}ab{<|user|>}hello{<|assistant|>}cd{</s>}{<|user|>}</s>{<|assistant|>}"},
+		"chatml":  {"{{'<|im_start|>' + m}}", false, "{<s>}<|im_start|>system\nab<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>\n<|im_start|>user\n</s><|im_end|>\n<|im_start|>assistant\n"},
+		"zephyr":  {"<|user|> eos_token <|assistant|>", true, "{<s>}{<|system|>} \nab{</s>} \n{<|user|>} \nhello{</s>} \n{<|assistant|>} \ncd{</s>} \n{<|user|>} \n</s>{</s>} \n{<|assistant|>} \n"},
+		"llama-2": {"[INST]", true, "{<s>} [INST] <<SYS>>\nab\n<</SYS>>\n\nhello [/INST] cd {</s>}{<s>} [INST] </s> [/INST]"},
+	}
+	for name, c := range tests {
+		m := load(t, synthetic{kind: gguf.F32, template: c.template, space: c.space, change: func(w *gguf.Writer) { w.Flag("tokenizer.ggml.add_bos_token", true) }}.file(t), 1)
+		if got := prompt(t, m, engine.Request{Messages: talk}); got != c.want {
+			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
+		}
+	}
+}
+
+func TestToolsAreOfferedAsTheModelWasTaught(t *testing.T) {
+	m := embedded(t, 1)
+	req := user("What is the weather in Rome?")
+	req.Tools = json.RawMessage(`[{"type":"function","function":{"name":"get_weather","description":"…","parameters":{"type":"object","properties":{"city":{"type":"string"},"at":{}}}}},
+		{"type":"function","function":{"name":"list_models"}}]`)
+	want := "{<s>}{<|system|>}Tools:\n" + `{"name":"get_weather","parameters":["city","at"]}` + "\n" + `{"name":"list_models","parameters":[]}` +
+		"{<|user|>}What is the weather in Rome?{<|assistant|>}"
+	if got := prompt(t, m, req); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for name, tools := range map[string]string{
+		"no array": `{}`, "no function": `[{"type":"retrieval"}]`, "no name": `[{"type":"function","function":{}}]`,
+		"parameters that are no object": `[{"type":"function","function":{"name":"f","parameters":{"properties":[1]}}}]`,
+	} {
+		req.Tools = json.RawMessage(tools)
+		if _, err := m.Prompt(req); !errors.Is(err, engine.ErrBadRequest) {
+			t.Errorf("%s: got %v, want ErrBadRequest", name, err)
+		}
+	}
+}
+
+func TestPiecesAreWholeCharacters(t *testing.T) {
+	m := load(t, synthetic{kind: gguf.F32, template: ours}.file(t), 1)
+	// A random model speaks random bytes, many of which are parts of characters.
+	broken := 0
+	for seed := range uint64(30) {
+		req := engine.Request{Prompt: "hello", TemperatureMilli: 2000, Seed: seed, MaxTokens: 50}
+		r := generate(t, m, req)
+		for _, text := range r.texts {
+			if !utf8.ValidString(text) {
+				t.Fatalf("seed %d: piece %q", seed, text)
+			}
+		}
+		whole := m.Text(r.ids)
+		if got := r.text(); got != strings.ToValidUTF8(got, "") || strings.ReplaceAll(got, "\ufffd", "") != strings.ReplaceAll(strings.ToValidUTF8(whole, ""), "\ufffd", "") {
+			t.Fatalf("seed %d: pieces make %q, the tokens %q", seed, got, whole)
+		}
+		if !utf8.ValidString(whole) {
+			broken++
+		}
+		if len(r.ids) != len(r.texts) || uint64(len(r.ids)) != r.CompletionTokens {
+			t.Fatalf("seed %d: %d tokens, %d pieces, result %+v", seed, len(r.ids), len(r.texts), r.Result)
+		}
+	}
+	if broken == 0 {
+		t.Error("no answer had a broken character: the test shows nothing")
+	}
+}

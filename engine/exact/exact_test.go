@@ -1,0 +1,320 @@
+package exact_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/engine/enginetest"
+	"github.com/aitbc/aitbc/engine/exact"
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+func load(t testing.TB, data []byte, threads int) *exact.Model {
+	t.Helper()
+	m, err := exact.Load(data, exact.Config{Threads: threads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func embedded(t testing.TB, threads int) *exact.Model {
+	t.Helper()
+	m, err := exact.Embedded(exact.Config{Threads: threads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+type reply struct {
+	ids   []uint32
+	texts []string
+	engine.Result
+}
+
+func (r reply) text() string { return strings.Join(r.texts, "") }
+
+func generate(t testing.TB, m *exact.Model, req engine.Request) reply {
+	t.Helper()
+	var r reply
+	var err error
+	r.Result, err = m.Generate(t.Context(), req, func(token engine.Token) error {
+		r.ids, r.texts = append(r.ids, token.ID), append(r.texts, token.Text)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func user(text string) engine.Request {
+	return engine.Request{Messages: []engine.Message{{Role: engine.RoleUser, Content: text}}}
+}
+
+func TestKeepsThePromisesOfEngines(t *testing.T) { enginetest.Run(t, embedded(t, 1)) }
+
+func bits(logits []float32) string {
+	h := sha256.New()
+	for _, v := range logits {
+		_ = binary.Write(h, binary.LittleEndian, math.Float32bits(v))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// The hashes of logits that every CPU must give; seen on amd64 and 386.
+var goldenLogits = map[gguf.Type]string{
+	gguf.F32: "21d002ac2081b212", gguf.F16: "2b742acb2b6e3a6d", gguf.BF16: "2ee998754bcc221f", gguf.Q8_0: "9863142688818851",
+}
+
+var someTokens = []uint32{1, 4, 263, 270, 277, 266, 20, 99, 264, 265, 5, 276, 275, 30, 31, 32, 263, 264, 265, 266, 267, 268, 1, 270, 271, 272, 273, 274, 275, 276, 277, 278, 279, 40, 41, 42, 43}
+
+func TestLogitsAreTheGoldenBits(t *testing.T) {
+	for kind, want := range goldenLogits {
+		m := load(t, synthetic{kind: kind, output: kind == gguf.F16}.file(t), 1)
+		logits, err := m.Replay().Read(t.Context(), someTokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bits(logits); got != want {
+			t.Errorf("%s: logits hash to %s, want %s", kind, got, want)
+		}
+	}
+}
+
+func TestLogitsDoNotDependOnThreadsOrChunks(t *testing.T) {
+	for _, file := range [][]byte{synthetic{kind: gguf.Q8_0}.file(t), synthetic{kind: gguf.F16}.file(t), nil} {
+		open := func(threads int) *exact.Model {
+			if file == nil {
+				return embedded(t, threads)
+			}
+			return load(t, file, threads)
+		}
+		want, err := open(1).Replay().Read(t.Context(), someTokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, threads := range []int{1, 2, 5} {
+			for _, step := range []int{1, 3, 32, 36} {
+				r := open(threads).Replay()
+				var got []float32
+				for part := range slices.Chunk(someTokens, step) {
+					if got, err = r.Read(t.Context(), part); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if bits(got) != bits(want) {
+					t.Errorf("%d threads, %d tokens at a time: other logits", threads, step)
+				}
+			}
+		}
+	}
+}
+
+func TestAnswersDoNotDependOnThreads(t *testing.T) {
+	one, two := embedded(t, 1), embedded(t, 2)
+	greedy := user("Tell me a story about a fox.")
+	sampled := greedy
+	sampled.TemperatureMilli, sampled.TopPMilli, sampled.TopK, sampled.Seed = 900, 950, 40, 42
+	for _, req := range []engine.Request{greedy, sampled} {
+		a, b := generate(t, one, req), generate(t, two, req)
+		if !slices.Equal(a.ids, b.ids) || a.text() != b.text() || len(a.ids) < 20 {
+			t.Errorf("1 thread said %q, 2 threads %q", a.text(), b.text())
+		}
+	}
+}
+
+func TestAnswersCanBeReplayed(t *testing.T) {
+	m := embedded(t, 1)
+	req := user("What is AITBC?")
+	answer := generate(t, m, req)
+	next, err := m.Prompt(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replay := m.Replay()
+	for i, id := range answer.ids {
+		logits, err := replay.Read(t.Context(), next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if best := slices.Index(logits, slices.Max(logits)); best != int(id) {
+			t.Fatalf("token %d is %d, the replay says %d", i, id, best)
+		}
+		next = []uint32{id}
+	}
+}
+
+func TestConcurrentRequestsDoNotMix(t *testing.T) {
+	m := embedded(t, 2)
+	questions := []string{"What is AITBC?", "What is a receipt?", "Tell me a story about a bear.", "Write a poem about the moon."}
+	want := make([]string, len(questions))
+	for i, q := range questions {
+		want[i] = generate(t, m, user(q)).text()
+	}
+	var wg sync.WaitGroup
+	for range 2 {
+		for i, q := range questions {
+			wg.Go(func() {
+				if got := generate(t, m, user(q)).text(); got != want[i] {
+					t.Errorf("%s: got %q beside others, %q alone", q, got, want[i])
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func TestSeedDecidesSampledAnswers(t *testing.T) {
+	m := embedded(t, 1)
+	req := user("Tell me a story.")
+	req.TemperatureMilli, req.Seed = 1000, 7
+	a, b := generate(t, m, req), generate(t, m, req)
+	req.Seed = 8
+	c := generate(t, m, req)
+	if a.text() != b.text() || a.text() == c.text() {
+		t.Errorf("seed 7: %q and %q, seed 8: %q", a.text(), b.text(), c.text())
+	}
+}
+
+func TestStopTextsEndTheAnswer(t *testing.T) {
+	m := embedded(t, 1)
+	whole := generate(t, m, user("What is AITBC?")).text()
+	for _, stop := range []string{" market", "ark", ".", whole[10:30]} {
+		req := user("What is AITBC?")
+		req.Stop = []string{"never said", stop}
+		want, _, _ := strings.Cut(whole, stop)
+		if got := generate(t, m, req); got.text() != want || got.FinishReason != engine.Stopped {
+			t.Errorf("stop %q: got %q (%s), want %q", stop, got.text(), got.FinishReason, want)
+		}
+	}
+	req := user("What is AITBC?")
+	req.Stop = []string{whole + " never said"} // held back to the end, then shown
+	if got := generate(t, m, req).text(); got != whole {
+		t.Errorf("got %q, want %q", got, whole)
+	}
+}
+
+func TestPromptsThatDoNotFitAreRefused(t *testing.T) {
+	m := embedded(t, 1)
+	none := func(engine.Token) error { return nil }
+	for _, size := range []int{4_000, 10 << 20} {
+		if _, err := m.Generate(t.Context(), user(strings.Repeat("a b ", size/4)), none); !errors.Is(err, engine.ErrTooLong) {
+			t.Errorf("%d bytes: got %v, want ErrTooLong", size, err)
+		}
+	}
+	// One that just fits is answered up to the end of the context.
+	req := engine.Request{Prompt: strings.TrimSpace(strings.Repeat("a ", 500)), TemperatureMilli: 1000}
+	r := generate(t, m, req)
+	if used := r.PromptTokens + r.CompletionTokens; used > m.Info().ContextLength || r.FinishReason == engine.Length && used != m.Info().ContextLength {
+		t.Errorf("%+v in a context of %d", r.Result, m.Info().ContextLength)
+	}
+}
+
+func TestWhatTheModelCannotDoIsRefused(t *testing.T) {
+	m := load(t, synthetic{kind: gguf.F32, template: "{{ something else }}"}.file(t), 1)
+	format := user("Hello")
+	format.ResponseFormat = []byte(`{"type":"json_schema"}`)
+	for name, c := range map[string]struct {
+		m   *exact.Model
+		req engine.Request
+	}{"unknown template": {m, user("hello")}, "json schema": {embedded(t, 1), format}} {
+		if _, err := c.m.Generate(t.Context(), c.req, func(engine.Token) error { return nil }); !errors.Is(err, engine.ErrUnsupported) {
+			t.Errorf("%s: got %v, want ErrUnsupported", name, err)
+		}
+	}
+	if r := generate(t, m, engine.Request{Prompt: "hello", MaxTokens: 3}); r.PromptTokens != 2 || r.CompletionTokens != 3 {
+		t.Errorf("a plain prompt: %+v", r.Result)
+	}
+}
+
+func TestTheDigestNamesTheWeightsAlone(t *testing.T) {
+	digest := func(s synthetic) [32]byte { return load(t, s.file(t), 1).Info().Digest }
+	base := synthetic{kind: gguf.Q8_0}
+	if digest(base) != digest(synthetic{kind: gguf.Q8_0, template: "other"}) {
+		t.Error("other metadata gave another digest")
+	}
+	if digest(base) == digest(synthetic{kind: gguf.F16}) {
+		t.Error("other weights gave the same digest")
+	}
+	file := base.file(t)
+	file[len(file)-40] ^= 1 // in the last tensor
+	if m := load(t, file, 1); m.Info().Digest == digest(base) {
+		t.Error("a changed bit gave the same digest")
+	}
+}
+
+func TestFilesOnDiskAreNamedAfterThemselves(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "my-model.gguf")
+	if err := os.WriteFile(path, synthetic{kind: gguf.Q8_0}.file(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m, err := exact.Open(path, exact.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := m.Info()
+	if info.Name != "my-model" || info.Class != "exact/1;arch=llama;quant=q8_0;det=bitwise" || info.ContextLength != contextLength || info.Claimed {
+		t.Errorf("%+v", info)
+	}
+	if _, err := exact.Open(filepath.Join(t.TempDir(), "none"), exact.Config{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestEveryTruncationOfAModelIsAnError(t *testing.T) {
+	whole := synthetic{kind: gguf.Q8_0, width: 32}.file(t)
+	for n := 0; n < len(whole)-31; n += 1 + n/500 {
+		_, err := exact.Load(whole[:n:n], exact.Config{})
+		if !errors.Is(err, gguf.ErrFormat) {
+			t.Fatalf("%d of %d bytes: got %v, want ErrFormat", n, len(whole), err)
+		}
+	}
+}
+
+func TestUnusableModelsAreRefused(t *testing.T) {
+	tests := map[string]struct {
+		s    synthetic
+		want error
+	}{
+		"no embedding":     {synthetic{without: "token_embd.weight"}, gguf.ErrMissing},
+		"no block":         {synthetic{without: "blk.1.ffn_up.weight"}, gguf.ErrMissing},
+		"no norm":          {synthetic{without: "blk.0.attn_norm.weight"}, gguf.ErrMissing},
+		"experts":          {synthetic{change: func(w *gguf.Writer) { w.Uint("llama.expert_count", 8) }}, exact.ErrModel},
+		"scaled positions": {synthetic{change: func(w *gguf.Writer) { w.Text("llama.rope.scaling.type", "yarn") }}, exact.ErrModel},
+		"a wrong head":     {synthetic{change: func(w *gguf.Writer) { w.Uint("llama.rope.dimension_count", 7) }}, exact.ErrModel},
+		"a far end token":  {synthetic{change: func(w *gguf.Writer) { w.Uint("tokenizer.ggml.eos_token_id", 1<<30) }}, exact.ErrModel},
+	}
+	for name, c := range tests {
+		if _, err := exact.Load(c.s.file(t), exact.Config{}); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestReplayRefusesWhatIsNoToken(t *testing.T) {
+	m := load(t, synthetic{kind: gguf.F32}.file(t), 1)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := m.Replay().Read(t.Context(), []uint32{1 << 20}); !errors.Is(err, engine.ErrBadRequest) {
+		t.Errorf("a token outside the vocabulary: %v", err)
+	}
+	if _, err := m.Replay().Read(t.Context(), make([]uint32, contextLength+1)); !errors.Is(err, engine.ErrTooLong) {
+		t.Errorf("too many tokens: %v", err)
+	}
+	if _, err := m.Replay().Read(canceled, []uint32{1}); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}

@@ -1,0 +1,145 @@
+package exact_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+// synthetic describes a small random model, made in the test.
+type synthetic struct {
+	kind     gguf.Type
+	width    int
+	template string
+	output   bool // has an output matrix of its own
+	space    bool // adds a space before text
+	change   func(*gguf.Writer)
+	without  string // leaves out this tensor
+}
+
+const (
+	layers, heads, kvHeads, hidden, contextLength = 2, 4, 2, 96, 256
+)
+
+// words are the tokens beside control and byte tokens.
+var words = []string{"\u2581", "a", "b", "c", "d", "e", "h", "l", "o", "ab", "he", "ll", "hell", "hello", "\u2581hello", "lo", "\u2581a", "\u2581b", "cd", "\u00e9"}
+
+var control = []string{"<unk>", "<s>", "</s>", "<|system|>", "<|user|>", "<|assistant|>", "<|tool|>"}
+
+func (s synthetic) file(t testing.TB) []byte {
+	t.Helper()
+	if s.width == 0 {
+		s.width = 64
+	}
+	var w gguf.Writer
+	w.Text("general.architecture", "llama")
+	w.Text("general.name", "synthetic")
+	for key, n := range map[string]int{
+		"context_length": contextLength, "embedding_length": s.width, "block_count": layers, "feed_forward_length": hidden,
+		"attention.head_count": heads, "attention.head_count_kv": kvHeads,
+	} {
+		w.Uint("llama."+key, uint32(n))
+	}
+	w.Float("llama.attention.layer_norm_rms_epsilon", 1e-5)
+	w.Text("tokenizer.ggml.model", "llama")
+	if s.template != "" {
+		w.Text("tokenizer.chat_template", s.template)
+	}
+	w.Flag("tokenizer.ggml.add_space_prefix", s.space)
+	tokens, scores, kinds := vocabulary()
+	w.Texts("tokenizer.ggml.tokens", tokens)
+	w.Floats("tokenizer.ggml.scores", scores)
+	w.Ints("tokenizer.ggml.token_type", kinds)
+	if s.change != nil {
+		s.change(&w)
+	}
+	s.tensors(&w, len(tokens))
+	var out bytes.Buffer
+	if _, err := w.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func vocabulary() (tokens []string, scores []float32, kinds []int32) {
+	for i, c := range control {
+		tokens, scores, kinds = append(tokens, c), append(scores, 0), append(kinds, 3)
+		if i == 0 {
+			kinds[0] = 2
+		}
+	}
+	for b := range 256 {
+		tokens, scores, kinds = append(tokens, fmt.Sprintf("<0x%02X>", b)), append(scores, 0), append(kinds, 6)
+	}
+	for i, w := range words {
+		// Longer words score higher, so that what is joined does not depend on the order here.
+		tokens, scores, kinds = append(tokens, w), append(scores, float32(len(w)*100-i)), append(kinds, 1)
+	}
+	return tokens, scores, kinds
+}
+
+func (s synthetic) tensors(w *gguf.Writer, tokens int) {
+	r := rand.New(rand.NewPCG(1, uint64(s.kind)))
+	kv := s.width / heads * kvHeads
+	matrix := func(name string, rows, cols int) {
+		if name != s.without {
+			w.Tensor(randomMatrix(r, s.kind, name, rows, cols))
+		}
+	}
+	vector := func(name string) {
+		if name == s.without {
+			return
+		}
+		t := gguf.Tensor{Name: name, Type: gguf.F32, Dims: []uint64{uint64(s.width)}}
+		for range s.width {
+			t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(float32(1+r.NormFloat64()/8)))
+		}
+		w.Tensor(t)
+	}
+	matrix("token_embd.weight", tokens, s.width)
+	if s.output {
+		matrix("output.weight", tokens, s.width)
+	}
+	vector("output_norm.weight")
+	for l := range layers {
+		b := fmt.Sprintf("blk.%d.", l)
+		vector(b + "attn_norm.weight")
+		vector(b + "ffn_norm.weight")
+		matrix(b+"attn_q.weight", s.width, s.width)
+		matrix(b+"attn_k.weight", kv, s.width)
+		matrix(b+"attn_v.weight", kv, s.width)
+		matrix(b+"attn_output.weight", s.width, s.width)
+		matrix(b+"ffn_gate.weight", hidden, s.width)
+		matrix(b+"ffn_up.weight", hidden, s.width)
+		matrix(b+"ffn_down.weight", s.width, hidden)
+	}
+}
+
+// randomMatrix has weights of about 1/8, by bits alone, so that it is the same on
+// every machine.
+func randomMatrix(r *rand.Rand, kind gguf.Type, name string, rows, cols int) gguf.Tensor {
+	t := gguf.Tensor{Name: name, Type: kind, Dims: []uint64{uint64(cols), uint64(rows)}}
+	for range rows * cols / gguf.QBlock {
+		if kind == gguf.Q8_0 {
+			t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(5<<10|r.IntN(1024))) // 2^-10 to 2^-9
+		}
+		for range gguf.QBlock {
+			switch kind {
+			case gguf.Q8_0:
+				t.Data = append(t.Data, byte(r.IntN(255)-127))
+			case gguf.F16:
+				t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(r.IntN(2)<<15|(10+r.IntN(3))<<10|r.IntN(1024)))
+			case gguf.BF16:
+				t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(r.IntN(2)<<15|(122+r.IntN(3))<<7|r.IntN(128)))
+			default:
+				t.Data = binary.LittleEndian.AppendUint32(t.Data, uint32(r.IntN(2)<<31|(122+r.IntN(3))<<23|r.IntN(1<<23)))
+			}
+		}
+	}
+	return t
+}
