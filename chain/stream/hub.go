@@ -69,7 +69,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case res := <-h.blocks:
-			if h.count() == 0 {
+			if h.Clients() == 0 {
 				continue
 			}
 			msgs, err := encode(res, h.signer)
@@ -81,7 +81,8 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
-func (h *Hub) count() int {
+// Clients is the number of clients that are connected.
+func (h *Hub) Clients() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.clients)
