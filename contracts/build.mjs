@@ -10,7 +10,7 @@ const names = ["ERC1967Proxy", "Market", "ReceiptVerifier", "Registry", "Treasur
 const settings = {
   evmVersion: "prague",
   viaIR: true,
-  optimizer: { enabled: true, runs: 500 },
+  optimizer: { enabled: true, runs: 200 },
   metadata: { bytecodeHash: "none", appendCBOR: false },
   remappings: ["@openzeppelin/=node_modules/@openzeppelin/"],
   outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },

@@ -10,7 +10,7 @@ import {MarketParams} from "./Types.sol";
 /// @title Market
 /// @notice The predeploy that holds clients' deposits until signed receipts earn them.
 /// @dev Layers, each on the one before: MarketStorage, MarketAccounts, MarketSessions, MarketCredits,
-/// MarketSettlement, MarketClaims. This contract adds parameters and the domain.
+/// MarketVouchers, MarketSettlement, MarketClaims. This contract adds parameters and the domain.
 contract Market is MarketClaims {
     uint16 private constant MAX_FEE_BPS = 2_000;
     uint64 private constant MAX_DURATION = 366 days;

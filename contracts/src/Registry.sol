@@ -29,8 +29,8 @@ contract Registry is Governed, ReentrancyGuardTransient, IRegistry {
         mapping(uint8 role => mapping(address account => Participant)) participants;
     }
 
-    bytes32 private constant REGISTRY_SLOT =
-        keccak256(abi.encode(uint256(keccak256("aitbc.storage.Registry")) - 1)) & ~bytes32(uint256(0xff));
+    // keccak256(abi.encode(uint256(keccak256("aitbc.storage.Registry")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant REGISTRY_SLOT = 0x46fca742811cfad71ee5738fc2047041f60e24714d474427a7cf5fb3e7f13500;
 
     modifier onlyMarket() {
         if (msg.sender != _state().market) revert Unauthorized(msg.sender);

@@ -13,8 +13,8 @@ contract Treasury is Governed, ReentrancyGuardTransient, ITreasury {
         uint256 owed;
     }
 
-    bytes32 private constant TREASURY_SLOT =
-        keccak256(abi.encode(uint256(keccak256("aitbc.storage.Treasury")) - 1)) & ~bytes32(uint256(0xff));
+    // keccak256(abi.encode(uint256(keccak256("aitbc.storage.Treasury")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant TREASURY_SLOT = 0x5a2609a808853a48c990a901e5eb5fa97c22e0ac9309d5ec90a8c5a0688fb400;
 
     constructor() {
         _disableInitializers();

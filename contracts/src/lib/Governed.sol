@@ -14,8 +14,8 @@ abstract contract Governed is Initializable, UUPSUpgradeable {
         address pending;
     }
 
-    bytes32 private constant GOVERNED_SLOT =
-        keccak256(abi.encode(uint256(keccak256("aitbc.storage.Governed")) - 1)) & ~bytes32(uint256(0xff));
+    // keccak256(abi.encode(uint256(keccak256("aitbc.storage.Governed")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant GOVERNED_SLOT = 0xaa656092724fbad4bc8dc58c0bb53e50830d863d5a1637e769293908a2bfd300;
 
     /// @notice The caller may not do this.
     error Unauthorized(address caller);

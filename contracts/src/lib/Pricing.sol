@@ -24,9 +24,10 @@ library Pricing {
 
     /// @notice Returns F(b) − F(a) with F(x) = floor(x·feeBps/10^4): the fee of a debit from a to b.
     /// @dev However a session's debits are cut, its fees add up to F(total).
-    function fee(uint128 a, uint128 b, uint16 feeBps) internal pure returns (uint128) {
+    /// Amounts are below 2^128 and feeBps below 2^16, so nothing overflows.
+    function fee(uint256 a, uint256 b, uint256 feeBps) internal pure returns (uint256) {
         unchecked {
-            return uint128((uint256(b) * feeBps) / WHOLE - (uint256(a) * feeBps) / WHOLE);
+            return (b * feeBps) / WHOLE - (a * feeBps) / WHOLE;
         }
     }
 }

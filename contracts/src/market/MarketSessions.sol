@@ -19,10 +19,11 @@ abstract contract MarketSessions is MarketAccounts {
 
     /// @notice The sender of the node's calls.
     address internal constant SYSTEM = 0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE;
-    /// @dev Empty words of the queue's bitmap that one block may step over: 64 are 4.5 hours.
-    uint256 private constant STEPS = 64;
-    /// @dev Below this much gas endBlock leaves the rest to the next block; a refund and all STEPS cost less.
-    uint256 private constant REFUND_GAS = 400_000;
+    /// @dev Empty words of the queue's bitmap that one block may step over: 512 are a day and a half.
+    uint256 private constant STEPS = 512;
+    /// @dev More than one step costs, and more than one refund does.
+    uint256 private constant STEP_GAS = 2_500;
+    uint256 private constant REFUND_GAS = 150_000;
 
     /// @inheritdoc IMarket
     function openSession(address coordinator, address spender, uint64 expiry)
@@ -96,7 +97,7 @@ abstract contract MarketSessions is MarketAccounts {
         if (signer == address(0) || !IRegistry(s.registry).signerValid(COORDINATOR, coordinator, signer)) {
             revert BadSignature();
         }
-        (uint128 amount, uint128 fee) = _debit(id, x, coordinator, x.through, cumulative);
+        (uint128 amount, uint128 fee) = _debit(id, x, coordinator, cumulative);
         if (amount != 0) {
             s.settlement[coordinator] += amount - fee;
             s.fees += fee;
@@ -120,7 +121,7 @@ abstract contract MarketSessions is MarketAccounts {
         if (msg.sender != SYSTEM) revert Unauthorized(msg.sender);
         MarketState storage s = _state();
         uint256 steps = STEPS;
-        for (uint256 n = s.params.refundsPerBlock; n != 0 && gasleft() > REFUND_GAS; n--) {
+        for (uint256 n = s.params.refundsPerBlock; n != 0 && gasleft() > steps * STEP_GAS + REFUND_GAS; n--) {
             uint64 id;
             (id, steps) = s.queue.pop(uint64(block.timestamp), steps);
             if (id == 0) break;
@@ -148,7 +149,7 @@ abstract contract MarketSessions is MarketAccounts {
 
     /// @dev Debits a session up to min(total, deposit), and says how much that was and the fee inside it. The caller
     /// books both: amount − fee to the settlement account, fee to the fees.
-    function _debit(uint64 id, Session storage x, address coordinator, uint64 through, uint256 total)
+    function _debit(uint64 id, Session storage x, address coordinator, uint256 total)
         internal
         returns (uint128 amount, uint128 fee)
     {
@@ -158,9 +159,9 @@ abstract contract MarketSessions is MarketAccounts {
         unchecked {
             amount = to - debited;
         }
-        fee = Pricing.fee(debited, to, x.feeBps);
+        fee = uint128(Pricing.fee(debited, to, x.feeBps));
         x.debited = to;
-        emit Debited(id, coordinator, through, to, fee);
+        emit Debited(id, coordinator, x.through, to, fee);
     }
 
     /// @dev Closes a session and pays the rest back.

@@ -7,8 +7,9 @@ import {Pricing} from "../lib/Pricing.sol";
 import {Reason} from "../lib/Reason.sol";
 import {Signature} from "../lib/Signature.sol";
 import {TypedData} from "../lib/TypedData.sol";
+import {VoucherBatch} from "../lib/VoucherBatch.sol";
 import {Order, Receipt, Session, SingleOrder} from "../Types.sol";
-import {MarketCredits} from "./MarketCredits.sol";
+import {MarketVouchers} from "./MarketVouchers.sol";
 
 /// @title MarketSettlement
 /// @notice Batches: vouchers and single orders debit sessions, credits pay miners, the root proves receipts.
@@ -16,10 +17,8 @@ import {MarketCredits} from "./MarketCredits.sol";
 /// minerTotal u128). They are taken in the order vouchers, orders, credits. An entry that does not hold is skipped
 /// with an event; only a call that is no batch at all reverts. A voucher's cumulative counts against everything that
 /// the session was debited, so orders above `through` are to be settled after the vouchers below them, not before.
-abstract contract MarketSettlement is MarketCredits {
-    uint256 private constant VOUCHER_BYTES = 96;
+abstract contract MarketSettlement is MarketVouchers {
     uint256 private constant CREDIT_BYTES = 36;
-    uint8 private constant VOUCHER = 1;
     uint8 private constant ORDER = 2;
     uint8 private constant CREDIT = 3;
 
@@ -45,12 +44,15 @@ abstract contract MarketSettlement is MarketCredits {
         if (msg.sender != coordinator && !IRegistry(s.registry).signerValid(COORDINATOR, coordinator, msg.sender)) {
             revert Unauthorized(msg.sender);
         }
-        if (vouchers.length % VOUCHER_BYTES != 0 || credits.length % CREDIT_BYTES != 0) revert BadLength();
+        if (vouchers.length % VoucherBatch.BYTES != 0 || credits.length % CREDIT_BYTES != 0) revert BadLength();
 
         Batch memory b;
         b.coordinator = coordinator;
         b.domain = TypedData.separator(address(this));
-        _settleVouchers(b, vouchers);
+        {
+            (uint256 debited, uint256 fee) = _settleVouchers(coordinator, b.domain, vouchers);
+            (b.debited, b.fee) = (uint128(debited), uint128(fee));
+        }
         _settleOrders(b, orders);
         if (b.debited != 0) {
             s.settlement[coordinator] += b.debited - b.fee;
@@ -79,51 +81,6 @@ abstract contract MarketSettlement is MarketCredits {
         return _state().roots[coordinator][batch];
     }
 
-    function _settleVouchers(Batch memory b, bytes calldata vouchers) private {
-        unchecked {
-            uint256 n = vouchers.length / VOUCHER_BYTES;
-            for (uint256 i; i < n; ++i) {
-                uint256 word;
-                bytes32 r;
-                bytes32 vs;
-                assembly ("memory-safe") {
-                    let at := add(vouchers.offset, mul(i, 96))
-                    word := calldataload(at)
-                    r := calldataload(add(at, 0x20))
-                    vs := calldataload(add(at, 0x40))
-                }
-                uint8 reason = _voucher(b, uint64(word >> 192), uint64(word >> 128), uint128(word), r, vs);
-                if (reason != Reason.NONE) emit EntrySkipped(b.coordinator, VOUCHER, uint32(i), reason);
-            }
-        }
-    }
-
-    function _voucher(Batch memory b, uint64 id, uint64 through, uint128 cumulative, bytes32 r, bytes32 vs)
-        private
-        returns (uint8)
-    {
-        Session storage x = _state().sessions[id];
-        uint8 reason = _settleable(x, b.coordinator);
-        if (reason != Reason.NONE) return reason;
-        (address spender, uint64 before) = (x.spender, x.through);
-        if (Signature.recover(TypedData.voucher(b.domain, id, through, cumulative), r, vs) != spender) {
-            return Reason.BAD_SPENDER_SIGNATURE;
-        }
-        if (through > before) x.through = through;
-        else through = before;
-        (uint128 amount, uint128 fee) = _debit(id, x, b.coordinator, through, cumulative);
-        if (amount != 0) {
-            unchecked {
-                // Both are parts of deposits, whose sum is below 2^128.
-                b.debited += amount;
-                b.fee += fee;
-            }
-        } else if (through == before) {
-            return Reason.STALE;
-        }
-        return Reason.NONE;
-    }
-
     function _settleOrders(Batch memory b, SingleOrder[] calldata orders) private {
         for (uint256 i; i < orders.length; ++i) {
             uint8 reason = _order(b, orders[i]);
@@ -135,18 +92,19 @@ abstract contract MarketSettlement is MarketCredits {
         MarketState storage s = _state();
         (uint64 id, uint64 number) = (e.order.session, e.order.number);
         Session storage x = s.sessions[id];
-        uint8 reason = _settleable(x, b.coordinator);
-        if (reason != Reason.NONE) return reason;
+        if (x.state == 0) return Reason.UNKNOWN_SESSION;
+        if (x.coordinator != b.coordinator) return Reason.WRONG_COORDINATOR;
+        if (block.timestamp >= x.dueAt) return Reason.SESSION_OVER;
 
         mapping(uint256 => uint256) storage settled = s.settledOrders[id];
         uint256 bit = 1 << (number & 255);
         if (number <= x.through || settled[number >> 8] & bit != 0) return Reason.ORDER_SETTLED;
         if (x.debited >= x.deposit) return Reason.DEPOSIT_SPENT;
-        reason = _proved(b, e, x);
+        uint8 reason = _proved(b, e, x);
         if (reason != Reason.NONE) return reason;
 
         settled[number >> 8] |= bit;
-        (uint128 amount, uint128 fee) = _debit(id, x, b.coordinator, x.through, uint256(x.debited) + e.receipt.price);
+        (uint128 amount, uint128 fee) = _debit(id, x, b.coordinator, uint256(x.debited) + e.receipt.price);
         b.debited += amount;
         b.fee += fee;
         emit OrderSettled(id, number, amount);
@@ -220,13 +178,5 @@ abstract contract MarketSettlement is MarketCredits {
         for (uint256 i; i < n; ++i) {
             _push(miners[i], amounts[i]);
         }
-    }
-
-    /// @dev Says why a session cannot be debited by the coordinator now, if so. Slot 1 of the session is all it reads.
-    function _settleable(Session storage x, address coordinator) private view returns (uint8) {
-        (address owner, uint64 dueAt) = (x.coordinator, x.dueAt);
-        if (owner == coordinator && block.timestamp < dueAt) return Reason.NONE;
-        if (owner == address(0)) return Reason.UNKNOWN_SESSION;
-        return owner != coordinator ? Reason.WRONG_COORDINATOR : Reason.SESSION_OVER;
     }
 }

@@ -37,8 +37,8 @@ abstract contract MarketStorage {
         mapping(address coordinator => mapping(uint64 batch => bytes32)) roots;
     }
 
-    bytes32 private constant MARKET_SLOT =
-        keccak256(abi.encode(uint256(keccak256("aitbc.storage.Market")) - 1)) & ~bytes32(uint256(0xff));
+    // keccak256(abi.encode(uint256(keccak256("aitbc.storage.Market")) - 1)) & ~bytes32(uint256(0xff))
+    bytes32 private constant MARKET_SLOT = 0xdf9633deceada3aad976f59fd7fade0da69af3a5265dae99170c36b0d8156300;
 
     function _state() internal pure returns (MarketState storage s) {
         bytes32 slot = MARKET_SLOT;
