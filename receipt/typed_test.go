@@ -219,3 +219,55 @@ func TestOutputCommitmentHidesAndBinds(t *testing.T) {
 		t.Error("nothing is not zero")
 	}
 }
+
+type merkleVector struct {
+	Receipts [][2]common.Hash `json:"receipts"` // id, digest
+	Root     common.Hash      `json:"root"`
+	Proofs   [][]common.Hash  `json:"proofs"`
+}
+
+// The same file is checked against OpenZeppelin's StandardMerkleTree in sdk/ts.
+func TestMerkleVectors(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/vectors/merkle.json"
+	var want []merkleVector
+	for n := range 9 {
+		var v merkleVector
+		var leaves []common.Hash
+		for i := range n + 1 {
+			id, digest := crypto.Keccak256Hash([]byte{byte(n), byte(i)}), crypto.Keccak256Hash([]byte{byte(n), byte(i), 7})
+			v.Receipts = append(v.Receipts, [2]common.Hash{id, digest})
+			leaves = append(leaves, receipt.Leaf(id, digest))
+		}
+		tree := receipt.NewSortedTree(leaves)
+		v.Root = tree.Root()
+		for _, l := range leaves {
+			p, ok := tree.Proof(l)
+			if !ok {
+				t.Fatal("a leaf is missing")
+			}
+			v.Proofs = append(v.Proofs, p)
+		}
+		want = append(want, v)
+	}
+	if *update {
+		b, err := json.MarshalIndent(want, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, append(b, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []merkleVector
+	if err := json.Unmarshal(raw, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatal("the vectors changed")
+	}
+}

@@ -1,0 +1,3 @@
+export * from './merkle.js'
+export * from './price.js'
+export * from './typed.js'
