@@ -126,14 +126,12 @@ func (s *Service) deliver(ctx context.Context, j *job, r spool.Result) {
 func (s *Service) paid(ctx context.Context, j *job, r spool.Result, answer api.ResultResponse) {
 	_, coordinator, _ := s.link.parties()
 	x := r.Request.Receipt
-	s.stats.complete(x, r.Request.FinishReason)
+	defer s.stats.complete(x, r.Request.FinishReason)
 	s.cfg.Log.InfoContext(ctx, "job completed", "job", j.id, "prompt_tokens", x.PromptTokens, "completion_tokens", x.CompletionTokens,
 		"compute_ms", x.ComputeMillis, "price", x.Price, "owed", answer.MinerTotal)
 	if reason := s.checkAnswer(ctx, r, answer); reason != "" {
 		s.cfg.Log.ErrorContext(ctx, "coordinator is not trusted any more", "coordinator", coordinator, "job", j.id, "reason", reason)
-		s.mu.Lock()
-		s.account.distrust = "the coordinator cheats: " + reason
-		s.mu.Unlock()
+		s.book(func(a *account) { a.distrust = "the coordinator cheats: " + reason })
 		return // the result stays on disk as evidence
 	}
 	iou := spool.IOU{Coordinator: coordinator, Receipt: x, Total: answer.MinerTotal, Countersignature: answer.Countersignature}
@@ -141,11 +139,8 @@ func (s *Service) paid(ctx context.Context, j *job, r spool.Result, answer api.R
 		s.cfg.Log.ErrorContext(ctx, "countersignature not kept", "job", j.id, "err", err)
 		return // asked for again at the next start
 	}
-	s.mu.Lock()
-	s.account.owed(answer.MinerTotal)
-	s.mu.Unlock()
+	s.book(func(a *account) { a.owed(answer.MinerTotal) })
 	s.drop(ctx, j)
-	s.changed()
 }
 
 // checkAnswer returns what is wrong with a countersignature, or "".

@@ -100,6 +100,7 @@ type Service struct {
 	account  account
 	jobs     map[common.Hash]*job
 	sessions map[uint64]Session
+	hangUp   context.CancelFunc // ends the wait for a job, nil if none is on
 }
 
 // Phase is where a miner is in its life.
@@ -256,9 +257,7 @@ func (s *Service) login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	s.account.owed(iou.Total)
-	s.mu.Unlock()
+	s.book(func(a *account) { a.owed(iou.Total) })
 	s.cfg.Log.InfoContext(ctx, "joined coordinator", "coordinator", n.Coordinator, "chain_id", n.ChainID, "miner", s.cfg.Signer.Address())
 	s.beat(ctx)
 	return nil
@@ -291,7 +290,7 @@ func (s *Service) poll(ctx, work context.Context, jobs *errgroup.Group) {
 		if !s.mayWork(ctx) {
 			return
 		}
-		a, err := s.link.next(ctx)
+		a, err := s.next(ctx)
 		if err != nil || a == nil {
 			<-slots
 			if err != nil && b.wait(ctx) != nil {
@@ -306,6 +305,27 @@ func (s *Service) poll(ctx, work context.Context, jobs *errgroup.Group) {
 			return nil
 		})
 	}
+}
+
+// next waits for a job, until the account forbids to take one.
+func (s *Service) next(ctx context.Context) (*api.Assignment, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.hangUp = cancel
+	forbidden := s.account.obstacle() != ""
+	s.mu.Unlock()
+	if forbidden {
+		return nil, nil
+	}
+	a, err := s.link.next(ctx)
+	s.mu.Lock()
+	s.hangUp = nil
+	s.mu.Unlock()
+	if err != nil && ctx.Err() != nil {
+		return nil, nil //nolint:nilerr // ended by us
+	}
+	return a, err
 }
 
 // mayWork waits until the coordinator's debt is below its limit. It returns
@@ -327,10 +347,16 @@ func (s *Service) mayWork(ctx context.Context) bool {
 	}
 }
 
-// changed tells the poller to look again.
-func (s *Service) changed() {
+// book changes the account, and starts or stops the taking of jobs accordingly.
+func (s *Service) book(change func(*account)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.account)
+	if s.account.obstacle() != "" && s.hangUp != nil {
+		s.hangUp()
+	}
 	select {
 	case s.wake <- struct{}{}:
-	default: // it is told already
+	default: // the poller is told already
 	}
 }

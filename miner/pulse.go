@@ -52,12 +52,11 @@ func (s *Service) beat(ctx context.Context) {
 		}
 		standing = own
 	}
-	s.mu.Lock()
-	s.account.owed(answer.MinerTotal)
-	s.account.standing(standing)
-	s.mu.Unlock()
 	stop(running, answer.Cancel)
-	s.changed()
+	s.book(func(a *account) {
+		a.owed(answer.MinerTotal)
+		a.standing(standing)
+	})
 }
 
 // stop ends those of the running jobs that the coordinator wants stopped.

@@ -53,6 +53,9 @@ func (s *Service) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st.Phase, st.Reason = s.phase, s.note
+	if s.phase == Working {
+		st.Reason = s.account.obstacle()
+	}
 	st.Owed, st.Credited, st.Limit = s.account.total, s.account.credited, s.account.limit
 	for _, j := range s.jobs {
 		r := Running{Job: j.id, Started: j.started}
