@@ -104,7 +104,7 @@ func TestFollowResumes(t *testing.T) {
 			if last != "1" {
 				t.Errorf("resumed from %q", last)
 			}
-			fmt.Fprint(w, "id: 2\ndata: {\"type\":\"token\",\"text\":\"Hi: there\"}\n\nid: 3\ndata:{\"type\":\"done\",\"state\":\"completed\"}\n\n")
+			fmt.Fprint(w, "id: 2\ndata: {\"type\":\"token\",\"text\":\"Hi: there\"}\n\nid: 3\nevent: done\ndata:{\"job_id\":\"0x01\",\"state\":\"completed\"}\n\n")
 		default:
 			t.Error("asked after the end")
 		}

@@ -85,7 +85,7 @@ func (s *stream) read(ctx context.Context) (progress bool, err error) {
 		return false, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // a stream that was read
-	var id, data string
+	var id, name, data string
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(make([]byte, 0, 64<<10), maxEvent)
 	for lines.Scan() {
@@ -94,6 +94,8 @@ func (s *stream) read(ctx context.Context) (progress bool, err error) {
 		switch field {
 		case "id":
 			id = value
+		case "event":
+			name = value
 		case "data":
 			data += value
 		case "":
@@ -104,10 +106,16 @@ func (s *stream) read(ctx context.Context) (progress bool, err error) {
 			if err := json.Unmarshal([]byte(data), &e); err != nil {
 				return progress, fmt.Errorf("follow job: event: %w", err)
 			}
+			if name != "" {
+				e.Type = name // what "done" holds is the job itself
+			}
+			if e.Type == "error" {
+				return progress, fmt.Errorf("follow job: %w", errCut)
+			}
 			if s.asked = s.call(e); s.asked != nil {
 				return progress, s.asked
 			}
-			progress, data = true, ""
+			progress, name, data = true, "", ""
 			if id != "" {
 				s.last = id
 			}

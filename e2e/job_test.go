@@ -81,11 +81,16 @@ func TestJobIsRunPaidAndProved(t *testing.T) {
 	after := n.Audit()
 	n.Conserved(before, after)
 
+	// The signatures over a block stand in the next one, and so the proof comes a little later.
 	var bundles []json.RawMessage
-	n.JSON(&bundles, "receipts", "--job-id", got.JobID.Hex())
-	if len(bundles) != 1 {
-		t.Fatalf("%d receipts", len(bundles))
-	}
+	n.Wait("the receipt's proof", func() bool {
+		n.JSON(&bundles, "receipts", "--job-id", got.JobID.Hex())
+		if len(bundles) != 1 {
+			t.Fatalf("%d receipts", len(bundles))
+		}
+		b, err := receipt.ParseBundle(bundles[0])
+		return err == nil && b.Settlement != nil
+	})
 	served, err := n.Client().Receipt(t.Context(), got.ReceiptID)
 	if err != nil {
 		t.Fatal(err)

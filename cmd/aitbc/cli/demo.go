@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
 )
 
 // demoPrompt is what the demo asks when nothing else is said.
@@ -139,8 +141,8 @@ func (d *demo) submit(ctx context.Context) error {
 	if len(models) == 0 {
 		return errors.New("no model is on offer")
 	}
-	fmt.Fprintf(d.Stdout, "$ aitbc submit %s --model %s --stream\n\n", strconv.Quote(d.prompt), models[0].ID)
-	got, err := d.remote.Submit(ctx, api.SubmitRequest{Model: models[0].ID, Prompt: d.prompt}, uuid.NewString())
+	fmt.Fprintf(d.Stdout, "$ aitbc submit %s --model %s --temperature 0 --stream\n\n", strconv.Quote(d.prompt), models[0].ID)
+	got, err := d.remote.Submit(ctx, api.SubmitRequest{Model: models[0].ID, Messages: []api.Message{{Role: "user", Content: d.prompt}}, Temperature: new(float64)}, uuid.NewString())
 	if err != nil {
 		return err
 	}
@@ -175,12 +177,9 @@ func (d *demo) settled(ctx context.Context) error {
 }
 
 func (d *demo) receipt(ctx context.Context) error {
-	list, err := d.remote.Receipts(ctx, d.job.JobID)
+	list, err := d.proved(ctx)
 	if err != nil {
 		return err
-	}
-	if len(list) != 1 {
-		return fmt.Errorf("the job has %d receipts, not one", len(list))
 	}
 	d.file = filepath.Join(d.homeFlag, "receipt.json")
 	if err := os.WriteFile(d.file, list[0], 0o600); err != nil {
@@ -191,6 +190,34 @@ func (d *demo) receipt(ctx context.Context) error {
 	}
 	fmt.Fprintf(d.Stdout, "It is in block %d and has %d bytes with all its proofs.\n", d.job.Block, len(list[0]))
 	return nil
+}
+
+// proved fetches the job's receipt once its proof is there: the signatures over
+// a block stand in the next one.
+func (d *demo) proved(ctx context.Context) ([]json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, err := d.remote.Receipts(ctx, d.job.JobID)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) != 1 {
+			return nil, fmt.Errorf("the job has %d receipts, not one", len(list))
+		}
+		if b, err := receipt.ParseBundle(list[0]); err != nil {
+			return nil, fmt.Errorf("read receipt: %w", err)
+		} else if b.Settlement != nil {
+			return list, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the receipt has no proof after %s: %w", settleWithin, ctx.Err())
+		}
+	}
 }
 
 func (d *demo) after(ctx context.Context) (err error) {

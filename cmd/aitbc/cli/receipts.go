@@ -7,8 +7,6 @@ import (
 	"flag"
 	"fmt"
 
-	"github.com/ethereum/go-ethereum/common"
-
 	"github.com/aitbc/aitbc/receipt"
 )
 
@@ -81,20 +79,10 @@ func firstOr(list []string, other string) string {
 	return other
 }
 
-// bundleView is what is shown of a bundle. verify reads the whole of it.
-type bundleView struct {
-	ReceiptID  common.Hash     `json:"receipt_id"`
-	Class      string          `json:"class"`
-	Receipt    receipt.Receipt `json:"receipt"`
-	Settlement *struct {
-		Tx common.Hash `json:"tx"`
-	} `json:"settlement"`
-}
-
 // printBundle shows a bundle to a person, without checking it.
 func (c *call) printBundle(raw json.RawMessage) error {
-	var b bundleView
-	if err := json.Unmarshal(raw, &b); err != nil {
+	b, err := receipt.ParseBundle(raw)
+	if err != nil {
 		return fmt.Errorf("read receipt: %w", err)
 	}
 	r := b.Receipt

@@ -22,7 +22,7 @@ const maxPrompt = 16 << 20
 
 type submitFlags struct {
 	model, system, class, idempotencyKey string
-	stream, wait, noWait                 bool
+	stream, wait, noWait, raw            bool
 	maxTokens, topK                      uint64
 	temperature, topP                    *float64
 	seed                                 *uint64
@@ -43,6 +43,7 @@ given. A prompt of "-" is read from standard input. The job costs at most
 			var f submitFlags
 			fs.StringVar(&f.model, "model", "", "`name` of the model (aitbc models lists them)")
 			fs.StringVar(&f.system, "system", "", "instructions put before the prompt")
+			fs.BoolVar(&f.raw, "raw", false, "have the model continue the prompt rather than answer it")
 			fs.BoolVar(&f.stream, "stream", false, "print the answer as it comes")
 			fs.BoolVar(&f.wait, "wait", false, "print the answer when it is complete")
 			fs.BoolVar(&f.noWait, "no-wait", false, "with --json: return at once")
@@ -143,14 +144,22 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 	if prompt == "" {
 		return api.SubmitRequest{}, usagef("submit", "the prompt is empty")
 	}
+	if f.raw && f.system != "" {
+		return api.SubmitRequest{}, usagef("submit", "--raw and --system exclude each other")
+	}
 	r := api.SubmitRequest{
-		Model: f.model, Prompt: prompt, MaxTokens: f.maxTokens, Temperature: f.temperature, TopP: f.topP,
+		Model: f.model, MaxTokens: f.maxTokens, Temperature: f.temperature, TopP: f.topP,
 		TopK: uint32(f.topK), //nolint:gosec // checked above
 		Seed: f.seed, Stop: f.stop, TTLSeconds: uint64(f.ttl / time.Second),
 		Constraints: api.Constraints{Miners: f.miners, Class: f.class},
 	}
 	if f.system != "" {
-		r.Prompt, r.Messages = "", []api.Message{{Role: "system", Content: f.system}, {Role: "user", Content: prompt}}
+		r.Messages = append(r.Messages, api.Message{Role: "system", Content: f.system})
+	}
+	if f.raw {
+		r.Prompt = prompt
+	} else {
+		r.Messages = append(r.Messages, api.Message{Role: "user", Content: prompt})
 	}
 	if f.maxPrice.given {
 		r.MaxPrice = &f.maxPrice.value
