@@ -152,3 +152,22 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 		t.Error("no answer had a broken character: the test shows nothing")
 	}
 }
+
+func TestJSONModeGivesAnObject(t *testing.T) {
+	m := embedded(t, 1)
+	for seed, question := range []string{"Give me a JSON object with the keys name and age.", "Tell me a story about a fox.", "Hello", "What is AITBC?"} {
+		for _, temperature := range []uint32{0, 1500} {
+			req := user(question)
+			req.ResponseFormat = json.RawMessage(`{"type":"json_object"}`)
+			req.TemperatureMilli, req.Seed, req.MaxTokens = temperature, uint64(seed), 100
+			r := generate(t, m, req)
+			var object map[string]any
+			if err := json.Unmarshal([]byte(r.text()), &object); r.FinishReason == engine.Stopped && err != nil {
+				t.Errorf("%s: got %q: %v", question, r.text(), err)
+			}
+			if !strings.HasPrefix(r.text(), "{") {
+				t.Errorf("%s: got %q", question, r.text())
+			}
+		}
+	}
+}

@@ -27,6 +27,9 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 			TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		}),
 	}
+	if object, _ := wantsJSON(req.ResponseFormat); object { // prompt has seen its errors
+		g.object = &constraint{vocab: m.vocab}
+	}
 	if m.format != nil && len(req.Messages) > 0 {
 		for _, name := range m.format.ends {
 			if id, ok := m.vocab.Control(name); ok {
@@ -53,7 +56,7 @@ func (m *Model) prompt(req engine.Request) ([]uint32, error) {
 	if least := m.vocab.LeastTokens(size); least >= m.net.context {
 		return nil, fmt.Errorf("%w: at least %d tokens, the context has %d", engine.ErrTooLong, least, m.net.context)
 	}
-	if err := textOnly(req.ResponseFormat); err != nil {
+	if _, err := wantsJSON(req.ResponseFormat); err != nil {
 		return nil, err
 	}
 	b := newBuilder(m.vocab)
@@ -96,6 +99,7 @@ type generation struct {
 	pieces  pieces
 	room    uint64
 	ends    []uint32
+	object  *constraint // nil for plain text
 }
 
 // run reads the prompt and chooses tokens until there is a reason to end.
@@ -106,19 +110,23 @@ func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishRea
 		if err != nil { // only ctx can end it
 			return engine.Canceled, g.pieces.finish()
 		}
-		id, ok := g.sampler.Next(logits, nil)
+		id, ok := g.sampler.Next(logits, g.object.allowed())
 		if !ok {
-			return "", fmt.Errorf("%w: no logit is a number", ErrModel)
+			return "", fmt.Errorf("%w: it has no next token", ErrModel)
 		}
 		if g.model.vocab.IsEnd(id) || slices.Contains(g.ends, id) {
 			return engine.Stopped, g.pieces.finish()
 		}
-		stopped, err := g.pieces.add(id, g.model.vocab.Bytes(id))
+		bytes := g.model.vocab.Bytes(id)
+		stopped, err := g.pieces.add(id, bytes)
 		if err != nil {
 			return "", err
 		}
 		if stopped {
 			return engine.Stopped, nil
+		}
+		if g.object.add(bytes) {
+			return engine.Stopped, g.pieces.finish()
 		}
 		if made+1 >= g.room {
 			return engine.Length, g.pieces.finish()

@@ -6,7 +6,8 @@
 // their weights are e^((logit-largest)/temperature), and those below 2^-30 are
 // dropped; of the rest the first stay whose sum reaches top-p of the whole sum;
 // and one is drawn with the next number of a PCG generator (math/rand/v2) seeded
-// with the request's seed. All sums run in that order in float64.
+// with the request's seed. Tokens that the caller forbids are left out before
+// top-k; if all likely ones are, the likeliest of the others is taken. All sums run in that order in float64.
 package sampler
 
 import (
@@ -58,6 +59,9 @@ func (s *Sampler) Next(logits []float32, allowed func(id uint32) bool) (id uint3
 	}
 	s.order(logits)
 	s.filter(allowed)
+	if len(s.kept) == 0 {
+		return greedy(logits, allowed)
+	}
 	s.weigh()
 	return s.draw()
 }
@@ -142,9 +146,6 @@ func (s *Sampler) weigh() {
 }
 
 func (s *Sampler) draw() (uint32, bool) {
-	if len(s.kept) == 0 {
-		return 0, false
-	}
 	var sum float64
 	for _, c := range s.kept {
 		sum += c.weight

@@ -33,6 +33,9 @@ func TestForbiddenTokensAreNotChosen(t *testing.T) {
 		if !ok || got == 1 || got == 2 {
 			t.Errorf("temperature %d: got %d, %v", temperature, got, ok)
 		}
+		if got, ok := s.Next([]float32{0, 100, 90}, func(id uint32) bool { return id == 0 }); got != 0 || !ok {
+			t.Errorf("temperature %d: the only allowed token is not chosen: %d, %v", temperature, got, ok)
+		}
 		if _, ok := s.Next(logits, func(uint32) bool { return false }); ok {
 			t.Errorf("temperature %d: a token was chosen though all are forbidden", temperature)
 		}

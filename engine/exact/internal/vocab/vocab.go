@@ -11,6 +11,7 @@ import (
 	"container/heap"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -26,10 +27,8 @@ const space = "\u2581"
 // The kinds of tokens, as numbered in files.
 const (
 	kindNormal  = 1
-	kindUnknown = 2
 	kindControl = 3
 	kindUser    = 4
-	kindUnused  = 5
 	kindByte    = 6
 )
 
@@ -43,6 +42,7 @@ type Vocab struct {
 	ids    map[string]uint32 // of tokens that text may become
 	named  map[string]uint32 // of control tokens and those with a meaning of their own
 	bytes  [256]int64        // byte tokens, -1 for none
+	spoken [][]byte          // what each token adds to a text
 
 	begin, unknown uint32
 	ends           map[uint32]bool
@@ -81,6 +81,7 @@ func (v *Vocab) index() {
 	for i := range v.bytes {
 		v.bytes[i] = -1
 	}
+	v.spoken = make([][]byte, len(v.texts))
 	for i, text := range v.texts {
 		id := uint32(i)
 		switch v.kinds[i] {
@@ -89,15 +90,16 @@ func (v *Vocab) index() {
 				v.ids[text] = id
 			}
 			v.longest = max(v.longest, len(text))
+			v.spoken[i] = []byte(strings.ReplaceAll(text, space, " "))
 			if v.kinds[i] == kindUser {
 				v.named[text] = id
 			}
 		case kindControl:
 			v.named[text] = id
 		case kindByte:
-			var b byte
-			if _, err := fmt.Sscanf(text, "<0x%02X>", &b); err == nil {
+			if b, ok := byteOf(text); ok {
 				v.bytes[b] = int64(id)
+				v.spoken[i] = []byte{b}
 			}
 		}
 	}
@@ -168,21 +170,20 @@ func (v *Vocab) SpacePrefix() bool { return v.addSpace }
 func (v *Vocab) LeastTokens(n int) int { return n / v.longest }
 
 // Bytes returns what the token adds to the text: nothing for control tokens, and
-// perhaps only a part of a character.
+// perhaps only a part of a character. The caller must not change it.
 func (v *Vocab) Bytes(id uint32) []byte {
-	if int(id) >= len(v.texts) {
+	if int(id) >= len(v.spoken) {
 		return nil
 	}
-	switch v.kinds[id] {
-	case kindNormal, kindUser, kindUnused:
-		return []byte(strings.ReplaceAll(v.texts[id], space, " "))
-	case kindByte:
-		var b byte
-		if _, err := fmt.Sscanf(v.texts[id], "<0x%02X>", &b); err == nil {
-			return []byte{b}
-		}
-	}
-	return nil
+	return v.spoken[id]
+}
+
+// byteOf reads the name of a byte token, as in <0x0A>.
+func byteOf(text string) (byte, bool) {
+	digits, ok := strings.CutPrefix(text, "<0x")
+	digits, end := strings.CutSuffix(digits, ">")
+	n, err := strconv.ParseUint(digits, 16, 8)
+	return byte(n), ok && end && len(digits) == 2 && err == nil
 }
 
 // Encode returns the tokens of text as it stands, without a first token or a space
