@@ -9,7 +9,8 @@ import (
 // warnings that are no news here.
 type quiet struct{ slog.Handler }
 
-// expected are warnings about how we use it: without peers of its own, and with a database that begins empty.
+// expected are alarms about how we use it: without peers of its own, with a database that begins empty, and with
+// final blocks whose state did not reach the disk before a crash and which consensus replays.
 var expected = map[string]bool{
 	"P2P server will be useless, neither dialing nor listening": true,
 	"Head block is not reachable":                               true,
