@@ -1,0 +1,158 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aitbc/aitbc/e2e/network"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Each service is killed as a crash would kill it. It comes back by itself and
+// the network goes on.
+func TestKilledServicesComeBack(t *testing.T) {
+	t.Parallel()
+	n := network.Start(t, network.Options{})
+	m := model(t, n)
+	before := n.Audit()
+	for _, service := range []string{"miner", "coordinator", "node"} {
+		n.Kill(service)
+		n.Wait("the services", func() bool { _, err := n.Run("status"); return err == nil })
+		n.Wait("a miner", func() bool {
+			out, err := n.Run("models")
+			return err == nil && strings.Contains(string(out), m)
+		})
+		var got submitted
+		n.JSON(&got, "submit", "Say hello.", "--model", m, "--max-tokens", "8", "--ttl", "60s")
+		if got.State != market.Completed {
+			t.Fatalf("after the death of the %s: %+v", service, got)
+		}
+		settled(t, n, got.JobID)
+	}
+	n.Conserved(before, n.Audit())
+}
+
+// One home has one network, however often it is asked for.
+func TestSecondUpIsRefusedAndDownStops(t *testing.T) {
+	t.Parallel()
+	n := network.Start(t, network.Options{})
+	_, err := n.Run("up", "--detach")
+	if err == nil || !strings.Contains(err.Error(), "runs in") || !strings.Contains(err.Error(), "aitbc: hint: aitbc down") {
+		t.Fatalf("a second up: %v", err)
+	}
+	n.Down()
+	if _, err := n.Run("status"); err == nil || !strings.Contains(err.Error(), "3 of 3 services do not answer") {
+		t.Fatalf("status after the end: %v", err)
+	}
+
+	// In the background, on the same data.
+	out, err := n.Run("up", "--detach", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := n.Run("down"); err != nil {
+			t.Error(err)
+		}
+	})
+	var status struct {
+		ChainID string   `json:"chain_id"`
+		Models  []string `json:"models"`
+	}
+	if err := json.Unmarshal(out, &status); err != nil || status.ChainID != strconv.FormatUint(n.ChainID, 10) || len(status.Models) == 0 {
+		t.Fatalf("up --detach --json: %v in %s", err, out)
+	}
+	if _, err := n.Run("status"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Run("down"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(n.PIDFile()); err == nil {
+		t.Error("the pid file is still there")
+	}
+	for _, url := range []string{n.APIURL(), n.MinerURL(), n.RPCURL()} {
+		if resp, err := http.Get(url + "/health"); err == nil {
+			resp.Body.Close()
+			t.Errorf("%s still answers", url)
+		}
+	}
+}
+
+// What scripts rely on: words, shapes and exit statuses as docs/CLI.md has them.
+func TestWordsForScripts(t *testing.T) {
+	t.Parallel()
+	n := network.Start(t, network.Options{})
+	m := model(t, n)
+
+	_, err := n.Run("submit", "hi", "--model", "llama3.2")
+	if err == nil || !strings.Contains(err.Error(), "llama3.2") || !strings.Contains(err.Error(), "aitbc: hint: on offer: "+m) {
+		t.Errorf("a model that nobody offers: %v", err)
+	}
+
+	var balance map[string]string
+	n.JSON(&balance, "balance")
+	if len(balance) != 2 || balance["address"] == "" {
+		t.Errorf("balance: %v", balance)
+	}
+	if a, err := market.ParseAmount(balance["balance"]); err != nil || a.IsZero() {
+		t.Errorf("balance: %v, %v", balance, err)
+	}
+
+	var env map[string]string
+	n.JSON(&env, "env")
+	for _, name := range []string{"AITBC_API_URL", "AITBC_API_KEY", "AITBC_RPC_URL", "AITBC_ETH_RPC_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"} {
+		if env[name] == "" {
+			t.Errorf("env: %s is missing in %v", name, env)
+		}
+	}
+
+	// A prompt from standard input; the id alone on standard output.
+	out, err := n.RunWithInput("Say hello.", "submit", "-", "--model", m, "--max-tokens", "4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := strings.TrimSpace(string(out))
+	var status map[string]any
+	n.Wait("the job", func() bool {
+		n.JSON(&status, "status", id)
+		return status["payment"] == "settled"
+	})
+	if status["job_id"] != id || status["state"] != "completed" {
+		t.Errorf("status: %v", status)
+	}
+
+	// The same key, the same job.
+	var first, second submitted
+	n.JSON(&first, "submit", "Say hello.", "--model", m, "--max-tokens", "4", "--idempotency-key", "k-1")
+	n.JSON(&second, "submit", "Say hello.", "--model", m, "--max-tokens", "4", "--idempotency-key", "k-1")
+	if first.JobID != second.JobID {
+		t.Errorf("one key, two jobs: %s and %s", first.JobID, second.JobID)
+	}
+
+	// A price that the job would exceed is refused before anything runs.
+	if _, err := n.Run("submit", "hi", "--model", m, "--max-price", "0.000000000000000001"); err == nil {
+		t.Error("a job ran for less than its price")
+	}
+
+	// The specification's troubleshooting and its script work as written.
+	for _, url := range []string{n.APIURL() + "/v1/miners", n.APIURL() + "/openapi.json", n.MinerURL() + "/health", n.RPCURL() + "/net_info"} {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", url, resp.Status)
+		}
+	}
+	if info, err := os.Stat(filepath.Join("..", "aitbc-cli.sh")); err != nil || info.Mode().Perm()&0o111 == 0 {
+		t.Errorf("aitbc-cli.sh: %v", err)
+	}
+}
