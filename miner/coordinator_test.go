@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,7 @@ type coordinator struct {
 	limit    market.Amount
 	polls    int
 	running  []common.Hash // of the latest heartbeat
+	stale    []common.Hash // stopped once a heartbeat names them, and then forgotten
 
 	// faults
 	down       bool                              // every connection is cut
@@ -177,9 +179,13 @@ func (c *coordinator) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	c.running = in.Running
 	out := api.HeartbeatResponse{Cancel: []common.Hash{}, MinerTotal: c.total, Credited: c.credited, Limit: c.limit}
 	for _, id := range in.Running {
-		if c.cancel[id] {
+		if c.cancel[id] || slices.Contains(c.stale, id) {
 			out.Cancel = append(out.Cancel, id)
 		}
+	}
+	if len(out.Cancel) > 0 && len(c.stale) > 0 {
+		c.stale = nil
+		c.happened("stale stop")
 	}
 	c.happened("heartbeat")
 	httpx.WriteJSON(w, 200, out)

@@ -47,6 +47,9 @@ func (s *Service) stream(ctx context.Context, j *job) (api.StreamResponse, error
 		case err == nil && got.Canceled:
 			j.cancel(errCanceled)
 			return got, nil
+		case err == nil && j.pieces.ahead(got.Delivered):
+			j.cancel(errDiverged)
+			return got, errDiverged
 		case err == nil && j.pieces.complete(got.Delivered):
 			return got, nil
 		case err != nil && final(err):

@@ -28,6 +28,7 @@ type job struct {
 	cancel     context.CancelCauseFunc // nil for a job of an earlier run
 	pieces     *pieces                 // nil for a job of an earlier run
 	owedBefore market.Amount
+	named      bool // in a heartbeat that was answered; guarded by the service's mutex
 }
 
 // work checks one assignment, runs it and hands in what came of it, until ctx

@@ -123,6 +123,8 @@ var (
 	errDeadline = errors.New("the job's deadline has come")
 	// errAgain ends a run whose job was leased to this miner anew.
 	errAgain = apierr.New(apierr.LeaseLost, "the job was leased again")
+	// errDiverged ends a run whose answer is not the one that is known already.
+	errDiverged = apierr.New(apierr.Conflict, "the coordinator has more of the answer than there is")
 )
 
 // New returns a miner that [Service.Run] starts. Two offerings must not have

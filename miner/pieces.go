@@ -49,6 +49,13 @@ func (p *pieces) complete(n uint64) bool {
 	return p.ended && uint64(len(p.all)) == n
 }
 
+// ahead reports whether n is more than there are or will be.
+func (p *pieces) ahead(n uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ended && uint64(len(p.all)) < n
+}
+
 // commitment returns the commitment to the first n pieces.
 func (p *pieces) commitment(salt receipt.Salt, n int) *receipt.Output {
 	p.mu.Lock()

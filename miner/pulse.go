@@ -47,23 +47,30 @@ func (s *Service) beat(ctx context.Context) {
 		if err != nil {
 			// Better no news than the coordinator's own.
 			s.cfg.Log.DebugContext(ctx, "chain not asked about the account", "err", err)
-			stop(running, answer.Cancel)
+			s.stop(running, answer.Cancel)
 			return
 		}
 		standing = own
 	}
-	stop(running, answer.Cancel)
+	s.stop(running, answer.Cancel)
 	s.book(func(a *account) {
 		a.owed(answer.MinerTotal)
 		a.standing(standing)
 	})
 }
 
-// stop ends those of the running jobs that the coordinator wants stopped.
-func stop(running map[common.Hash]*job, unwanted []common.Hash) {
+// stop ends those of the running jobs that the coordinator wants stopped. A job
+// that was named to it for the first time is let be: the word may be about an
+// earlier lease of it. If it is about this one it comes again.
+func (s *Service) stop(running map[common.Hash]*job, unwanted []common.Hash) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, id := range unwanted {
-		if j := running[id]; j != nil && j.cancel != nil {
+		if j := running[id]; j != nil && j.cancel != nil && j.named {
 			j.cancel(errCanceled)
 		}
+	}
+	for _, j := range running {
+		j.named = true
 	}
 }
