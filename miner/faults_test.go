@@ -100,7 +100,8 @@ func TestStopOfAnEarlierLeaseDoesNotStopTheNext(t *testing.T) {
 	r.model.gate <- struct{}{}
 	r.wait("piece")
 	r.wait("stale stop")
-	r.wait("heartbeat")
+	r.wait("heartbeat") // the one with the stop
+	r.wait("heartbeat") // so the miner has its answer
 	r.model.gate <- struct{}{}
 	r.model.gate <- struct{}{}
 	r.wait("result")
