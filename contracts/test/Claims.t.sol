@@ -24,7 +24,7 @@ contract ClaimsTest is Fixture {
     function test_ClaimFromTheSettlementAccount() public {
         settleVouchers(voucher(id, 1, 10 ether));
         uint256 before = miner.balance;
-        vm.warp(block.timestamp + 601);
+        vm.warp(time() + 601);
         market.claimReceipt(proof, 4 ether, r, vs);
         vm.assertEq(miner.balance, before + 4 ether, "paid");
         vm.assertEq(market.credited(coordinator, miner), 4 ether, "credited");
@@ -49,10 +49,10 @@ contract ClaimsTest is Fixture {
         market.claimReceipt(proof, 4 ether, r, vs);
         vm.assertEq(miner.balance, before + 3 ether, "within the limit");
         vm.assertEq(market.credited(coordinator, miner), 3 ether, "the rest stays owed");
-        vm.assertEq(registry.participant(2, coordinator).jailedUntil, block.timestamp + 24 hours, "jailed");
+        vm.assertEq(registry.participant(2, coordinator).jailedUntil, time() + 24 hours, "jailed");
         vm.prank(client);
         vm.expectRevert(abi.encodeWithSelector(IMarketEvents.CoordinatorInactive.selector, coordinator));
-        market.openSession{value: 1 ether}(coordinator, spender, uint64(block.timestamp) + 1 days);
+        market.openSession{value: 1 ether}(coordinator, spender, uint64(time()) + 1 days);
 
         // Vouchers still settle, and the rest is claimed with the same signature.
         settleVouchers(voucher(id, 1, 10 ether));

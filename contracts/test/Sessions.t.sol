@@ -17,7 +17,7 @@ contract SessionsTest is Fixture {
         vm.assertEq(x.coordinator, coordinator, "coordinator");
         vm.assertEq(x.spender, spender, "spender");
         vm.assertEq(x.deposit, 5 ether, "deposit");
-        vm.assertEq(x.dueAt, block.timestamp + 1 days, "dueAt");
+        vm.assertEq(x.dueAt, time() + 1 days, "dueAt");
         vm.assertEq(x.feeBps, 250, "feeBps");
         vm.assertEq(x.state, 1, "open");
         vm.assertEq(client.balance, before - 5 ether, "client paid");
@@ -26,15 +26,15 @@ contract SessionsTest is Fixture {
     }
 
     function test_OpenRefusesWhatCannotWork() public {
-        uint64 expiry = uint64(block.timestamp) + 1 days;
+        uint64 expiry = uint64(time()) + 1 days;
         vm.startPrank(client);
         vm.expectRevert(IMarketEvents.BadAmount.selector);
         market.openSession{value: 1e15 - 1}(coordinator, spender, expiry);
         vm.expectRevert(Governed.ZeroAddress.selector);
         market.openSession{value: 1 ether}(coordinator, address(0), expiry);
-        vm.expectRevert(abi.encodeWithSelector(IMarketEvents.BadExpiry.selector, uint64(block.timestamp)));
-        market.openSession{value: 1 ether}(coordinator, spender, uint64(block.timestamp));
-        uint64 late = uint64(block.timestamp) + 30 days + 1;
+        vm.expectRevert(abi.encodeWithSelector(IMarketEvents.BadExpiry.selector, uint64(time())));
+        market.openSession{value: 1 ether}(coordinator, spender, uint64(time()));
+        uint64 late = uint64(time()) + 30 days + 1;
         vm.expectRevert(abi.encodeWithSelector(IMarketEvents.BadExpiry.selector, late));
         market.openSession{value: 1 ether}(coordinator, spender, late);
         vm.expectRevert(abi.encodeWithSelector(IMarketEvents.CoordinatorInactive.selector, miner));
@@ -60,7 +60,7 @@ contract SessionsTest is Fixture {
 
     function test_TopUpRefusedAtExpiryAndAfter() public {
         uint64 id = open(1 ether);
-        vm.warp(block.timestamp + 1 days);
+        vm.warp(time() + 1 days);
         vm.prank(client);
         vm.expectRevert(abi.encodeWithSelector(IMarketEvents.SessionNotOpen.selector, id));
         market.topUp{value: 1}(id);
@@ -77,10 +77,10 @@ contract SessionsTest is Fixture {
         uint256 before = client.balance;
         uint64 id = open(5 ether);
         settleVouchers(voucher(id, 3, 2 ether));
-        vm.warp(block.timestamp + 1 days - 1);
+        vm.warp(time() + 1 days - 1);
         endBlock();
         vm.assertEq(market.session(id).state, 1, "not before its time");
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
         endBlock();
         vm.assertEq(market.session(id).state, 3, "closed");
         vm.assertEq(client.balance, before - 2 ether, "client has the rest");
@@ -94,12 +94,12 @@ contract SessionsTest is Fixture {
         market.requestClose(id);
         Session memory x = market.session(id);
         vm.assertEq(x.state, 2, "closing");
-        vm.assertEq(x.dueAt, block.timestamp + 1 hours, "window");
-        vm.warp(block.timestamp + 1 hours - 1);
+        vm.assertEq(x.dueAt, time() + 1 hours, "window");
+        vm.warp(time() + 1 hours - 1);
         settleVouchers(voucher(id, 1, 1 ether));
         endBlock();
         vm.assertEq(client.balance, before - 5 ether, "not yet");
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
         endBlock();
         vm.assertEq(client.balance, before - 1 ether, "paid back");
         // The entry at the old expiry is used up without harm.
@@ -111,7 +111,7 @@ contract SessionsTest is Fixture {
     }
 
     function test_CloseAloneNearExpiryEndsAtExpiry() public {
-        uint64 id = open(client, 1 ether, uint64(block.timestamp) + 10 minutes);
+        uint64 id = open(client, 1 ether, uint64(time()) + 10 minutes);
         vm.prank(client);
         market.requestClose(id);
         vm.assertEq(market.session(id).dueAt, START + 10 minutes, "dueAt stays");
@@ -251,7 +251,7 @@ contract SessionsTest is Fixture {
         settleVouchers(voucher(id, 2, second));
         uint128 total = first > second ? first : second;
         if (total > deposit) total = deposit;
-        vm.warp(block.timestamp + 1 days);
+        vm.warp(time() + 1 days);
         endBlock();
         vm.assertEq(client.balance, deposit - total, "client");
         uint256 expected = uint256(total) * market.session(id).feeBps / 10_000;

@@ -43,13 +43,13 @@ contract SettlementTest is Fixture {
 
     function test_BadVouchersAreSkippedAndBlockNobody() public {
         uint64 mine = open(1 ether);
-        uint64 over = open(client, 1 ether, uint64(block.timestamp) + 1);
+        uint64 over = open(client, 1 ether, uint64(time()) + 1);
         uint64 good = open(1 ether);
         enrol(COORDINATOR, address(0xc2), address(0xc3), 10_000 ether);
         vm.prank(client);
-        uint64 others = market.openSession{value: 1 ether}(address(0xc2), spender, uint64(block.timestamp) + 1 days);
+        uint64 others = market.openSession{value: 1 ether}(address(0xc2), spender, uint64(time()) + 1 days);
         settleVouchers(voucher(mine, 3, 0.5 ether));
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
 
         assertSkipped(voucher(999, 1, 1), Reason.UNKNOWN_SESSION, good, 1);
         assertSkipped(voucher(others, 1, 1), Reason.WRONG_COORDINATOR, good, 2);
@@ -236,16 +236,16 @@ contract SettlementTest is Fixture {
     }
 
     function test_OrdersOfOtherSessionsAreSkipped() public {
-        uint64 id = open(client, 1 ether, uint64(block.timestamp) + 1);
+        uint64 id = open(client, 1 ether, uint64(time()) + 1);
         SingleOrder memory e = single(id, 1, 0.1 ether);
         e.order.session = 99;
         assertOrder(e, Reason.UNKNOWN_SESSION);
         e.order.session = id;
-        vm.warp(block.timestamp + 1);
+        vm.warp(time() + 1);
         assertOrder(e, Reason.SESSION_OVER);
         enrol(COORDINATOR, address(0xc2), address(0xc3), 10_000 ether);
         vm.prank(client);
-        e.order.session = market.openSession{value: 1 ether}(address(0xc2), spender, uint64(block.timestamp) + 1 days);
+        e.order.session = market.openSession{value: 1 ether}(address(0xc2), spender, uint64(time()) + 1 days);
         assertOrder(e, Reason.WRONG_COORDINATOR);
     }
 

@@ -107,7 +107,7 @@ abstract contract Fixture {
     }
 
     function open(uint256 deposit) internal returns (uint64) {
-        return open(client, deposit, uint64(block.timestamp) + 1 days);
+        return open(client, deposit, uint64(time()) + 1 days);
     }
 
     function open(address who, uint256 deposit, uint64 expiry) internal returns (uint64) {
@@ -191,7 +191,7 @@ abstract contract Fixture {
             input: keccak256("input"),
             miners: 0,
             maxPrice: maxPrice,
-            deadline: uint64(block.timestamp) + 30 minutes
+            deadline: uint64(time()) + 30 minutes
         });
     }
 
@@ -209,8 +209,8 @@ abstract contract Fixture {
         r.completionTokens = 1_000_000;
         r.completionRate = price;
         r.price = price;
-        r.startedAt = uint64(block.timestamp) * 1000;
-        r.finishedAt = uint64(block.timestamp) * 1000 + 500;
+        r.startedAt = uint64(time()) * 1000;
+        r.finishedAt = uint64(time()) * 1000 + 500;
     }
 
     function sealOrder(Order memory o, Receipt memory r, uint128 total) internal view returns (SingleOrder memory e) {
@@ -263,6 +263,11 @@ abstract contract Fixture {
 
     function fee(uint256 amount) internal pure returns (uint128) {
         return uint128(amount * 250 / 10_000);
+    }
+
+    /// @dev The time, asked anew: the compiler takes block.timestamp for a constant within a function, warp or not.
+    function time() internal view returns (uint256) {
+        return vm.getBlockTimestamp();
     }
 
     /// @dev Folds x into [low, high].

@@ -75,8 +75,11 @@ contract ReenteringClient is ContractClient {
 }
 
 /// @notice Gives its coins to an address that did not ask for them.
+/// @dev In assembly, since the compiler warns of the opcode, whose only use left is this.
 contract Forcer {
     constructor(address payable to) payable {
-        selfdestruct(to);
+        assembly {
+            selfdestruct(to)
+        }
     }
 }
