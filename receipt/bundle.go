@@ -46,7 +46,6 @@ type Settlement struct {
 // ChainProof shows that a settlement is in a block of the trusted chain, and
 // who signs for whom there. All receipts of a batch share it.
 type ChainProof struct {
-	Tx           common.Hash     `json:"tx"`
 	TxIndex      uint64          `json:"tx_index"`
 	LogIndex     int             `json:"log_index"` // of Settled, within the transaction's receipt
 	Anchor       Anchor          `json:"anchor"`

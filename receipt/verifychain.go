@@ -75,7 +75,7 @@ func parseAnchor(a *Anchor) (*block, error) {
 	if out.commit, err = light.ParseCommit(a.Commit); err != nil {
 		return nil, err
 	}
-	out.validators, err = light.ParseValidators(a.Validators)
+	out.validators, err = light.ParseOnlyValidators(a.Validators)
 	return out, err
 }
 
@@ -191,7 +191,7 @@ func (v *verifier) trusted() (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("link %d: %w", i, err)
 			}
-			vals, err := light.ParseValidators(l.Validators)
+			vals, err := light.ParseOnlyValidators(l.Validators)
 			if err != nil {
 				return "", fmt.Errorf("link %d: %w", i, err)
 			}

@@ -21,6 +21,7 @@ import (
 	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/light"
 )
 
 // Chain implements [coordinator.Chain] for one coordinator account.
@@ -218,11 +219,14 @@ func (c *Chain) Prove(ctx context.Context, tx common.Hash, signers []common.Addr
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return nil, fmt.Errorf("get_proof: %w", err)
 	}
+	if err := tidy(&p.Anchor); err != nil {
+		return nil, fmt.Errorf("get_proof: %w", err)
+	}
 	r, err := c.client.Receipt(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	out := &receipt.ChainProof{Tx: tx, TxIndex: p.TxIndex, LogIndex: -1, Anchor: p.Anchor, ReceiptProof: p.ReceiptProof}
+	out := &receipt.ChainProof{TxIndex: p.TxIndex, LogIndex: -1, Anchor: p.Anchor, ReceiptProof: p.ReceiptProof}
 	for i, l := range r.Logs {
 		if e, err := predeploy.Decode(*l); err == nil {
 			if s, ok := e.(*predeploy.Settled); ok && s.Coordinator == c.account {
@@ -255,8 +259,30 @@ func (c *Chain) Prove(ctx context.Context, tx common.Hash, signers []common.Addr
 	if err := c.comet.Call(ctx, &a, "get_anchor", map[string]any{"height": fmt.Sprint(head)}); err != nil {
 		return nil, fmt.Errorf("get_anchor: %w", err)
 	}
+	if err := tidy(&a.Anchor); err != nil {
+		return nil, fmt.Errorf("get_anchor: %w", err)
+	}
 	out.State.Anchor = &a.Anchor
 	return out, nil
+}
+
+// tidy leaves of the validator sets what their hashes cover: what else the node
+// keeps beside could be changed without anyone noticing.
+func tidy(a *receipt.Anchor) error {
+	sets := []*hexutil.Bytes{&a.Validators}
+	for i := range a.Links {
+		sets = append(sets, &a.Links[i].Validators)
+	}
+	for _, raw := range sets {
+		set, err := light.ParseValidators(*raw)
+		if err != nil {
+			return err
+		}
+		if *raw, err = light.EncodeValidators(set); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *Chain) state(ctx context.Context, height uint64, inRegistry, inMarket []common.Hash) (receipt.StateProof, error) {

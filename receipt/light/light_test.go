@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -115,4 +116,33 @@ func FuzzParse(f *testing.F) {
 		_, _ = light.ParseCommit(b)
 		_, _ = light.ParseValidators(b)
 	})
+}
+
+// Of a validator set, a proof holds only what the set's hash covers.
+func TestValidatorsHaveOneSpelling(t *testing.T) {
+	t.Parallel()
+	for _, v := range vectors(t) {
+		set, err := light.ParseValidators(v.Validators)
+		if err != nil {
+			continue
+		}
+		b, err := light.EncodeValidators(set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := light.ParseOnlyValidators(b)
+		if err != nil || light.ValidatorsHash(again) != light.ValidatorsHash(set) {
+			t.Fatalf("%s: %v", v.Name, err)
+		}
+		if _, err := light.ParseOnlyValidators(v.Validators); !errors.Is(err, light.ErrFormat) {
+			t.Errorf("%s: the node's own spelling, with what proves nothing, is taken: %v", v.Name, err)
+		}
+		for i := range b {
+			changed := bytes.Clone(b)
+			changed[i] ^= 1
+			if set, err := light.ParseOnlyValidators(changed); err == nil && light.ValidatorsHash(set) == light.ValidatorsHash(again) {
+				t.Errorf("%s: byte %d changes and the set does not", v.Name, i)
+			}
+		}
+	}
 }

@@ -234,6 +234,37 @@ func parseVote(b []byte) (Vote, error) {
 	return v, nil
 }
 
+// EncodeValidators writes a set as the one protobuf spelling that proofs hold:
+// addresses, keys and powers, and nothing that the set's hash does not cover.
+func EncodeValidators(set []Validator) ([]byte, error) {
+	var out enc
+	for _, v := range set {
+		a, err := v.Address()
+		if err != nil {
+			return nil, fmt.Errorf("validators: %w", err)
+		}
+		out = out.message(1, enc(nil).bytes(1, a[:]).message(2, enc(nil).bytes(keyField, v.Key)).varint(3, v.Power))
+	}
+	return out, nil
+}
+
+// ParseOnlyValidators is [ParseValidators] for bytes that [EncodeValidators]
+// wrote: any other spelling is [ErrFormat].
+func ParseOnlyValidators(b []byte) ([]Validator, error) {
+	set, err := ParseValidators(b)
+	if err != nil {
+		return nil, err
+	}
+	again, err := EncodeValidators(set)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(again, b) {
+		return nil, fmt.Errorf("validators: %w: more than keys and powers", ErrFormat)
+	}
+	return set, nil
+}
+
 // ParseValidators reads the keys and powers of a protobuf validator set. What
 // else stands there proves nothing and is skipped.
 func ParseValidators(b []byte) ([]Validator, error) {

@@ -99,7 +99,7 @@ func (c *call) printBundle(raw json.RawMessage) error {
 	if b.Settlement == nil {
 		t.row("settled", "not yet")
 	} else {
-		t.row("settled", "in transaction "+b.Settlement.Tx.Hex())
+		t.row("settled", fmt.Sprintf("yes: transaction %d of its block; verify proves it", b.Settlement.TxIndex))
 	}
 	return t.flush()
 }
