@@ -130,7 +130,7 @@ func (s *Service) paid(ctx context.Context, j *job, r spool.Result, answer api.R
 	_, coordinator, _ := s.link.parties()
 	x := r.Request.Receipt
 	defer s.stats.complete(x, r.Request.FinishReason)
-	s.cfg.Log.InfoContext(ctx, "job completed", "job", j.id, "prompt_tokens", x.PromptTokens, "completion_tokens", x.CompletionTokens,
+	s.cfg.Log.InfoContext(ctx, "job completed", "job", j.id, "finish", r.Request.FinishReason, "prompt_tokens", x.PromptTokens, "completion_tokens", x.CompletionTokens,
 		"compute_ms", x.ComputeMillis, "price", x.Price, "owed", answer.MinerTotal)
 	if reason := s.checkAnswer(ctx, r, answer); reason != "" {
 		s.cfg.Log.ErrorContext(ctx, "coordinator is not trusted any more", "coordinator", coordinator, "job", j.id, "reason", reason)
