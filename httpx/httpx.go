@@ -17,6 +17,9 @@ import (
 	"github.com/aitbc/aitbc/apierr"
 )
 
+// bodyWithin bounds how long a client may take to send a body.
+const bodyWithin = 30 * time.Second
+
 // MaxBody is the size of a request body that [DecodeJSON] accepts.
 const MaxBody = 1 << 20
 
@@ -132,6 +135,10 @@ func fail(rec *recorder, write ErrorWriter, e *apierr.Error) {
 // ReadBody returns the whole body of at most limit bytes. It returns an
 // *[apierr.Error] with code too_large for more, and invalid_argument if the body breaks off.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	conn := http.NewResponseController(w)
+	if conn.SetReadDeadline(time.Now().Add(bodyWithin)) == nil { // a test's recorder has none
+		defer conn.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
+	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, apierr.New(apierr.TooLarge, "the request body is larger than %d bytes", limit)
