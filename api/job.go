@@ -62,6 +62,7 @@ type Job struct {
 	Fee        market.Amount       `json:"fee"`
 	ReceiptID  *common.Hash        `json:"receipt_id,omitempty"`
 	Block      uint64              `json:"block,omitempty"` // of the settlement
+	Tx         *common.Hash        `json:"tx,omitempty"`    // the settlement
 	Attempts   int                 `json:"attempts"`
 	Error      *Failure            `json:"error,omitempty"`
 	CreatedAt  int64               `json:"created_at"` // milliseconds since 1970

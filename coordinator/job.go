@@ -38,7 +38,9 @@ func (s *Service) Describe(j *sqlite.Job) api.Job {
 	if j.ErrorCode != "" {
 		out.Error = &api.Failure{Code: j.ErrorCode, Message: j.ErrorMessage}
 	}
-	if j.Payment != market.Settled {
+	if j.Payment == market.Settled {
+		out.Tx = &j.Tx
+	} else {
 		out.Block = 0
 	}
 	s.mu.Lock()

@@ -31,18 +31,18 @@ func post(tx *sql.Tx, at int64, j *Job, kind, from, to string, a market.Amount) 
 }
 
 const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, coalesce(j.idem_key, ''), j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
-	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, coalesce(b.block, 0)`
+	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, coalesce(b.block, 0), b.tx`
 
 const jobFrom = " FROM jobs j LEFT JOIN batches b ON b.id = j.batch "
 
 func scanJob(r scanner) (*Job, error) {
 	var j Job
-	var id, client, miner []byte
+	var id, client, miner, tx []byte
 	var maxPrice, price, fee, earned amt
 	var signed Signed
 	var state, payment string
 	err := r.Scan(&id, &j.Session, &j.Number, &client, &j.Model, &j.Class, doc[Spec]{&j.Spec}, &j.Request, &j.IdemKey, &j.IdemHash, &state, &payment, &maxPrice, &miner, &j.Lease, &j.Attempts,
-		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &j.FinishReason, &j.Output, doc[Signed]{&signed}, &j.Batch, &j.Cancel, &j.ErrorCode, &j.ErrorMessage, &j.Created, &j.Finished, &j.Expires, &j.Block)
+		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &j.FinishReason, &j.Output, doc[Signed]{&signed}, &j.Batch, &j.Cancel, &j.ErrorCode, &j.ErrorMessage, &j.Created, &j.Finished, &j.Expires, &j.Block, &tx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}
@@ -50,6 +50,7 @@ func scanJob(r scanner) (*Job, error) {
 		return nil, err
 	}
 	j.ID, j.Client, j.Miner = common.BytesToHash(id), common.BytesToAddress(client), common.BytesToAddress(miner)
+	j.Tx = common.BytesToHash(tx)
 	j.State, j.Payment = market.JobState(state), market.PaymentState(payment)
 	j.MaxPrice, j.Price, j.Fee, j.Earned = maxPrice.Amount, price.Amount, fee.Amount, earned.Amount
 	if signed.Receipt.Version != 0 {

@@ -113,6 +113,7 @@ type Job struct {
 	Signed       *Signed
 	Batch        uint64
 	Block        uint64 // of the settlement, 0 before
+	Tx           common.Hash
 	Cancel       bool   // the client asked to stop it
 	ErrorCode    string
 	ErrorMessage string
