@@ -140,7 +140,7 @@ func walk(v reflect.Value, tag string, apply func(reflect.Value, string) error) 
 // parse reads text into f, by its type: a string, bool, integer, duration, a type
 // with UnmarshalText, or a comma-separated list of those.
 func parse(f reflect.Value, text string) error {
-	if u, ok := f.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](f.Addr()); ok {
 		return u.UnmarshalText([]byte(text))
 	}
 	if f.Type() == reflect.TypeFor[time.Duration]() {

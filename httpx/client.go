@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -131,9 +132,7 @@ func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
 		return nil, fmt.Errorf("%s %s: %w", r.Method, path(r), err)
 	}
 	for _, h := range []http.Header{c.Header, r.Header} {
-		for k, v := range h {
-			req.Header[k] = v
-		}
+		maps.Copy(req.Header, h)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", r.Type)

@@ -126,9 +126,9 @@ func TestOtherErrorShapes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer resp.Body.Close() //nolint:errcheck // a test ends here
 	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 429 || string(b) != "{\"error\":{\"type\":\"rate_limited\"}}\n" {
+	if err != nil || resp.StatusCode != http.StatusTooManyRequests || string(b) != "{\"error\":{\"type\":\"rate_limited\"}}\n" {
 		t.Fatalf("%d %s %v", resp.StatusCode, b, err)
 	}
 }
@@ -200,7 +200,7 @@ func TestServeFinishesRequestsUnderWay(t *testing.T) {
 		t.Errorf("serve: %v", err)
 	}
 	if conn, err := net.Dial("tcp", ln.Addr().String()); err == nil {
-		conn.Close()
+		_ = conn.Close()
 		t.Error("still listening")
 	}
 }

@@ -108,5 +108,5 @@ func (s *Service) checkSession(ctx context.Context, a *api.Assignment, coordinat
 
 // deadline returns the end of an order's time, with a moment left to sign.
 func deadline(o receipt.Order) time.Time {
-	return time.Unix(int64(min(o.Deadline, 1<<40)), 0).Add(-200 * time.Millisecond) //nolint:gosec // bounded
+	return time.Unix(int64(min(o.Deadline, 1<<40)), 0).Add(-200 * time.Millisecond)
 }

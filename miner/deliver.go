@@ -80,7 +80,7 @@ func (s *Service) resend(ctx context.Context, jobs *errgroup.Group, r spool.Resu
 		s.cfg.Log.WarnContext(ctx, "a result for another coordinator waits", "job", r.Job, "coordinator", r.Coordinator)
 		return
 	}
-	j := &job{id: r.Job, lease: r.Request.Lease, started: time.Now(), deadline: time.Unix(int64(min(r.Deadline, 1<<40)), 0)} //nolint:gosec // bounded
+	j := &job{id: r.Job, lease: r.Request.Lease, started: time.Now(), deadline: time.Unix(int64(min(r.Deadline, 1<<40)), 0)}
 	s.begin(j)
 	jobs.Go(func() error {
 		defer s.end(j)

@@ -70,7 +70,7 @@ func (s *Service) work(ctx context.Context, a *api.Assignment) {
 		return
 	}
 	// What came after the coordinator stopped listening is not billed.
-	if n := int(min(got.Delivered, 1<<40)); got.Canceled && n < j.pieces.len() { //nolint:gosec // bounded
+	if n := int(min(got.Delivered, 1<<40)); got.Canceled && n < j.pieces.len() {
 		done.finish = engine.Canceled
 		r = s.receipt(a, offering, req, j, done, n)
 		s.keep(ctx, r)
@@ -137,8 +137,8 @@ func (s *Service) receipt(a *api.Assignment, o Offering, req api.Request, j *job
 	if err != nil || price.Cmp(a.Order.MaxPrice) > 0 {
 		price = a.Order.MaxPrice
 	}
-	started := uint64(done.started.UnixMilli())           //nolint:gosec // after 1970
-	millis := uint64(max(0, done.elapsed.Milliseconds())) //nolint:gosec // not negative
+	started := uint64(done.started.UnixMilli())          
+	millis := uint64(max(0, done.elapsed.Milliseconds()))
 	r := receipt.Receipt{
 		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session,
 		Client: a.Client, Coordinator: coordinator, Miner: s.cfg.Signer.Address(),

@@ -53,7 +53,7 @@ func (s *stats) complete(r receipt.Receipt, finish string) {
 	s.countLocked(name)
 	s.totals.Usage.PromptTokens += r.PromptTokens
 	s.totals.Usage.CompletionTokens += r.CompletionTokens
-	s.totals.Compute += time.Duration(min(r.ComputeMillis, 1<<40)) * time.Millisecond //nolint:gosec // bounded
+	s.totals.Compute += time.Duration(min(r.ComputeMillis, 1<<40)) * time.Millisecond
 	if sum, err := s.totals.Prices.Add(r.Price); err == nil {
 		s.totals.Prices = sum
 	}

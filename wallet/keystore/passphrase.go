@@ -39,7 +39,7 @@ func Passphrase(src PassphraseSource) (secret.Text, error) {
 	if path != "" {
 		return secret.ReadFile(path)
 	}
-	if src.In == nil || !term.IsTerminal(int(src.In.Fd())) { //nolint:gosec // a descriptor fits an int
+	if src.In == nil || !term.IsTerminal(int(src.In.Fd())) {
 		return secret.Text{}, ErrNoPassphrase
 	}
 	first, err := ask(src, "Passphrase: ")
@@ -58,7 +58,7 @@ func Passphrase(src PassphraseSource) (secret.Text, error) {
 
 func ask(src PassphraseSource, prompt string) (secret.Text, error) {
 	fmt.Fprint(src.Out, prompt)
-	b, err := term.ReadPassword(int(src.In.Fd())) //nolint:gosec // a descriptor fits an int
+	b, err := term.ReadPassword(int(src.In.Fd()))
 	fmt.Fprintln(src.Out)
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("read passphrase: %w", err)
