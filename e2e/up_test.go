@@ -60,11 +60,11 @@ func TestSecondUpIsRefusedAndDownStops(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	var status struct {
+	var up struct {
 		ChainID string   `json:"chain_id"`
 		Models  []string `json:"models"`
 	}
-	if err := json.Unmarshal(out, &status); err != nil || status.ChainID != strconv.FormatUint(n.ChainID, 10) || len(status.Models) == 0 {
+	if err := json.Unmarshal(out, &up); err != nil || up.ChainID != strconv.FormatUint(n.ChainID, 10) || len(up.Models) == 0 {
 		t.Fatalf("up --detach --json: %v in %s", err, out)
 	}
 	if _, err := n.Run("status"); err != nil {
@@ -77,11 +77,19 @@ func TestSecondUpIsRefusedAndDownStops(t *testing.T) {
 		t.Error("the pid file is still there")
 	}
 	for _, url := range []string{n.APIURL(), n.MinerURL(), n.RPCURL()} {
-		if resp, err := http.Get(url + "/health"); err == nil {
-			resp.Body.Close()
+		if _, err := status(url + "/health"); err == nil {
 			t.Errorf("%s still answers", url)
 		}
 	}
+}
+
+// status asks a URL as a browser would, without a key.
+func status(url string) (int, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, resp.Body.Close()
 }
 
 // What scripts rely on: words, shapes and exit statuses as docs/CLI.md has them.
@@ -118,13 +126,13 @@ func TestWordsForScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := strings.TrimSpace(string(out))
-	var status map[string]any
+	var job map[string]any
 	n.Wait("the job", func() bool {
-		n.JSON(&status, "status", id)
-		return status["payment"] == "settled"
+		n.JSON(&job, "status", id)
+		return job["payment"] == "settled"
 	})
-	if status["job_id"] != id || status["state"] != "completed" {
-		t.Errorf("status: %v", status)
+	if job["job_id"] != id || job["state"] != "completed" {
+		t.Errorf("status: %v", job)
 	}
 
 	// The same key, the same job.
@@ -142,14 +150,8 @@ func TestWordsForScripts(t *testing.T) {
 
 	// The specification's troubleshooting and its script work as written.
 	for _, url := range []string{n.APIURL() + "/v1/miners", n.APIURL() + "/openapi.json", n.MinerURL() + "/health", n.RPCURL() + "/net_info"} {
-		resp, err := http.Get(url)
-		if err != nil {
-			t.Error(err)
-			continue
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			t.Errorf("%s: %s", url, resp.Status)
+		if code, err := status(url); err != nil || code != http.StatusOK {
+			t.Errorf("%s: %d, %v", url, code, err)
 		}
 	}
 	if info, err := os.Stat(filepath.Join("..", "aitbc-cli.sh")); err != nil || info.Mode().Perm()&0o111 == 0 {

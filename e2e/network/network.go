@@ -180,7 +180,7 @@ func (n *Network) Check(height int64) ([]byte, error) {
 func (n *Network) run(path, input string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), waitWithin)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.CommandContext(ctx, path, args...) //nolint:gosec // the programs under test
 	cmd.Env = n.environ()
 	cmd.Stdin = strings.NewReader(input)
 	var stdout, stderr bytes.Buffer

@@ -31,7 +31,7 @@ func (n *Network) start(args ...string) *process {
 		n.t.Fatal(err)
 	}
 	p := &process{stdout: r, stderr: new(buffer), done: make(chan struct{})}
-	p.cmd = exec.Command(filepath.Join(n.bin, "aitbc"), args...)
+	p.cmd = exec.Command(filepath.Join(n.bin, "aitbc"), args...) //nolint:gosec,noctx // the program under test, ended by stop
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = n.environ(), w, p.stderr
 	p.cmd.SysProcAttr = dieWithParent()
 	started := make(chan error)

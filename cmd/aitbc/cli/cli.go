@@ -149,7 +149,7 @@ func (c *call) enter(ctx context.Context, path string, among []command, rest []s
 		return &usageError{path, path + ": " + tidyFlagError(err)}
 	}
 	if len(args) < k.min || len(args) > k.max {
-		return &usageError{path, fmt.Sprintf("%s: want %s, got %s", path, plural(k.min, k.max), counted(len(args), "argument"))}
+		return &usageError{path, fmt.Sprintf("%s: want %s, got %s", path, plural(k.min, k.max), counted(len(args)))}
 	}
 	c.args = args
 	return run(ctx, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 )
 
 func completionCommand() command {
@@ -15,11 +16,8 @@ func completionCommand() command {
 				if c.args[0] != "bash" {
 					return usagef("completion", "only bash is known, not %q", printable(c.args[0]))
 				}
-				words := ""
-				for _, k := range commands() {
-					words += k.name + " "
-				}
-				_, err := fmt.Fprintf(c.Stdout, "complete -o default -W %s aitbc\n", quote(words+"help"))
+				words := strings.ReplaceAll(names(commands()), ",", "") + " help"
+				_, err := fmt.Fprintf(c.Stdout, "complete -o default -W %s aitbc\n", quote(words))
 				return err
 			}
 		},

@@ -167,6 +167,7 @@ func (d *demo) settled(ctx context.Context) error {
 			return d.printJob(job)
 		case market.Refunded:
 			return fmt.Errorf("job %s was refunded", job.JobID.Hex())
+		case market.Reserved, market.Charged: // not in a block yet
 		}
 		select {
 		case <-tick.C:

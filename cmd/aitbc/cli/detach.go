@@ -35,7 +35,7 @@ func (c *call) detach(ctx context.Context, f upFlags) error {
 		return err
 	}
 	path := n.Home.Path("logs", "up.log")
-	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // a path below our own data directory
 	if err != nil {
 		return fmt.Errorf("open log: %w", err)
 	}

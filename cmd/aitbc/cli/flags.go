@@ -73,19 +73,20 @@ type optionalAmount struct {
 func plural(low, high int) string {
 	switch {
 	case low == high:
-		return counted(low, "argument")
+		return counted(low)
 	case low == 0:
-		return "at most " + counted(high, "argument")
+		return "at most " + counted(high)
 	}
-	return fmt.Sprintf("%d to %s", low, counted(high, "argument"))
+	return fmt.Sprintf("%d to %s", low, counted(high))
 }
 
-func counted(n int, what string) string {
+// counted words a number of arguments.
+func counted(n int) string {
 	switch n {
 	case 0:
-		return "no " + what
+		return "no argument"
 	case 1:
-		return "one " + what
+		return "one argument"
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return strconv.Itoa(n) + " arguments"
 }

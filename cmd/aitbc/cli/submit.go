@@ -149,7 +149,7 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 	}
 	r := api.SubmitRequest{
 		Model: f.model, MaxTokens: f.maxTokens, Temperature: f.temperature, TopP: f.topP,
-		TopK: uint32(f.topK), //nolint:gosec // checked above
+		TopK: uint32(f.topK),
 		Seed: f.seed, Stop: f.stop, TTLSeconds: uint64(f.ttl / time.Second),
 		Constraints: api.Constraints{Miners: f.miners, Class: f.class},
 	}

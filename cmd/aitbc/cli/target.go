@@ -16,7 +16,7 @@ import (
 // Variables that say which network a client talks to, as aitbc env prints them.
 const (
 	envAPIURL    = "AITBC_API_URL"
-	envAPIKey    = "AITBC_API_KEY"
+	envAPIKey    = "AITBC_API_KEY" //nolint:gosec // the name of a variable
 	envRPCURL    = "AITBC_RPC_URL"
 	envEthRPCURL = "AITBC_ETH_RPC_URL"
 	envOffset    = "AITBC_PORT_OFFSET"
