@@ -137,7 +137,7 @@ func (s *Service) receipt(a *api.Assignment, o Offering, req api.Request, j *job
 	if err != nil || price.Cmp(a.Order.MaxPrice) > 0 {
 		price = a.Order.MaxPrice
 	}
-	started := uint64(done.started.UnixMilli())          
+	started := uint64(done.started.UnixMilli())
 	millis := uint64(max(0, done.elapsed.Milliseconds()))
 	r := receipt.Receipt{
 		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session,
