@@ -229,6 +229,9 @@ func (v *verifier) keys() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("market: %w", err)
 	}
+	if len(s.Registry.Slots) != 2 || len(s.Market.Slots) != 3 {
+		return "", errors.New("it proves more or less than who signed")
+	}
 	client, coordinator, spender := SessionSlots(r.Session)
 	for _, c := range []struct {
 		what string

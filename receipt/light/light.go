@@ -73,8 +73,8 @@ func ValidatorsHash(set []Validator) [32]byte {
 	return merkle(items)
 }
 
-// signBytes returns what the validator of a vote for the commit's block signed.
-func (c *Commit) signBytes(v Vote, chainID string) []byte {
+// SignBytes returns what the validator of a vote for the commit's block signed.
+func (c *Commit) SignBytes(v Vote, chainID string) []byte {
 	parts := enc(nil).varint(1, c.BlockID.PartTotal).bytes(2, c.BlockID.PartHash)
 	id := enc(nil).bytes(1, c.BlockID.Hash).message(2, parts)
 	body := enc(nil).varint(1, 2).fixed64(2, c.Height).fixed64(3, c.Round).message(4, id).message(5, v.Time.encode()).bytes(6, []byte(chainID))
@@ -105,7 +105,7 @@ func Verify(chainID string, h *Header, c *Commit, set []Validator) error {
 		if v.Flag != FlagCommit {
 			continue
 		}
-		if err := checkVote(c.signBytes(v, chainID), v, val); err != nil {
+		if err := checkVote(c.SignBytes(v, chainID), v, val); err != nil {
 			return fmt.Errorf("%w: vote %d: %w", ErrCommit, i, err)
 		}
 		signed += val.Power

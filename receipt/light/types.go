@@ -201,14 +201,19 @@ func ParseCommit(b []byte) (*Commit, error) {
 			return nil, fmt.Errorf("commit: %w", err)
 		}
 	}
+	if !bytes.Equal(c.Encode(), b) {
+		return nil, fmt.Errorf("commit: %w: not canonical", ErrFormat)
+	}
+	return c, nil
+}
+
+// Encode writes the commit as protobuf.
+func (c *Commit) Encode() []byte {
 	out := enc(nil).varint(1, c.Height).varint(2, c.Round).message(3, c.BlockID.encode())
 	for _, v := range c.Votes {
 		out = out.message(4, enc(nil).varint(1, v.Flag).bytes(2, v.Address).message(3, v.Time.encode()).bytes(4, v.Signature))
 	}
-	if !bytes.Equal(out, b) {
-		return nil, fmt.Errorf("commit: %w: not canonical", ErrFormat)
-	}
-	return c, nil
+	return out
 }
 
 func parseVote(b []byte) (Vote, error) {
