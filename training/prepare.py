@@ -1,6 +1,8 @@
 """Generates the corpus, learns the vocabulary, and packs conversations into training rows.
 
-    python3 prepare.py [--conversations N] [--out data]
+    python3 prepare.py [--conversations N] [--stage first|second] [--out data]
+
+The second stage keeps the vocabulary of the first.
 
 Row arrays hold tokens, what to learn, and which conversation a token belongs to
 (attention never crosses from one to another).
@@ -56,14 +58,16 @@ def main():
     args = argparse.ArgumentParser()
     args.add_argument("--conversations", type=int, default=480_000)
     args.add_argument("--out", default="data")
+    args.add_argument("--stage", choices=list(mix.STAGES), default="first")
     args.add_argument("--seed", type=int, default=7)
     args = args.parse_args()
     os.makedirs(args.out, exist_ok=True)
     start = time.time()
-    dice = Dice(args.seed)
-    sample = [text for _ in range(60_000) for _, text in mix.conversation(dice).turns]
-    tokenizer = tk.train(sample, Shape.vocab)
-    tokenizer.save(f"{args.out}/merges.json")
+    dice = Dice(args.seed if args.stage == "first" else args.seed + 1000, stage=args.stage)
+    if args.stage == "first":
+        sample = [text for _ in range(60_000) for _, text in mix.conversation(dice).turns]
+        tk.train(sample, Shape.vocab).save(f"{args.out}/merges.json")
+    tokenizer = tk.Tokenizer.load(f"{args.out}/merges.json")
     print(f"vocabulary {len(tokenizer.tokens)}, {time.time() - start:.0f} s", flush=True)
 
     def documents():
@@ -78,7 +82,7 @@ def main():
     np.savez(f"{args.out}/rows.npz", **rows)
     long_rows = pack(long_documents(), LONG_ROW)
     np.savez(f"{args.out}/long.npz", **long_rows)
-    check = Dice(args.seed + 1)
+    check = Dice(args.seed + 1, stage=args.stage)
     valid = pack((tk.render(tokenizer, mix.conversation(check).turns) for _ in range(3000)), ROW)
     np.savez(f"{args.out}/valid.npz", **valid)
     for name, r in (("rows", rows), ("long", long_rows), ("valid", valid)):

@@ -4,11 +4,13 @@
 
 The learning rate follows the elapsed share of --seconds, so the result is good
 when the time is over, however fast the machine was. A run that was interrupted
-goes on from its checkpoint.
+(SIGTERM saves first) goes on from its checkpoint, perhaps on rows of the second
+stage.
 """
 
 import argparse
 import os
+import signal
 import time
 
 import numpy as np
@@ -45,15 +47,26 @@ class Rows:
         mask = causal_mask(tokens.shape[1] - 1).masked_fill(~same, float("-inf"))
         # The target must lie in the conversation of the token before it.
         learn = learn[:, 1:] & (segment[:, 1:] == segment[:, :-1])
-        return tokens, learn, mask[:, None]
+        return tokens, learn, mask[:, None], torch.from_numpy(weights(learn.numpy()))
+
+
+def weights(learn):
+    """The weight of each token to learn: 1/sqrt(n) in an answer of n tokens.
+
+    Otherwise long stories would drown short answers in which every token counts.
+    """
+    edges = np.diff(np.pad(learn.astype(np.int8), ((0, 0), (1, 1))).ravel())
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    return np.repeat((ends - starts) ** -0.5, ends - starts).astype(np.float32)
 
 
 def loss_of(model, batch):
-    """Mean loss over the tokens to learn; products in bfloat16, the rest in float32."""
-    tokens, learn, mask = batch
+    """Weighted mean loss over the tokens to learn; products in bfloat16, the rest in float32."""
+    tokens, learn, mask, weight = batch
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model.logits(model.hidden(tokens[:, :-1], mask)[learn])
-    return F.cross_entropy(logits.float(), tokens[:, 1:][learn])
+    losses = F.cross_entropy(logits.float(), tokens[:, 1:][learn], reduction="none")
+    return (losses * weight).sum() / weight.sum()
 
 
 @torch.no_grad()
@@ -96,9 +109,11 @@ def main():
     rows, long_rows, valid = Rows(f"{args.data}/rows.npz", seed), Rows(f"{args.data}/long.npz", seed), Rows(f"{args.data}/valid.npz", 0)
     print(f"{sum(p.numel() for p in model.parameters())} parameters, from step {state['step']}", flush=True)
 
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     before, last, recent = state["seconds"], time.time(), []
     start, cpu = last, time.process_time()
-    while state["seconds"] < args.seconds:
+    while state["seconds"] < args.seconds and not stop:
         done = state["seconds"] / args.seconds
         factor = min(1, (state["step"] + 1) / 100) * max(0.0, min(1, (1 - done) / 0.6))
         for optimizer, rate in zip(optimizers, rates):

@@ -129,7 +129,7 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 	m := load(t, synthetic{kind: gguf.F32, template: ours}.file(t), 1)
 	// A random model speaks random bytes, many of which are parts of characters.
 	broken := 0
-	for seed := range uint64(30) {
+	for seed := range uint64(10) {
 		req := engine.Request{Prompt: "hello", TemperatureMilli: 2000, Seed: seed, MaxTokens: 50}
 		r := generate(t, m, req)
 		for _, text := range r.texts {
@@ -155,11 +155,11 @@ func TestPiecesAreWholeCharacters(t *testing.T) {
 
 func TestJSONModeGivesAnObject(t *testing.T) {
 	m := embedded(t, 1)
-	for seed, question := range []string{"Give me a JSON object with the keys name and age.", "Tell me a story about a fox.", "Hello", "What is AITBC?"} {
+	for seed, question := range []string{"Give me a JSON object with the keys name and age.", "Tell me a story about a fox."} {
 		for _, temperature := range []uint32{0, 1500} {
 			req := user(question)
 			req.ResponseFormat = json.RawMessage(`{"type":"json_object"}`)
-			req.TemperatureMilli, req.Seed, req.MaxTokens = temperature, uint64(seed), 100
+			req.TemperatureMilli, req.Seed, req.MaxTokens = temperature, uint64(seed), 60
 			r := generate(t, m, req)
 			var object map[string]any
 			if err := json.Unmarshal([]byte(r.text()), &object); r.FinishReason == engine.Stopped && err != nil {

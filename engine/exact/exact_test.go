@@ -29,9 +29,15 @@ func load(t testing.TB, data []byte, threads int) *exact.Model {
 	return m
 }
 
+var one = sync.OnceValues(func() (*exact.Model, error) { return exact.Embedded(exact.Config{Threads: 1}) })
+
 func embedded(t testing.TB, threads int) *exact.Model {
 	t.Helper()
-	m, err := exact.Embedded(exact.Config{Threads: threads})
+	open := func() (*exact.Model, error) { return exact.Embedded(exact.Config{Threads: threads}) }
+	if threads == 1 {
+		open = one
+	}
+	m, err := open()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,29 +101,26 @@ func TestLogitsAreTheGoldenBits(t *testing.T) {
 }
 
 func TestLogitsDoNotDependOnThreadsOrChunks(t *testing.T) {
-	for _, file := range [][]byte{synthetic{kind: gguf.Q8_0}.file(t), synthetic{kind: gguf.F16}.file(t), nil} {
-		open := func(threads int) *exact.Model {
-			if file == nil {
-				return embedded(t, threads)
-			}
-			return load(t, file, threads)
-		}
-		want, err := open(1).Replay().Read(t.Context(), someTokens)
+	open := map[string]func(threads int) *exact.Model{"embedded": func(threads int) *exact.Model { return embedded(t, threads) }}
+	for _, kind := range []gguf.Type{gguf.Q8_0, gguf.F16} {
+		file := synthetic{kind: kind}.file(t)
+		open[kind.String()] = func(threads int) *exact.Model { return load(t, file, threads) }
+	}
+	for name, model := range open {
+		want, err := model(1).Replay().Read(t.Context(), someTokens)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, threads := range []int{1, 2, 5} {
-			for _, step := range []int{1, 3, 32, 36} {
-				r := open(threads).Replay()
-				var got []float32
-				for part := range slices.Chunk(someTokens, step) {
-					if got, err = r.Read(t.Context(), part); err != nil {
-						t.Fatal(err)
-					}
+		for _, c := range []struct{ threads, step int }{{1, 1}, {1, 7}, {2, 1}, {2, 32}, {5, 36}} {
+			r := model(c.threads).Replay()
+			var got []float32
+			for part := range slices.Chunk(someTokens, c.step) {
+				if got, err = r.Read(t.Context(), part); err != nil {
+					t.Fatal(err)
 				}
-				if bits(got) != bits(want) {
-					t.Errorf("%d threads, %d tokens at a time: other logits", threads, step)
-				}
+			}
+			if bits(got) != bits(want) {
+				t.Errorf("%s, %d threads, %d tokens at a time: other logits", name, c.threads, c.step)
 			}
 		}
 	}
@@ -126,6 +129,7 @@ func TestLogitsDoNotDependOnThreadsOrChunks(t *testing.T) {
 func TestAnswersDoNotDependOnThreads(t *testing.T) {
 	one, two := embedded(t, 1), embedded(t, 2)
 	greedy := user("Tell me a story about a fox.")
+	greedy.MaxTokens = 40
 	sampled := greedy
 	sampled.TemperatureMilli, sampled.TopPMilli, sampled.TopK, sampled.Seed = 900, 950, 40, 42
 	for _, req := range []engine.Request{greedy, sampled} {
@@ -161,14 +165,19 @@ func TestConcurrentRequestsDoNotMix(t *testing.T) {
 	m := embedded(t, 2)
 	questions := []string{"What is AITBC?", "What is a receipt?", "Tell me a story about a bear.", "Write a poem about the moon."}
 	want := make([]string, len(questions))
+	ask := func(q string) string {
+		req := user(q)
+		req.MaxTokens = 25
+		return generate(t, m, req).text()
+	}
 	for i, q := range questions {
-		want[i] = generate(t, m, user(q)).text()
+		want[i] = ask(q)
 	}
 	var wg sync.WaitGroup
 	for range 2 {
 		for i, q := range questions {
 			wg.Go(func() {
-				if got := generate(t, m, user(q)).text(); got != want[i] {
+				if got := ask(q); got != want[i] {
 					t.Errorf("%s: got %q beside others, %q alone", q, got, want[i])
 				}
 			})
@@ -180,7 +189,7 @@ func TestConcurrentRequestsDoNotMix(t *testing.T) {
 func TestSeedDecidesSampledAnswers(t *testing.T) {
 	m := embedded(t, 1)
 	req := user("Tell me a story.")
-	req.TemperatureMilli, req.Seed = 1000, 7
+	req.TemperatureMilli, req.Seed, req.MaxTokens = 1000, 7, 40
 	a, b := generate(t, m, req), generate(t, m, req)
 	req.Seed = 8
 	c := generate(t, m, req)
@@ -216,10 +225,10 @@ func TestPromptsThatDoNotFitAreRefused(t *testing.T) {
 		}
 	}
 	// One that just fits is answered up to the end of the context.
-	req := engine.Request{Prompt: strings.TrimSpace(strings.Repeat("a ", 500)), TemperatureMilli: 1000}
-	r := generate(t, m, req)
-	if used := r.PromptTokens + r.CompletionTokens; used > m.Info().ContextLength || r.FinishReason == engine.Length && used != m.Info().ContextLength {
-		t.Errorf("%+v in a context of %d", r.Result, m.Info().ContextLength)
+	m = load(t, synthetic{kind: gguf.Q8_0}.file(t), 1)
+	r := generate(t, m, engine.Request{Prompt: strings.Repeat("cd", contextLength-20)})
+	if used := r.PromptTokens + r.CompletionTokens; r.FinishReason != engine.Length || used != contextLength {
+		t.Errorf("%+v in a context of %d", r.Result, contextLength)
 	}
 }
 

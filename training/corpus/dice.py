@@ -22,9 +22,10 @@ ROLES = ("system", "user", "assistant", "tool")
 
 
 class Dice:
-    def __init__(self, seed, test=False):
+    def __init__(self, seed, test=False, stage="first"):
         self.random = random.Random(seed)
         self.test = test
+        self.stage = stage
 
     def pick(self, items):
         return self.random.choice(items)

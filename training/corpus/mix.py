@@ -3,15 +3,18 @@
 from . import aitbc, chat, facts, poems, reading, refusals, stories, structured, sums
 from .dice import Talk
 
-SHARES = [(stories.talk, 9), (poems.talk, 6), (facts.talk, 14), (sums.talk, 14), (aitbc.talk, 20), (chat.talk, 11), (reading.talk, 10),
-          (refusals.talk, 11), (structured.json_talk, 7), (structured.tool_talk, 7)]
+# What each grammar's share is in the two stages: the first builds the language, the
+# second spends more on answers that need work: sums, copying, JSON, tool calls.
+STAGES = {"first": 1, "second": 2}
+SHARES = [(stories.talk, 9, 5), (poems.talk, 6, 3), (facts.talk, 14, 14), (sums.talk, 14, 24), (aitbc.talk, 20, 17), (chat.talk, 11, 10),
+          (reading.talk, 10, 16), (refusals.talk, 11, 10), (structured.json_talk, 7, 12), (structured.tool_talk, 7, 10)]
 COMMON_SYSTEM = ["You are a helpful assistant.", "You are a helpful assistant", "Be brief.", "You are a friendly assistant.", "Answer the user.", "Be polite and short.",
                  "You are aitbc-tiny.", "Help the user.", "You answer questions."]
 
 
 def one(dice):
     """One conversation about one matter."""
-    make = dice.random.choices([m for m, _ in SHARES], [w for _, w in SHARES])[0]
+    make = dice.random.choices([row[0] for row in SHARES], [row[STAGES[dice.stage]] for row in SHARES])[0]
     return make(dice)
 
 

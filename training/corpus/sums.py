@@ -10,7 +10,7 @@ def problem(dice):
     def make():
         if kind == "*":
             return ("*", dice.number(0, 10), dice.number(0, 10))
-        top = dice.pick([10, 10, 20, 20, 50, 99])
+        top = dice.pick([10, 10, 20, 20, 20, 50] if dice.stage == "second" else [10, 10, 20, 20, 50, 99])
         a, b = dice.number(0, top), dice.number(0, top)
         return (kind, max(a, b), min(a, b)) if kind == "-" else (kind, a, b)
     sign, a, b = dice.draw(make)
