@@ -61,7 +61,6 @@ type coordinator struct {
 	total    market.Amount
 	credited market.Amount
 	limit    market.Amount
-	polls    int
 	running  []common.Hash // of the latest heartbeat
 	stale    []common.Hash // stopped once a heartbeat names them, and then forgotten
 
@@ -193,8 +192,6 @@ func (c *coordinator) heartbeat(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *coordinator) next(w http.ResponseWriter, r *http.Request) error {
-	c.set(func() { c.polls++ })
-	c.happened("poll")
 	ctx := r.Context()
 	for ctx.Err() == nil {
 		c.mu.Lock()
@@ -211,6 +208,7 @@ func (c *coordinator) next(w http.ResponseWriter, r *http.Request) error {
 		case <-ctx.Done():
 		}
 	}
+	c.happened("poll ended")
 	return nil
 }
 
