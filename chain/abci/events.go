@@ -25,25 +25,29 @@ func Events(res *exec.Result) []abci.Event {
 	var out []abci.Event
 	for _, c := range res.Calls {
 		if c.Err != nil {
-			out = append(out, event(EventSystemCall, "call", c.Call.Name, "ok", "false",
-				"gas", strconv.FormatUint(c.GasUsed, 10), "error", c.Err.Error(), "data", hexutil.Encode(c.Return[:min(len(c.Return), maxRevertData)])))
+			out = append(out, event(EventSystemCall, pair{"call", c.Call.Name}, pair{"ok", "false"},
+				pair{"gas", strconv.FormatUint(c.GasUsed, 10)}, pair{"error", c.Err.Error()},
+				pair{"data", hexutil.Encode(c.Return[:min(len(c.Return), maxRevertData)])}))
 		}
 		for _, l := range c.Logs {
 			topics := make([]string, len(l.Topics))
 			for i, t := range l.Topics {
 				topics[i] = t.Hex()
 			}
-			out = append(out, event(EventSystemLog, "call", c.Call.Name, "address", l.Address.Hex(),
-				"topics", strings.Join(topics, ","), "data", hexutil.Encode(l.Data)))
+			out = append(out, event(EventSystemLog, pair{"call", c.Call.Name}, pair{"address", l.Address.Hex()},
+				pair{"topics", strings.Join(topics, ",")}, pair{"data", hexutil.Encode(l.Data)}))
 		}
 	}
 	return out
 }
 
-func event(kind string, pairs ...string) abci.Event {
+// pair is one attribute's name and value.
+type pair [2]string
+
+func event(kind string, pairs ...pair) abci.Event {
 	e := abci.Event{Type: kind}
-	for i := 0; i < len(pairs); i += 2 {
-		e.Attributes = append(e.Attributes, abci.EventAttribute{Key: pairs[i], Value: pairs[i+1], Index: false})
+	for _, p := range pairs {
+		e.Attributes = append(e.Attributes, abci.EventAttribute{Key: p[0], Value: p[1], Index: false})
 	}
 	return e
 }

@@ -69,7 +69,7 @@ func (x *Executor) header(info Info) (*types.Header, *types.Header, error) {
 		GasLimit: parent.GasLimit, BaseFee: eip1559.CalcBaseFee(x.bc.Config(), parent),
 		Time: uint64(seconds), Coinbase: info.Proposer, Difficulty: new(big.Int),
 		// Several blocks share one second: the whole time stands in the extra data, in nanoseconds.
-		Extra: binary.BigEndian.AppendUint64(nil, uint64(nanos)), //nolint:gosec // after 1970, as seconds are
+		Extra: binary.BigEndian.AppendUint64(nil, uint64(nanos)),
 		// Anyone can foresee this number: contracts must not draw lots with it.
 		MixDigest:   crypto.Keccak256Hash(parent.MixDigest[:], info.Proposer[:]),
 		BlobGasUsed: new(uint64), ExcessBlobGas: new(uint64), ParentBeaconRoot: new(common.Hash), RequestsHash: &types.EmptyRequestsHash,

@@ -66,7 +66,7 @@ func TestAFailingSystemCallLeavesNoTraceAndTheBlockStands(t *testing.T) {
 				require.ErrorIs(t, res.Calls[0].Err, c.err)
 				require.Empty(t, res.Calls[0].Logs)
 				require.LessOrEqual(t, res.Calls[0].GasUsed, uint64(100_000), "its own gas bounds it")
-				require.Equal(t, uint64(types.ReceiptStatusSuccessful), res.Receipts[0].Status)
+				require.Equal(t, types.ReceiptStatusSuccessful, res.Receipts[0].Status)
 			}
 			st, err := n.Chain.StateAt(n.Chain.Head())
 			require.NoError(t, err)

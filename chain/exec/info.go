@@ -23,7 +23,7 @@ type Info struct {
 // Key names an execution: two with the same key on the same parent have the same outcome.
 func (i Info) Key(txs [][]byte) common.Hash {
 	b := binary.BigEndian.AppendUint64(nil, i.Height)
-	b = binary.BigEndian.AppendUint64(b, uint64(i.Time.UnixNano())) //nolint:gosec // only an identity
+	b = binary.BigEndian.AppendUint64(b, uint64(i.Time.UnixNano()))
 	b = append(b, i.Proposer[:]...)
 	for _, list := range [][]common.Address{i.Missed, i.Guilty} {
 		b = binary.BigEndian.AppendUint64(b, uint64(len(list)))

@@ -34,7 +34,7 @@ type CallResult struct {
 // systemCall runs one call against the state. A call to an address without code succeeds and does nothing.
 func systemCall(evm *vm.EVM, sdb *state.StateDB, height uint64, index int, c SystemCall) CallResult {
 	// Logs are filed by transaction: this name collides with no transaction's hash.
-	name := crypto.Keccak256Hash([]byte("system call"), binary.BigEndian.AppendUint64(nil, height), []byte{byte(index)})
+	name := crypto.Keccak256Hash([]byte("system call"), binary.BigEndian.AppendUint64(nil, height), binary.BigEndian.AppendUint64(nil, uint64(index))) //nolint:gosec // a handful of calls
 	evm.SetTxContext(vm.TxContext{Origin: params.SystemAddress, GasPrice: new(uint256.Int)})
 	sdb.Prepare(evm.GetRules(), params.SystemAddress, evm.Context.Coinbase, &c.To, nil, nil)
 	sdb.SetTxContext(name, index, uint32(index)) //nolint:gosec // a handful of calls

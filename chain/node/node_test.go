@@ -111,7 +111,7 @@ func (n *network) post(t *testing.T, method, params string, into any) int {
 
 func answer(t *testing.T, res *http.Response, into any) int {
 	t.Helper()
-	defer res.Body.Close()
+	defer res.Body.Close() //nolint:errcheck // it is read to its end
 	raw, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
 	var env struct {
@@ -309,9 +309,7 @@ func comet(t *testing.T, a proof.Anchor) proof.Commitment {
 func TestSocketsTellOfBlocks(t *testing.T) {
 	n := create(t)
 	n.start(t)
-	ws, _, err := websocket.DefaultDialer.Dial("ws://"+n.doors.WS+"/?topics=tx", nil)
-	require.NoError(t, err)
-	defer ws.Close()
+	ws := dial(t, "ws://"+n.doors.WS+"/?topics=tx")
 	eth, err := ethclient.Dial("ws://" + n.doors.EthWS)
 	require.NoError(t, err)
 	defer eth.Close()
@@ -319,24 +317,30 @@ func TestSocketsTellOfBlocks(t *testing.T) {
 	sub, err := eth.SubscribeNewHead(context.Background(), heads)
 	require.NoError(t, err)
 	defer sub.Unsubscribe()
-	own, _, err := websocket.DefaultDialer.Dial("ws://"+n.doors.RPC+"/websocket", nil)
-	require.NoError(t, err)
-	defer own.Close()
+	own := dial(t, "ws://"+n.doors.RPC+"/websocket")
 	require.NoError(t, own.WriteJSON(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "get_block", "params": map[string]string{"height": "0"}}))
 
 	tx := chaintest.Sign(t, 2, 0, &bob, 9, nil)
 	var sent rpc.Broadcast
 	n.get(t, "/broadcast_tx?tx="+encode(t, tx), &sent)
 	var m stream.Transaction
-	require.NoError(t, ws.SetReadDeadline(time.Now().Add(20*time.Second)))
 	require.NoError(t, ws.ReadJSON(&m))
 	require.Equal(t, tx.Hash(), m.Hash)
 	require.True(t, m.OK)
 	require.NotNil(t, <-heads)
 	var res struct{ Result rpc.Block }
-	require.NoError(t, own.SetReadDeadline(time.Now().Add(20*time.Second)))
 	require.NoError(t, own.ReadJSON(&res))
 	require.Equal(t, n.made.Genesis, res.Result.Hash)
+}
+
+func dial(t *testing.T, url string) *websocket.Conn {
+	t.Helper()
+	c, res, err := websocket.DefaultDialer.Dial(url, nil)
+	require.NoError(t, err)
+	_ = res.Body.Close() // an upgraded connection has none
+	t.Cleanup(func() { _ = c.Close() })
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
+	return c
 }
 
 func TestANodeRefusesToStartWrongly(t *testing.T) {

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"strings"
 )
 
 // quiet lowers go-ethereum's information to debugging, as it is written for operators of another program, and so its
@@ -24,7 +25,8 @@ func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
 // Handle implements slog.Handler.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
 	r.Level = lower(r.Level)
-	if expected[r.Message] {
+	// "Served METHOD" with an error is an answer to a client's mistake.
+	if strings.HasPrefix(r.Message, "Served ") || expected[r.Message] {
 		r.Level = slog.LevelDebug
 		if !q.Handler.Enabled(ctx, r.Level) {
 			return nil

@@ -199,10 +199,10 @@ func proveReceipt(h *types.Header, receipts types.Receipts, index uint64) ([]byt
 	for i := range receipts {
 		var buf bytes.Buffer
 		receipts.EncodeIndex(i, &buf)
-		if err := tr.Update(rlp.AppendUint64(nil, uint64(i)), bytes.Clone(buf.Bytes())); err != nil { //nolint:gosec // an index
+		if err := tr.Update(rlp.AppendUint64(nil, uint64(i)), bytes.Clone(buf.Bytes())); err != nil {
 			return nil, nil, fmt.Errorf("receipts of block %d: %w", h.Number, err)
 		}
-		if uint64(i) == index { //nolint:gosec // an index
+		if uint64(i) == index {
 			raw = bytes.Clone(buf.Bytes())
 		}
 	}

@@ -12,13 +12,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/chain/config"
 	"github.com/aitbc/aitbc/chain/genesis"
 	"github.com/aitbc/aitbc/chain/home"
-	"github.com/aitbc/aitbc/contracts"
 )
 
 // Options say what network to make.

@@ -29,7 +29,7 @@ var (
 func Creation(runtime []byte) []byte {
 	// PUSH2 len DUP1 PUSH1 12 PUSH1 0 CODECOPY PUSH1 0 RETURN
 	b := []byte{0x61}
-	b = binary.BigEndian.AppendUint16(b, uint16(len(runtime)))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(runtime))) //nolint:gosec // a few bytes
 	b = append(b, 0x80, 0x60, 0x0c, 0x60, 0x00, 0x39, 0x60, 0x00, 0xf3)
 	return append(b, runtime...)
 }
@@ -38,7 +38,7 @@ func Creation(runtime []byte) []byte {
 func CreationWith(value byte, runtime []byte) []byte {
 	// PUSH1 value PUSH1 0 SSTORE PUSH2 len DUP1 PUSH1 17 PUSH1 0 CODECOPY PUSH1 0 RETURN
 	b := []byte{0x60, value, 0x60, 0x00, 0x55, 0x61}
-	b = binary.BigEndian.AppendUint16(b, uint16(len(runtime)))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(runtime))) //nolint:gosec // a few bytes
 	b = append(b, 0x80, 0x60, 0x11, 0x60, 0x00, 0x39, 0x60, 0x00, 0xf3)
 	return append(b, runtime...)
 }

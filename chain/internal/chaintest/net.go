@@ -26,7 +26,7 @@ var (
 	Proposer = common.HexToAddress("0xFEE")
 	// Begin is the time of the first block: recent, since go-ethereum indexes old states only of a chain that is not
 	// far behind.
-	Begin = time.Now().Add(-time.Hour).Truncate(time.Second).UTC()
+	Begin = time.Now().Add(-time.Hour).Truncate(time.Second).UTC() //nolint:forbidigo // a test's genesis, as in setup
 )
 
 // Funds is what each test account starts with.

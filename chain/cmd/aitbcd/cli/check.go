@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"strconv"
@@ -71,7 +70,7 @@ func stopped(ctx context.Context, h home.Home, conf config.Config, height int64)
 	if err != nil {
 		return nil, err
 	}
-	elog.SetDefault(elog.NewLogger(slog.NewTextHandler(io.Discard, nil)))
+	elog.SetDefault(elog.NewLogger(slog.DiscardHandler))
 	chain, err := evm.Open(evm.Config{
 		Dir: h.EVM(), Genesis: state.EVM, Archive: conf.Storage.Archive, StateHistory: conf.Storage.StateHistory, FlushEvery: conf.Storage.FlushEvery,
 	})

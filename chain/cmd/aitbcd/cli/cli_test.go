@@ -82,7 +82,7 @@ func TestFailuresSayWhatAndWhatToDo(t *testing.T) {
 		want string
 	}{
 		"no command":         {nil, nil, 2, "usage: aitbcd COMMAND"},
-		"unknown command":    {[]string{"strat"}, nil, 2, `there is no command "strat"`},
+		"unknown command":    {[]string{"run"}, nil, 2, `there is no command "run"`},
 		"unknown flag":       {[]string{"start", "--hom", "x"}, nil, 2, "-hom"},
 		"stray word":         {[]string{"start", "now"}, nil, 2, `what is "now"?`},
 		"no home":            {[]string{"start", "--home", empty}, nil, 1, "there is no node in this folder"},

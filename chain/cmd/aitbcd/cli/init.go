@@ -6,11 +6,11 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/chain/config"
 	"github.com/aitbc/aitbc/chain/setup"
-	"github.com/aitbc/aitbc/contracts"
 )
 
 func initialize(_ context.Context, c *call) error {
