@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aitbc/aitbc/internal/pidlock"
 )
@@ -19,7 +20,7 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		fmt.Println("held")
-		select {}
+		<-time.After(time.Hour) // not select{}: the runtime would call that a deadlock
 	}
 	os.Exit(m.Run())
 }
