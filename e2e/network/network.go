@@ -177,6 +177,12 @@ func (n *Network) Check(height int64) ([]byte, error) {
 	return n.run(filepath.Join(n.bin, "aitbcd"), "", args...)
 }
 
+// Program runs one of the programs with this network's home and ports.
+func (n *Network) Program(name string, args ...string) ([]byte, error) {
+	args = append(args, "--home", string(n.Home), "--port-offset", strconv.Itoa(n.PortOffset))
+	return n.run(filepath.Join(n.bin, name), "", args...)
+}
+
 func (n *Network) run(path, input string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), waitWithin)
 	defer cancel()
@@ -215,7 +221,7 @@ func (n *Network) environ() []string {
 			env = append(env, v)
 		}
 	}
-	return append(env, n.opts.Env...)
+	return append(append(env, keystore.PassphraseFileVariable+"="+n.PassphraseFile()), n.opts.Env...)
 }
 
 // Client returns a client with the devnet client's API key.
