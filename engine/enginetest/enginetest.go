@@ -13,8 +13,8 @@ import (
 )
 
 // chat is a request that any model can answer.
-func chat(max uint64) engine.Request {
-	return engine.Request{Messages: []engine.Message{{Role: engine.RoleUser, Content: "Tell me a story about a fox."}}, MaxTokens: max}
+func chat(most uint64) engine.Request {
+	return engine.Request{Messages: []engine.Message{{Role: engine.RoleUser, Content: "Tell me a story about a fox."}}, MaxTokens: most}
 }
 
 // Run checks the promises of engine.Model. The model must be able to answer at

@@ -81,8 +81,10 @@ func prompt(t *testing.T, m *exact.Model, req engine.Request) string {
 }
 
 var talk = []engine.Message{
-	{Role: engine.RoleSystem, Content: "ab"}, {Role: engine.RoleUser, Content: "hello"},
-	{Role: engine.RoleAssistant, Content: "cd"}, {Role: engine.RoleUser, Content: "</s>"},
+	{Role: engine.RoleSystem, Content: "ab"},
+	{Role: engine.RoleUser, Content: "hello"},
+	{Role: engine.RoleAssistant, Content: "cd"},
+	{Role: engine.RoleUser, Content: "</s>"},
 }
 
 func TestConversationsAreWrittenAsTheModelWasTaught(t *testing.T) {

@@ -17,7 +17,7 @@ func Digest(f *gguf.File) [32]byte {
 	for _, t := range f.Tensors() {
 		head := append([]byte(t.Name), 0)
 		head = binary.LittleEndian.AppendUint32(head, uint32(t.Type))
-		head = binary.LittleEndian.AppendUint32(head, uint32(len(t.Dims)))
+		head = binary.LittleEndian.AppendUint32(head, uint32(len(t.Dims))) //nolint:gosec // a few extents
 		for _, n := range t.Dims {
 			head = binary.LittleEndian.AppendUint64(head, n)
 		}

@@ -52,7 +52,7 @@ func Embedded(cfg Config) (*Model, error) { return Load(embedded, cfg) }
 
 // Open loads a model from a file.
 func Open(path string, cfg Config) (*Model, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
@@ -91,7 +91,7 @@ func Load(data []byte, cfg Config) (*Model, error) {
 		m.format = formatOf(template)
 	}
 	m.info = engine.Info{
-		Name: cfg.Name, Digest: Digest(f), TokenIDs: true, ContextLength: uint64(p.context),
+		Name: cfg.Name, Digest: Digest(f), TokenIDs: true, ContextLength: uint64(p.context), //nolint:gosec // at most 2^20
 		Class: "exact/1;arch=llama;quant=" + quantisation(f) + ";det=bitwise",
 	}
 	if m.info.Name == "" {

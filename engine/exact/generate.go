@@ -16,7 +16,7 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 	if err != nil {
 		return engine.Result{}, err
 	}
-	room := uint64(m.net.context - len(prompt))
+	room := uint64(m.net.context - len(prompt)) //nolint:gosec // prompt is shorter than the context
 	if req.MaxTokens > 0 {
 		room = min(room, req.MaxTokens)
 	}

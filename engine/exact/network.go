@@ -87,7 +87,7 @@ func (l *loader) vector(name string, size int) []float32 {
 		l.err = errors.Join(l.err, err)
 		return nil
 	}
-	if t.Elements() != uint64(size) {
+	if t.Elements() != uint64(size) { //nolint:gosec // sizes are positive
 		l.err = errors.Join(l.err, fmt.Errorf("%w: tensor %q has %d elements, not %d", ErrModel, name, t.Elements(), size))
 		return nil
 	}

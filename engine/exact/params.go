@@ -63,7 +63,7 @@ func readParams(f *gguf.File) (params, error) {
 		if n == 0 || n > size.most {
 			return params{}, fmt.Errorf("%w: %s is %d, 1 to %d are allowed", ErrModel, size.key, n, size.most)
 		}
-		*size.to = int(n)
+		*size.to = int(n) //nolint:gosec // at most size.most
 	}
 	if p.heads%p.kvHeads != 0 || p.heads*p.headWidth != p.width || p.headWidth%2 != 0 {
 		return params{}, fmt.Errorf("%w: %d heads, %d of keys, %d wide do not fit a width of %d", ErrModel, p.heads, p.kvHeads, p.headWidth, p.width)

@@ -85,7 +85,7 @@ func (d *decoder) place(f *File, infos []info) error {
 		}
 		alignment = a
 	}
-	start := (uint64(d.pos) + alignment - 1) / alignment * alignment
+	start := (uint64(d.pos) + alignment - 1) / alignment * alignment //nolint:gosec // a position is not negative
 	if len(infos) > 0 && start > uint64(len(d.data)) {
 		return d.errorf("the tensor data is cut off")
 	}
@@ -116,14 +116,14 @@ func (d *decoder) errorf(format string, args ...any) error {
 	return fmt.Errorf("%w at byte %d: %s", ErrFormat, d.pos, fmt.Sprintf(format, args...))
 }
 
-func (d *decoder) rest() uint64 { return uint64(len(d.data) - d.pos) }
+func (d *decoder) rest() uint64 { return uint64(len(d.data) - d.pos) } //nolint:gosec // a position is within the data
 
 func (d *decoder) take(n uint64) ([]byte, bool) {
 	if n > d.rest() {
 		return nil, false
 	}
-	b := d.data[d.pos : d.pos+int(n)]
-	d.pos += int(n)
+	b := d.data[d.pos : d.pos+int(n)] //nolint:gosec // n is at most the rest of the data
+	d.pos += int(n)                   //nolint:gosec // n is at most the rest of the data
 	return b, true
 }
 
@@ -219,15 +219,15 @@ func (d *decoder) value(key string, kind uint32) (any, error) {
 	case kindU8, kindU16, kindU32, kindU64:
 		return u, nil
 	case kindI8:
-		return int64(int8(u)), nil
+		return int64(int8(u)), nil //nolint:gosec // the bits are a signed number
 	case kindI16:
-		return int64(int16(u)), nil
+		return int64(int16(u)), nil //nolint:gosec // the bits are a signed number
 	case kindI32:
-		return int64(int32(u)), nil
+		return int64(int32(u)), nil //nolint:gosec // the bits are a signed number
 	case kindI64:
-		return int64(u), nil
+		return int64(u), nil //nolint:gosec // the bits are a signed number
 	case kindF32:
-		return float64(math.Float32frombits(uint32(u))), nil
+		return float64(math.Float32frombits(uint32(u))), nil //nolint:gosec // the bits are a 32-bit float
 	case kindF64:
 		return math.Float64frombits(u), nil
 	}
@@ -281,7 +281,7 @@ func (d *decoder) array(key string) (any, error) {
 		case int64:
 			out = append(out, v)
 		case uint64:
-			out = append(out, int64(v))
+			out = append(out, int64(v)) //nolint:gosec // of 32 bits at most
 		}
 	}
 	return out, nil

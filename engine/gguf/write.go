@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
 
 // A Writer collects pairs and tensors and writes them as a file. The zero value
@@ -27,7 +28,7 @@ func (w *Writer) key(key string, kind uint32) {
 func (w *Writer) arrayKey(key string, kind uint32, n int) {
 	w.key(key, kindArray)
 	w.pairs = binary.LittleEndian.AppendUint32(w.pairs, kind)
-	w.pairs = binary.LittleEndian.AppendUint64(w.pairs, uint64(n))
+	w.pairs = binary.LittleEndian.AppendUint64(w.pairs, uint64(n)) //nolint:gosec // a length is not negative
 }
 
 // Text adds a string.
@@ -78,7 +79,7 @@ func (w *Writer) Floats(key string, values []float32) {
 func (w *Writer) Ints(key string, values []int32) {
 	w.arrayKey(key, kindI32, len(values))
 	for _, v := range values {
-		w.pairs = binary.LittleEndian.AppendUint32(w.pairs, uint32(v))
+		w.pairs = binary.LittleEndian.AppendUint32(w.pairs, uint32(v)) //nolint:gosec // the same bits
 	}
 }
 
@@ -95,7 +96,7 @@ func (w *Writer) WriteTo(out io.Writer) (int64, error) {
 	var offset uint64
 	for _, t := range w.tensors {
 		b = appendText(b, t.Name)
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(t.Dims)))
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(t.Dims))) //nolint:gosec // a few extents
 		for _, n := range t.Dims {
 			b = binary.LittleEndian.AppendUint64(b, n)
 		}
@@ -117,5 +118,5 @@ func (w *Writer) WriteTo(out io.Writer) (int64, error) {
 // pad returns data with zero bytes up to the alignment.
 func pad(data []byte) []byte {
 	short := -len(data) & (defaultAlignment - 1)
-	return append(data[:len(data):len(data)], make([]byte, short)...)
+	return append(slices.Clip(data), make([]byte, short)...)
 }

@@ -54,7 +54,7 @@ func (m *Model) read(ctx context.Context, path string, body []byte, timer *time.
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	for event, err := range events(resp.Body, m.server.cfg.MaxAnswer) {
 		if err != nil {
 			return err

@@ -107,7 +107,7 @@ func (s *Server) Models(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list models: %w", err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxListBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("list models: %w: %w", engine.ErrUnavailable, err)
@@ -154,7 +154,7 @@ func (s *Server) send(ctx context.Context, method, path string, body []byte) (*h
 	if resp.StatusCode == http.StatusOK {
 		return resp, nil
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	said, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorText)) // what came is what there is to tell
 	return nil, &StatusError{Status: resp.StatusCode, Message: errorText(said)}
 }

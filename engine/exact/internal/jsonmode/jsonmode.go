@@ -87,6 +87,7 @@ func (p *Prefix) add(b byte) bool {
 			return false
 		}
 		p.state = after // the number is over; b comes behind it
+	default: // b stands between strings, literals and numbers
 	}
 	if b == ' ' || b == '\n' || b == '\t' || b == '\r' {
 		p.blanks++
@@ -130,8 +131,9 @@ func (p *Prefix) structure(b byte) bool {
 			return false
 		}
 		return true
+	default: // inside a string, literal or number, or at the end
+		return false
 	}
-	return false
 }
 
 // begin takes the first byte of a value.
@@ -144,11 +146,11 @@ func (p *Prefix) begin(b byte) bool {
 	case b == '"':
 		p.state, p.isKey = inString, false
 	case b == 't':
-		p.state, p.rest = literal, "rue"
+		p.state, p.rest = literal, "true"[1:]
 	case b == 'f':
-		p.state, p.rest = literal, "alse"
+		p.state, p.rest = literal, "false"[1:]
 	case b == 'n':
-		p.state, p.rest = literal, "ull"
+		p.state, p.rest = literal, "null"[1:]
 	case b == '-':
 		p.state = minus
 	case b == '0':
@@ -251,6 +253,7 @@ func (p *Prefix) number(b byte) bool {
 			return false
 		}
 		return true
+	default: // no number
+		return false
 	}
-	return false
 }

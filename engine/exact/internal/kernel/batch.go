@@ -59,7 +59,7 @@ func (b *Batch) Quantize(count int) {
 		}
 		const magic = 3 << 22 // adding it rounds |v| < 2^22 to an integer
 		for i, v := range block {
-			out[i] = int8(int32(float32(float32(v*factor)+magic) - magic))
+			out[i] = int8(int32(float32(float32(v*factor)+magic) - magic)) //nolint:gosec // the magnitude is at most 127
 		}
 	}
 }

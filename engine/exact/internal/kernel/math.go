@@ -49,7 +49,7 @@ func Exp(x float64) float64 {
 	for n := 13; n >= 1; n-- {
 		sum = 1 + float64(float64(r*sum)*inverse[n])
 	}
-	return float64(sum * math.Float64frombits(uint64(int64(k)+1023)<<52))
+	return float64(sum * math.Float64frombits(uint64(int64(k)+1023)<<52)) //nolint:gosec // k is between -1010 and 1023
 }
 
 // inverse[n] is 1/n.

@@ -23,7 +23,7 @@ type Matrix struct {
 // bytes; F16 and BF16 become float32, exactly. Weights that are not finite are
 // refused.
 func NewMatrix(t gguf.Tensor, rows, cols int) (*Matrix, error) {
-	if len(t.Dims) != 2 || t.Dims[0] != uint64(cols) || t.Dims[1] != uint64(rows) {
+	if len(t.Dims) != 2 || t.Dims[0] != uint64(cols) || t.Dims[1] != uint64(rows) { //nolint:gosec // sizes are positive
 		return nil, fmt.Errorf("tensor %q has extents %v, not [%d %d]", t.Name, t.Dims, cols, rows)
 	}
 	m := &Matrix{Rows: rows, Cols: cols}
@@ -41,7 +41,7 @@ func NewMatrix(t gguf.Tensor, rows, cols int) (*Matrix, error) {
 			return nil, fmt.Errorf("tensor %q: the scale of block %d is not finite", t.Name, k)
 		}
 		for i, v := range raw[2:] {
-			m.bytes[k*Block+i] = int8(v)
+			m.bytes[k*Block+i] = int8(v) //nolint:gosec // the byte is a signed number
 		}
 	}
 	return m, nil

@@ -119,7 +119,7 @@ func (v *Vocab) special(f *gguf.File) error {
 		if n >= uint64(len(v.texts)) {
 			return 0, fmt.Errorf("%w: %s is %d of %d tokens", ErrUnsupported, key, n, len(v.texts))
 		}
-		return uint32(n), nil
+		return uint32(n), nil //nolint:gosec // below the number of tokens
 	}
 	var err error
 	if v.begin, err = id("tokenizer.ggml.bos_token_id", 1); err != nil {
@@ -249,7 +249,7 @@ func (v *Vocab) spell(ids []uint32, text string) []uint32 {
 	}
 	for i := range len(text) {
 		if id := v.bytes[text[i]]; id >= 0 {
-			ids = append(ids, uint32(id))
+			ids = append(ids, uint32(id)) //nolint:gosec // not negative, below the number of tokens
 		} else {
 			ids = append(ids, v.unknown)
 		}
