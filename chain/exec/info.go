@@ -39,7 +39,7 @@ func (i Info) Key(txs [][]byte) common.Hash {
 
 // BlockTime is the whole time of a block: its header's own field holds only seconds.
 func BlockTime(h *types.Header) time.Time {
-	if len(h.Extra) != 8 {
+	if h.Number.Sign() == 0 || len(h.Extra) != 8 {
 		return time.Unix(int64(h.Time), 0).UTC() //nolint:gosec // far below 2^63
 	}
 	return time.Unix(0, int64(binary.BigEndian.Uint64(h.Extra))).UTC() //nolint:gosec // written by header()

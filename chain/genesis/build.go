@@ -59,7 +59,8 @@ func Build(spec Spec) (*State, error) {
 	}
 	evm := &core.Genesis{
 		Config: chainConfig(spec.ChainID), GasLimit: limit, Difficulty: new(big.Int), BaseFee: big.NewInt(firstBaseFee),
-		Timestamp: uint64(spec.Time.Unix()), //nolint:gosec // checked to be after 1970
+		ExtraData: []byte(cometID(spec.ChainID)), // so that no two networks share a first block
+		Timestamp: uint64(spec.Time.Unix()),      //nolint:gosec // checked to be after 1970
 		Alloc: types.GenesisAlloc{
 			params.HistoryStorageAddress: {Nonce: 1, Code: params.HistoryStorageCode, Balance: new(big.Int)},
 		},

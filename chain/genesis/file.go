@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"time"
 
@@ -29,7 +30,9 @@ const (
 )
 
 // CometID is the chain's name in CometBFT: nothing signed for one network means anything on another.
-func (s *State) CometID() string { return "aitbc-" + s.ChainID().String() }
+func (s *State) CometID() string { return cometID(s.ChainID()) }
+
+func cometID(id *big.Int) string { return "aitbc-" + id.String() }
 
 // Document wraps a state and its validators into the file that CometBFT reads.
 func Document(s *State, at time.Time, vals []Validator) (*cmttypes.GenesisDoc, error) {

@@ -121,6 +121,7 @@ func TestAppStateDecoderIsStrict(t *testing.T) {
 		"unknown field": {`{"consensus_mode"`, `{"extra":1,"consensus_mode"`, "unknown field"},
 		"mode":          {`"poa"`, `"pos"`, "arrives with staking"},
 		"difficulty":    {`"difficulty":"0x0"`, `"difficulty":"0x1"`, "difficulty"},
+		"extra data":    {`"extraData":"0x6169`, `"extraData":"0x6269`, "extra data"},
 		"gas limit":     {`"gasLimit":"0x5f5e100"`, `"gasLimit":"0x1"`, "gas limit"},
 		"chain id":      {`"chainId":1099511627783`, `"chainId":0`, "chain id"},
 	} {

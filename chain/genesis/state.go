@@ -95,6 +95,8 @@ func Parse(raw []byte) (*State, error) {
 		return nil, errors.New("parse app state: no evm section with a config")
 	case s.EVM.Config.ChainID == nil || s.EVM.Config.ChainID.Sign() <= 0 || !s.EVM.Config.ChainID.IsUint64():
 		return nil, errors.New("parse app state: chain id is no positive 64-bit number")
+	case string(s.EVM.ExtraData) != s.CometID():
+		return nil, errors.New("parse app state: the extra data is not the chain's name")
 	case s.EVM.Difficulty == nil || s.EVM.Difficulty.Sign() != 0:
 		return nil, errors.New("parse app state: difficulty must be 0")
 	case s.EVM.BaseFee == nil || s.EVM.BaseFee.Sign() < 0 || s.EVM.BaseFee.BitLen() > 128:
