@@ -205,7 +205,7 @@ func (h *house) start() {
 	case err := <-done:
 		h.t.Fatal(err)
 	}
-	h.srv = httptest.NewServer(httpapi.New(h.svc))
+	h.srv = httptest.NewServer(httpapi.New(ctx, h.svc))
 	h.stop = sync.OnceFunc(func() {
 		cancel()
 		wg.Wait()

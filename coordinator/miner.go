@@ -207,6 +207,8 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 		s.wakeLocked(s.sched.Release(id, false))
 		return nil, err
 	}
+	// A stop for an earlier lease of the same job is not for this one.
+	s.stopped[p.account] = slices.DeleteFunc(s.stopped[p.account], func(h common.Hash) bool { return h == id })
 	l.offer, l.cancel = p.offers[j.Spec.Order.Model], j.Cancel
 	s.leases[id] = l
 	if st := s.streams[id]; st != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -70,7 +71,13 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	if st == nil {
 		return api.ResultResponse{}, apierr.New(apierr.LeaseLost, "the job has ended")
 	}
-	text, commitment, ids := st.answer(receipt.Salt(j.Spec.Salt))
+	most := math.MaxInt
+	if r.FinishReason == "canceled" {
+		// A second miner may be stopped before it comes to where the first one was:
+		// it is paid for its own part of the same answer.
+		most = int(min(r.Receipt.CompletionTokens, math.MaxInt32))
+	}
+	text, commitment, ids := st.answer(receipt.Salt(j.Spec.Salt), most)
 	if n := uint64(commitment.Len()); ids && r.Receipt.CompletionTokens > n || n == 0 && r.Receipt.CompletionTokens > 0 {
 		return api.ResultResponse{}, apierr.New(apierr.StreamGap, "the receipt has %d tokens, the stream %d pieces: send the stream again", r.Receipt.CompletionTokens, n).
 			With(map[string]any{"next": n})
@@ -165,11 +172,12 @@ func (s *Service) Fail(ctx context.Context, c Caller, job common.Hash, r api.Fai
 		return err
 	}
 	code, message := clip(r.Code, 64), clip(r.Message, 300)
-	s.mu.Lock()
-	alone := !s.othersLocked(l)
-	s.mu.Unlock()
-	if r.Retryable && !alone {
-		return s.lose(ctx, l, true, code, message)
+	if r.Retryable {
+		// Another miner should try; without one, this may again, until the deadline.
+		s.mu.Lock()
+		others := s.othersLocked(l)
+		s.mu.Unlock()
+		return s.lose(ctx, l, others, code, message)
 	}
 	_, err = s.end(ctx, job, market.Failed, code, message)
 	return err

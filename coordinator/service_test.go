@@ -394,3 +394,64 @@ func TestExpiredLoginAndWrongChainAreRefused(t *testing.T) {
 	}
 	h.refused(403, "forbidden", "", "POST", "/v1/sessions/1/key", k)
 }
+
+func TestRetryableFailureWithoutAnotherMinerIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m := h.miner(1)
+	id := h.submit("hello")
+	for range 2 {
+		a := m.claim()
+		must[map[string]string](h, 200, m.api, "POST", m.path(a, "failure"), api.FailureRequest{Lease: a.Lease, Code: "engine", Retryable: true})
+		if hb := m.beat(); len(hb.Cancel) > 1 {
+			t.Fatalf("stops %v", hb.Cancel)
+		}
+	}
+	a := m.claim()
+	if hb := m.beat(id); len(hb.Cancel) != 0 {
+		t.Fatalf("the new lease is stopped by the word for an old one: %v", hb.Cancel)
+	}
+	m.finish(a, "Hi")
+	if j := h.until(id, "settled", settled); j.Attempts != 3 {
+		t.Fatalf("job %+v", j)
+	}
+	h.balanced()
+}
+
+func TestCancelOfASecondRunPaysForItsOwnPart(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m := h.miner(1)
+	id := h.submit("hello")
+	a := m.claim()
+	m.send(a, "Hi", " you", " there")
+	// A reader has seen all three, so they stay delivered.
+	req, err := http.NewRequestWithContext(t.Context(), "GET", h.srv.URL+"/v1/jobs/"+id.Hex()+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Api-Key", h.key)
+	resp, err := h.srv.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	buf := make([]byte, 4096)
+	for seen := ""; !strings.Contains(seen, "there"); {
+		n, err := resp.Body.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen += string(buf[:n])
+	}
+	must[map[string]string](h, 200, m.api, "POST", m.path(a, "failure"), api.FailureRequest{Lease: a.Lease, Code: "engine", Retryable: true})
+	b := m.claim()
+	m.send(b, "Hi", " you")
+	must[api.Job](h, 200, h.key, "DELETE", "/v1/jobs/"+id.Hex(), nil)
+	must[api.ResultResponse](h, 200, m.api, "POST", m.path(b, "result"), m.signed(b, m.receiptFor(b, 2), "canceled"))
+	j := h.until(id, "settled", settled)
+	if j.State != market.Canceled || j.Usage.CompletionTokens != 2 {
+		t.Fatalf("job %+v", j)
+	}
+	h.balanced()
+}

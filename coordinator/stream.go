@@ -123,14 +123,17 @@ func (s *stream) len() int {
 }
 
 // answer returns the text so far, its commitment and the number of pieces, and
-// whether they carry token ids.
-func (s *stream) answer(salt receipt.Salt) (text string, out *receipt.Output, ids bool) {
+// whether they carry token ids. Of pieces with ids it takes at most most.
+func (s *stream) answer(salt receipt.Salt, most int) (text string, out *receipt.Output, ids bool) {
 	s.mu.Lock()
 	pieces := s.pieces[:len(s.pieces):len(s.pieces)]
 	s.mu.Unlock()
 	var b strings.Builder
 	out = receipt.NewOutput(salt)
-	for _, p := range pieces {
+	for i, p := range pieces {
+		if p.ID != nil && i == most {
+			break
+		}
 		b.WriteString(p.Text)
 		if p.ID != nil {
 			out.Token(*p.ID)

@@ -82,7 +82,7 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 		lifecycle.Part{Name: "coordinator", Run: svc.Run},
 		lifecycle.Part{Name: "http", Run: func(ctx context.Context, ready func()) error {
 			ready()
-			return httpx.Serve(ctx, ln, httpapi.New(svc))
+			return httpx.Serve(ctx, ln, httpapi.New(ctx, svc))
 		}},
 	)
 }

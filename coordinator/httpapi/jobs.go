@@ -126,7 +126,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	sse := newSSE(w)
 	defer sse.close()
 	next := uint64(from)
-	j, err := s.svc.Follow(r.Context(), c, id, from, func(e api.Event) error {
+	ctx, cancel := s.waiting(r)
+	defer cancel()
+	j, err := s.svc.Follow(ctx, c, id, from, func(e api.Event) error {
 		if e.Type == "token" {
 			next = e.Index + 1
 			return sse.send("token", strconv.FormatUint(e.Index, 10), e)
@@ -134,8 +136,8 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 		return sse.send(e.Type, "", e)
 	})
 	if err != nil {
-		if r.Context().Err() != nil {
-			return nil // the reader went away
+		if ctx.Err() != nil {
+			return nil // the reader went away, or we do: it resumes with Last-Event-ID
 		}
 		return errors.Join(err, sse.send("error", "", map[string]string{"message": "internal error"}))
 	}

@@ -51,7 +51,9 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request, c coordinator.Cal
 			return apierr.New(apierr.Invalid, "wait is not a number of seconds")
 		}
 	}
-	a, err := s.svc.Claim(r.Context(), c, time.Duration(seconds)*time.Second)
+	ctx, cancel := s.waiting(r)
+	defer cancel()
+	a, err := s.svc.Claim(ctx, c, time.Duration(seconds)*time.Second)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 type Server struct {
 	svc     *coordinator.Service
 	started time.Time
+	onStop  func(func()) (cancel func() bool) // what to do when the server stops
 }
 
 // A Route is one method and path of the interface.
@@ -30,10 +32,12 @@ type Route struct {
 	handler      http.Handler
 }
 
-// New returns the handler of all routes.
-func New(svc *coordinator.Service) http.Handler {
+// New returns the handler of all routes. When ctx ends, requests that wait for
+// work or for events are answered; those with work under way go on.
+func New(ctx context.Context, svc *coordinator.Service) http.Handler {
+	onStop := func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	mux := http.NewServeMux()
-	for _, r := range (&Server{svc, time.Now()}).routes() {
+	for _, r := range (&Server{svc, time.Now(), onStop}).routes() {
 		mux.Handle(r.Method+" "+r.Path, r.handler)
 	}
 	mux.Handle("/", httpx.Handler(func(http.ResponseWriter, *http.Request) error {
@@ -92,6 +96,13 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/miners/jobs/{id}/result", miner(s.complete)},
 		{"POST", "/v1/miners/jobs/{id}/failure", miner(s.fail)},
 	}
+}
+
+// waiting returns the request's context, ended also when the server stops.
+func (s *Server) waiting(r *http.Request) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(r.Context())
+	forget := s.onStop(cancel)
+	return ctx, func() { forget(); cancel() }
 }
 
 // apiKey returns the key of a request, from either header.

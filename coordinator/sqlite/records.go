@@ -114,7 +114,7 @@ type Job struct {
 	Batch        uint64
 	Block        uint64 // of the settlement, 0 before
 	Tx           common.Hash
-	Cancel       bool   // the client asked to stop it
+	Cancel       bool // the client asked to stop it
 	ErrorCode    string
 	ErrorMessage string
 	Created      int64 // milliseconds since 1970
