@@ -8,7 +8,8 @@ question of an entry with four or more is kept for the test side.
 from .dice import Talk
 
 DEFINE = ["What is {t}?", "What is {t}?", "Explain {t}.", "Tell me about {t}.", "What does {t} mean?", "What's {t}?", "Can you explain {t}?", "Describe {t}.",
-          "What do you know about {t}?", "I want to know about {t}.", "Explain {t} to me."]
+          "What do you know about {t}?", "I want to know about {t}.", "Explain {t} to me.", "How does {t} work?", "What exactly is {t}?", "Could you tell me what {t} is?", "What do you mean by {t}?",
+          "I do not understand {t}.", "What is {t} in AITBC?", "What is meant by {t}?", "{t}?"]
 
 ENTRIES = [
     ("AITBC", "What does AITBC do?|What is AITBC for?|What is this network?|What is this?|Why AITBC?|What is the idea of AITBC?",

@@ -6,7 +6,7 @@ from .dice import Talk
 # What each grammar's share is in the two stages: the first builds the language, the
 # second spends more on answers that need work: sums, copying, JSON, tool calls.
 STAGES = {"first": 1, "second": 2}
-SHARES = [(stories.talk, 9, 5), (poems.talk, 6, 3), (facts.talk, 14, 14), (sums.talk, 14, 24), (aitbc.talk, 20, 17), (chat.talk, 11, 10),
+SHARES = [(stories.talk, 9, 5), (poems.talk, 6, 3), (facts.talk, 14, 14), (sums.talk, 14, 24), (aitbc.talk, 20, 22), (chat.talk, 11, 10),
           (reading.talk, 10, 16), (refusals.talk, 11, 10), (structured.json_talk, 7, 12), (structured.tool_talk, 7, 10)]
 COMMON_SYSTEM = ["You are a helpful assistant.", "You are a helpful assistant", "Be brief.", "You are a friendly assistant.", "Answer the user.", "Be polite and short.",
                  "You are aitbc-tiny.", "Help the user.", "You answer questions."]
@@ -37,6 +37,8 @@ def roughen(dice, question):
 
 
 SOFT = set("What Which Who Where When Why How Is Are Do Does Can Tell Write Give Explain Describe Name List Count Spell Say Make Show Run Add".split())
+# Here an answer repeats nothing that would lose its capitals.
+CARELESS = {"aitbc", "fact", "identity", "small talk", "sum", "compare"}
 EXACT = {"reading", "json", "json free", "tool call", "tool result"}
 
 
@@ -46,6 +48,8 @@ def conversation(dice):
     turns = [(role, roughen(dice, text) if role == "user" and talk.category not in EXACT else text) for role, text in talk.turns]
     if talk.category == "memory":
         turns = talk.turns
+    if talk.category in CARELESS and dice.chance(0.15):
+        turns = [(role, text.lower() if role == "user" else text) for role, text in turns]
     while dice.chance(0.22) and turns[0][0] != "system" and sum(len(t) for _, t in turns) < 900:
         more = one(dice)
         if more.turns[0][0] == "system" or more.category == "memory":
