@@ -52,7 +52,7 @@ func conf() config.Config {
 	return c
 }
 
-func create(t *testing.T) *network {
+func create(t testing.TB) *network {
 	t.Helper()
 	n := &network{home: home.Home(filepath.Join(t.TempDir(), "home")), conf: conf()}
 	alloc := map[common.Address]*big.Int{}
@@ -68,7 +68,7 @@ func create(t *testing.T) *network {
 }
 
 // start runs the node until stop or the end of the test.
-func (n *network) start(t *testing.T) {
+func (n *network) start(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan node.Doors, 1), make(chan error, 1)
@@ -132,7 +132,11 @@ func (n *network) included(t *testing.T, hash common.Hash) rpc.Tx {
 	t.Helper()
 	var tx rpc.Tx
 	require.Eventually(t, func() bool {
-		n.get(t, "/get_tx?hash="+hash.Hex(), &tx)
+		uri := "/get_tx?hash=" + hash.Hex()
+		if n.get(t, uri, nil) != http.StatusOK {
+			return false // not heard of yet
+		}
+		n.get(t, uri, &tx)
 		return tx.Height != nil
 	}, 20*time.Second, 5*time.Millisecond)
 	return tx

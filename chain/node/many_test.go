@@ -1,0 +1,110 @@
+package node_test
+
+import (
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/aitbc/aitbc/contracts"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/aitbc/aitbc/chain/config"
+	"github.com/aitbc/aitbc/chain/genesis"
+	"github.com/aitbc/aitbc/chain/home"
+	"github.com/aitbc/aitbc/chain/internal/chaintest"
+	"github.com/aitbc/aitbc/chain/rpc"
+	"github.com/aitbc/aitbc/chain/setup"
+)
+
+// free finds a port that nobody uses.
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.Close()) }()
+	return l.Addr().String()
+}
+
+// federation makes n validators of one chain that know each other.
+func federation(t *testing.T, n int) []*network {
+	t.Helper()
+	at := time.Now().UTC().Truncate(time.Second)
+	alloc := map[common.Address]*big.Int{}
+	for i := range chaintest.Accounts {
+		alloc[chaintest.Address(i)] = chaintest.Funds
+	}
+	spec, err := setup.Spec(chaintest.ChainID, at, genesis.PoA, alloc, contracts.Genesis{
+		Governor: bob, Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams(),
+	})
+	require.NoError(t, err)
+	state, err := genesis.Build(spec)
+	require.NoError(t, err)
+	var nets []*network
+	var vals []genesis.Validator
+	var peers []string
+	for i := range n {
+		x := &network{home: home.Home(filepath.Join(t.TempDir(), fmt.Sprint(i))), conf: conf()}
+		keys, err := x.home.Create()
+		require.NoError(t, err)
+		pub, err := keys.Consensus.GetPubKey()
+		require.NoError(t, err)
+		x.conf.Listen.P2P = free(t)
+		peers = append(peers, string(keys.Node.ID())+"@"+x.conf.Listen.P2P)
+		vals = append(vals, genesis.Validator{Key: pub, Power: genesis.AuthorityPower})
+		nets = append(nets, x)
+	}
+	doc, err := genesis.Document(state, at, vals)
+	require.NoError(t, err)
+	for i, x := range nets {
+		require.NoError(t, doc.SaveAs(x.home.Genesis()))
+		for j, p := range peers {
+			if i != j {
+				x.conf.P2P.Peers = append(x.conf.P2P.Peers, p)
+			}
+		}
+		raw, err := x.conf.Encode()
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(string(x.home), config.FileName), raw, 0o600))
+	}
+	return nets
+}
+
+// TestFourAuthoritiesAgreeAndOneMayFail sends transactions to every node, and goes on with three of four.
+func TestFourAuthoritiesAgreeAndOneMayFail(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs four nodes")
+	}
+	nets := federation(t, 4)
+	for _, x := range nets {
+		x.start(t)
+	}
+	var last common.Hash
+	for i, x := range nets {
+		tx := chaintest.Sign(t, i, 0, &bob, int64(i+1), nil)
+		x.get(t, "/broadcast_tx?tx="+encode(t, tx), &rpc.Broadcast{})
+		last = tx.Hash()
+		nets[(i+1)%4].included(t, last)
+	}
+	nets[3].stop()
+	tx := chaintest.Sign(t, 5, 0, &bob, 90, nil)
+	nets[0].get(t, "/broadcast_tx?tx="+encode(t, tx), &rpc.Broadcast{})
+	height := *nets[1].included(t, tx.Hash()).Height
+
+	var blocks [3]rpc.Block
+	for i := range blocks {
+		nets[i].included(t, tx.Hash())
+		nets[i].get(t, fmt.Sprintf("/get_block?height=%d", height), &blocks[i])
+		require.Equal(t, blocks[0], blocks[i], "one chain")
+	}
+	var balance rpc.Balance
+	nets[2].get(t, "/get_balance?address="+bob.Hex(), &balance)
+	require.Equal(t, "100", balance.Balance)
+
+	nets[3].start(t) // the one that failed catches up
+	nets[3].included(t, tx.Hash())
+}
