@@ -1,0 +1,119 @@
+package rig
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// chain is a [coordinator.Chain] that exists only in memory: a block for every
+// settlement, at once. What a chain costs is measured elsewhere.
+type chain struct {
+	mu       sync.Mutex // guards what follows
+	blocks   uint64
+	sessions map[uint64]*coordinator.ChainSession
+	credited map[common.Address]market.Amount
+	limits   map[common.Address]market.Amount
+	roots    map[common.Hash]coordinator.Mined
+}
+
+var _ coordinator.Chain = (*chain)(nil)
+
+func newChain() *chain {
+	return &chain{
+		sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{},
+		limits: map[common.Address]market.Amount{}, roots: map[common.Hash]coordinator.Mined{},
+	}
+}
+
+func (c *chain) open(id uint64, s coordinator.ChainSession) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sessions[id] = &s
+}
+
+// Params implements [coordinator.Chain].
+func (c *chain) Params(context.Context) (coordinator.Params, error) {
+	return coordinator.Params{
+		FeeBps: feeBps, MinDeposit: market.Units(1), MaxSessionDuration: 24 * time.Hour, CloseWindow: time.Hour,
+		MaxOrderDuration: 45 * time.Minute, Margin: time.Minute,
+	}, nil
+}
+
+// Head implements [coordinator.Chain].
+func (c *chain) Head(context.Context) (number, seconds uint64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.blocks, uint64(time.Now().Unix()), nil //nolint:gosec // after 1970
+}
+
+// Session implements [coordinator.Chain].
+func (c *chain) Session(_ context.Context, id uint64) (coordinator.ChainSession, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.sessions[id]; s != nil {
+		return *s, nil
+	}
+	return coordinator.ChainSession{}, nil
+}
+
+// TouchedSessions implements [coordinator.Chain].
+func (c *chain) TouchedSessions(context.Context, uint64, uint64) ([]uint64, error) { return nil, nil }
+
+// Miner implements [coordinator.Chain].
+func (c *chain) Miner(_ context.Context, m common.Address) (coordinator.ChainMiner, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return coordinator.ChainMiner{Registered: true, Stake: market.Coins(1000), Limit: c.limits[m], Credited: c.credited[m]}, nil
+}
+
+// MinerSigner implements [coordinator.Chain].
+func (c *chain) MinerSigner(_ context.Context, m, signer common.Address) (bool, error) {
+	return m == signer, nil
+}
+
+// SetMinerLimit implements [coordinator.Chain].
+func (c *chain) SetMinerLimit(_ context.Context, m common.Address, limit market.Amount) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limits[m] = limit
+	return nil
+}
+
+// Settle implements [coordinator.Chain].
+func (c *chain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []sqlite.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.blocks++
+	m := coordinator.Mined{Tx: root, Block: c.blocks}
+	for _, v := range vouchers {
+		if s := c.sessions[v.Session]; s != nil && v.Cumulative.Cmp(s.Debited) > 0 {
+			s.Debited, s.Through = v.Cumulative, v.Through
+		}
+	}
+	for _, x := range credits {
+		c.credited[x.Miner] = x.Total
+	}
+	c.roots[root] = m
+	return m, nil
+}
+
+// FindSettlement implements [coordinator.Chain].
+func (c *chain) FindSettlement(_ context.Context, root common.Hash, _ uint64) (coordinator.Mined, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m, ok := c.roots[root]
+	return m, ok, nil
+}
+
+// Prove implements [coordinator.Chain].
+func (c *chain) Prove(context.Context, common.Hash, []common.Address, []uint64) (*receipt.ChainProof, error) {
+	return &receipt.ChainProof{}, nil
+}

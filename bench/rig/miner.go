@@ -1,0 +1,171 @@
+package rig
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// Words are the pieces of every answer.
+var Words = []string{"One", " two", " three", " four", " five", " six", " seven", " eight", " nine", " ten", " eleven", " twelve", " thirteen", " fourteen", " fifteen", "."}
+
+// promptTokens is what every prompt is said to have.
+const promptTokens = 10
+
+// MinerOptions say where the miner works and how many jobs it runs at a time.
+type MinerOptions struct {
+	URL   string `json:"url"`
+	Slots int    `json:"slots"`
+}
+
+// ServeMiner is the role of a miner that speaks the miners' link over HTTP as
+// ours does, and answers [Words] to everything without computing anything.
+func ServeMiner(ctx context.Context, arg json.RawMessage, ready func(any) error) error {
+	var o MinerOptions
+	if err := json.Unmarshal(arg, &o); err != nil {
+		return fmt.Errorf("decode options: %w", err)
+	}
+	c, err := httpx.NewClient(o.URL)
+	if err != nil {
+		return err
+	}
+	q, err := login(o.Slots)
+	if err != nil {
+		return err
+	}
+	var in api.RegisterResponse
+	if _, err := c.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/register", JSON: q}, &in); err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	c.Header.Set("X-Api-Key", in.APIKey)
+	m := &miner{http: c, slots: make(chan struct{}, o.Slots)}
+	if m.lines, err = pieces(); err != nil {
+		return err
+	}
+	if err := ready(struct{}{}); err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.beat(gctx) })
+	g.Go(func() error { return m.poll(gctx, g) })
+	if err := g.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+type miner struct {
+	http  *httpx.Client
+	slots chan struct{}
+	lines []byte // the stream of every job
+}
+
+func pieces() ([]byte, error) {
+	var b bytes.Buffer
+	for i, w := range Words {
+		id := uint32(i)
+		if err := json.NewEncoder(&b).Encode(api.Piece{Index: uint64(id), ID: &id, Text: w}); err != nil {
+			return nil, fmt.Errorf("encode piece: %w", err)
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func (m *miner) beat(ctx context.Context) error {
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+			r := httpx.Request{Method: http.MethodPost, Path: "/v1/miners/heartbeat", JSON: api.HeartbeatRequest{Running: []common.Hash{}}}
+			if _, err := m.http.Do(ctx, r, nil); err != nil {
+				return fmt.Errorf("heartbeat: %w", err)
+			}
+		}
+	}
+}
+
+func (m *miner) poll(ctx context.Context, g *errgroup.Group) error {
+	for {
+		select {
+		case m.slots <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		var a api.Assignment
+		status, err := m.http.Do(ctx, httpx.Request{Method: http.MethodGet, Path: "/v1/miners/jobs?wait=20"}, &a)
+		if err != nil {
+			return fmt.Errorf("poll: %w", err)
+		}
+		if status == http.StatusNoContent {
+			<-m.slots
+			continue
+		}
+		g.Go(func() error {
+			defer func() { <-m.slots }()
+			if err := m.work(ctx, &a); err != nil {
+				return fmt.Errorf("job %s: %w", a.JobID, err)
+			}
+			return nil
+		})
+	}
+}
+
+func (m *miner) work(ctx context.Context, a *api.Assignment) error {
+	started := time.Now()
+	path := "/v1/miners/jobs/" + a.JobID.Hex()
+	var got api.StreamResponse
+	r := httpx.Request{Method: http.MethodPost, Path: path + "/stream?lease=" + a.Lease, Body: bytes.NewReader(m.lines), Type: "application/x-ndjson"}
+	if _, err := m.http.Do(ctx, r, &got); err != nil {
+		return fmt.Errorf("stream: %w", err)
+	}
+	x, err := receiptFor(a, started)
+	if err != nil {
+		return err
+	}
+	q := api.ResultRequest{Lease: a.Lease, Receipt: x, FinishReason: "stop"}
+	if q.Signature, err = receipt.Sign(minerKey, Domain, x); err != nil {
+		return err
+	}
+	var out api.ResultResponse
+	if _, err := m.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: path + "/result", JSON: q}, &out); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	return nil
+}
+
+func receiptFor(a *api.Assignment, started time.Time) (receipt.Receipt, error) {
+	var req api.Request
+	if err := json.Unmarshal(a.Request, &req); err != nil {
+		return receipt.Receipt{}, fmt.Errorf("decode request: %w", err)
+	}
+	out := receipt.NewOutput(receipt.Salt(a.Salt))
+	for i := range Words {
+		out.Token(uint32(i))
+	}
+	use := market.Usage{PromptTokens: promptTokens, CompletionTokens: uint64(len(Words))}
+	price, err := market.Price(a.Rates, use)
+	if err != nil {
+		return receipt.Receipt{}, fmt.Errorf("price: %w", err)
+	}
+	return receipt.Receipt{
+		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session, Client: a.Client, Coordinator: Coordinator.Address(), Miner: minerKey.Address(),
+		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: use.PromptTokens, CompletionTokens: use.CompletionTokens,
+		PromptRate: a.Prompt, CompletionRate: a.Completion, Price: price,
+		TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
+		StartedAt: uint64(started.UnixMilli()), FinishedAt: uint64(time.Now().UnixMilli()),
+	}, nil
+}

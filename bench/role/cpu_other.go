@@ -1,0 +1,12 @@
+//go:build !unix
+
+package role
+
+import (
+	"errors"
+	"time"
+)
+
+func cpuTime() (time.Duration, error) {
+	return 0, errors.New("processor time is not measured on this system")
+}
