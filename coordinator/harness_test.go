@@ -252,7 +252,7 @@ func (h *house) call(key, method, path string, body any) (int, []byte) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		h.t.Fatal(err)
@@ -392,9 +392,9 @@ func (r *rig) path(a api.Assignment, what string) string {
 }
 
 // send streams the words as tokens.
-func (r *rig) send(a api.Assignment, words ...string) api.StreamResponse {
+func (r *rig) send(a api.Assignment, words ...string) {
 	r.h.t.Helper()
-	return must[api.StreamResponse](r.h, 200, r.api, "POST", r.path(a, "stream?lease="+a.Lease), lines(words...))
+	must[api.StreamResponse](r.h, 200, r.api, "POST", r.path(a, "stream?lease="+a.Lease), lines(words...))
 }
 
 func lines(words ...string) string {

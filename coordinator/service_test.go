@@ -197,17 +197,17 @@ func TestCancelPaysForWhatWasDelivered(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	m := h.miner(1)
-	queued, early, late := h.submit("one"), common.Hash{}, common.Hash{}
+	queued := h.submit("one")
 	if j := must[api.Job](h, 200, h.key, "DELETE", "/v1/jobs/"+queued.Hex(), nil); j.State != market.Canceled || j.Payment != market.Refunded {
 		t.Fatalf("queued: %+v", j)
 	}
-	early = h.submit("two")
+	early := h.submit("two")
 	a := m.claim()
 	if j := must[api.Job](h, 200, h.key, "DELETE", "/v1/jobs/"+early.Hex(), nil); j.State != market.Canceled || j.Payment != market.Refunded {
 		t.Fatalf("before the first token: %+v", j)
 	}
 	h.refused(409, "lease_lost", m.api, "POST", m.path(a, "stream?lease="+a.Lease), lines("Hi"))
-	late = h.submit("three")
+	late := h.submit("three")
 	a = m.claim()
 	m.send(a, "Hi", " you")
 	must[api.Job](h, 200, h.key, "DELETE", "/v1/jobs/"+late.Hex(), nil)
@@ -291,7 +291,7 @@ func TestIdempotencyKey(t *testing.T) {
 	h := newHouse(t)
 	h.miner(1)
 	post := func(body string) (int, string) {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", h.srv.URL+"/v1/jobs", strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.srv.URL+"/v1/jobs", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +301,7 @@ func TestIdempotencyKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close()
+		defer func() { _ = resp.Body.Close() }()
 		var out api.SubmitResponse
 		_ = json.NewDecoder(resp.Body).Decode(&out)
 		return resp.StatusCode, out.JobID.Hex()
@@ -426,7 +426,7 @@ func TestCancelOfASecondRunPaysForItsOwnPart(t *testing.T) {
 	a := m.claim()
 	m.send(a, "Hi", " you", " there")
 	// A reader has seen all three, so they stay delivered.
-	req, err := http.NewRequestWithContext(t.Context(), "GET", h.srv.URL+"/v1/jobs/"+id.Hex()+"/events", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.srv.URL+"/v1/jobs/"+id.Hex()+"/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -435,7 +435,7 @@ func TestCancelOfASecondRunPaysForItsOwnPart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	buf := make([]byte, 4096)
 	for seen := ""; !strings.Contains(seen, "there"); {
 		n, err := resp.Body.Read(buf)

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -100,7 +101,7 @@ func (s *stream) next(ctx context.Context, from int, known market.JobState) (vie
 		s.mu.Lock()
 		v := view{state: s.state, ended: s.ended}
 		if from < len(s.pieces) {
-			v.pieces = s.pieces[from:len(s.pieces):len(s.pieces)]
+			v.pieces = slices.Clip(s.pieces[from:])
 			s.seen = true
 		}
 		wait := s.changed
@@ -126,7 +127,7 @@ func (s *stream) len() int {
 // whether they carry token ids. Of pieces with ids it takes at most most.
 func (s *stream) answer(salt receipt.Salt, most int) (text string, out *receipt.Output, ids bool) {
 	s.mu.Lock()
-	pieces := s.pieces[:len(s.pieces):len(s.pieces)]
+	pieces := slices.Clip(s.pieces)
 	s.mu.Unlock()
 	var b strings.Builder
 	out = receipt.NewOutput(salt)

@@ -50,7 +50,7 @@ func post(t *testing.T, n *network.Network, method, path, key string, body any) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -111,21 +111,6 @@ func newRogue(t *testing.T, n *network.Network, offers ...api.Offer) *rogue {
 
 func (r *rogue) domain() receipt.Domain {
 	return receipt.Domain{ChainID: r.net.ChainID, Market: r.net.Market}
-}
-
-func offersOf(t *testing.T, n *network.Network, name string) api.Offer {
-	t.Helper()
-	list, err := n.Client().Models(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range list {
-		if m.ID == name && len(m.Offers) > 0 {
-			return m.Offers[0]
-		}
-	}
-	t.Fatalf("%s is not on offer", name)
-	return api.Offer{}
 }
 
 func submitSlow(t *testing.T, n *network.Network, tokens uint64) common.Hash {

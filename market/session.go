@@ -30,30 +30,30 @@ func (s SessionAccount) Available() Amount {
 	return free
 }
 
-// Reserve returns s with max set aside for a job, or [ErrInsufficient].
-func (s SessionAccount) Reserve(max Amount) (SessionAccount, error) {
-	if free := s.Available(); free.Cmp(max) < 0 {
-		return s, fmt.Errorf("%w: %s needed, %s available", ErrInsufficient, max, free)
+// Reserve returns s with most set aside for a job, or [ErrInsufficient].
+func (s SessionAccount) Reserve(most Amount) (SessionAccount, error) {
+	if free := s.Available(); free.Cmp(most) < 0 {
+		return s, fmt.Errorf("%w: %s needed, %s available", ErrInsufficient, most, free)
 	}
 	var err error
-	s.Reserved, err = s.Reserved.Add(max)
+	s.Reserved, err = s.Reserved.Add(most)
 	return s, err
 }
 
 // Release returns s with a reservation given back.
-func (s SessionAccount) Release(max Amount) (SessionAccount, error) {
+func (s SessionAccount) Release(most Amount) (SessionAccount, error) {
 	var err error
-	s.Reserved, err = s.Reserved.Sub(max)
+	s.Reserved, err = s.Reserved.Sub(most)
 	return s, err
 }
 
-// Charge returns s with price taken out of a reservation of max and the rest
-// given back. It returns [ErrAmount] if price is above max.
-func (s SessionAccount) Charge(max, price Amount) (SessionAccount, error) {
-	if price.Cmp(max) > 0 {
-		return s, fmt.Errorf("%w: charge of %s on a reservation of %s", ErrAmount, price, max)
+// Charge returns s with price taken out of a reservation of most and the rest
+// given back. It returns [ErrAmount] if price is above most.
+func (s SessionAccount) Charge(most, price Amount) (SessionAccount, error) {
+	if price.Cmp(most) > 0 {
+		return s, fmt.Errorf("%w: charge of %s on a reservation of %s", ErrAmount, price, most)
 	}
-	s, err := s.Release(max)
+	s, err := s.Release(most)
 	if err != nil {
 		return s, err
 	}

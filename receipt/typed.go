@@ -23,6 +23,7 @@ func (w words) hash(h common.Hash) words { return append(w, h[:]...) }
 func (w words) address(a common.Address) words {
 	return append(append(w, make([]byte, 12)...), a[:]...)
 }
+
 func (w words) uint(n uint64) words {
 	return binary.BigEndian.AppendUint64(append(w, make([]byte, 24)...), n)
 }

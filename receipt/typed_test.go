@@ -207,7 +207,8 @@ func TestOutputCommitmentHidesAndBinds(t *testing.T) {
 		}
 		return o.Root()
 	}
-	if root(1, 5, 6, 7) != root(1, 5, 6, 7) {
+	first, again := root(1, 5, 6, 7), root(1, 5, 6, 7)
+	if first != again {
 		t.Error("not deterministic")
 	}
 	for name, other := range map[string]common.Hash{"salt": root(2, 5, 6, 7), "order": root(1, 6, 5, 7), "length": root(1, 5, 6), "token": root(1, 5, 6, 8)} {

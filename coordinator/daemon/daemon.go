@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 	svc, err := coordinator.New(coordinator.Config{
 		Domain: receipt.Domain{ChainID: chainID, Market: contracts.MarketAddress}, Registry: contracts.RegistryAddress,
 		Account: cfg.Account, Signer: key, Spender: spender(key), Store: store, Chain: chain, Log: log, Version: version,
-		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery, //nolint:gosec // validated
+		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery,
 	})
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (s *Server) jobs(w http.ResponseWriter, r *http.Request, c coordinator.Call
 }
 
 func (s *Server) job(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request, c coordinator.Calle
 }
 
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 }
 
 func (s *Server) result(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (s *Server) result(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 }
 
 func (s *Server) explain(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, c coordinator.C
 // events streams a job's timeline and tokens as server-sent events. A token's
 // event id is its index, so Last-Event-ID resumes after it.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -187,7 +187,7 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (s *Server) drain(w http.ResponseWriter, _ *http.Request, c coordinator.Cal
 // stream takes pieces as the miner makes them, one JSON value a line. It
 // answers when the stream ends, or at once when the miner should stop.
 func (s *Server) stream(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 }
 
 func (s *Server) complete(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, c coordinator.
 }
 
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathHash(r, "id")
+	id, err := pathID(r)
 	if err != nil {
 		return err
 	}

@@ -91,9 +91,7 @@ func (m chatMessage) text() (string, error) {
 
 func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
 	out := api.SubmitRequest{Model: q.Model, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MaxPrice: q.MaxPrice}
-	bad := func(format string, a ...any) (api.SubmitRequest, error) {
-		return out, apierr.New(apierr.Invalid, format, a...)
-	}
+	bad := func(what string) (api.SubmitRequest, error) { return out, apierr.New(apierr.Invalid, "%s", what) }
 	one := func(n *int) bool { return n == nil || *n == 1 }
 	zero := func(f *float64) bool { return f == nil || *f == 0 }
 	off := func(raw json.RawMessage) bool {
@@ -120,7 +118,7 @@ func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
 		}
 	}
 	if q.Seed != nil {
-		seed := uint64(*q.Seed) //nolint:gosec // any 64 bits are a seed
+		seed := uint64(*q.Seed)
 		out.Seed = &seed
 	}
 	if !null(q.Stop) {

@@ -133,9 +133,7 @@ func (s *Server) either(r *http.Request) (coordinator.Caller, error) {
 	return c, err
 }
 
-func pathHash(r *http.Request, name string) (common.Hash, error) {
-	return parseHash(r.PathValue(name), name)
-}
+func pathID(r *http.Request) (common.Hash, error) { return parseHash(r.PathValue("id"), "id") }
 
 func parseHash(text, name string) (common.Hash, error) {
 	var h common.Hash

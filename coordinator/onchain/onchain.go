@@ -134,7 +134,7 @@ func (c *Chain) SetMinerLimit(ctx context.Context, miner common.Address, limit m
 
 // Settle implements [coordinator.Chain].
 func (c *Chain) Settle(ctx context.Context, vouchers []coordinator.SignedVoucher, credits []sqlite.Credit, root common.Hash, count int) (coordinator.Mined, error) {
-	b := predeploy.Batch{Coordinator: c.account, Root: root, Count: uint32(count)} //nolint:gosec // bounded by the batch size
+	b := predeploy.Batch{Coordinator: c.account, Root: root, Count: uint32(count)}
 	for _, v := range vouchers {
 		b.Vouchers = append(b.Vouchers, predeploy.SignedVoucher{Voucher: v.Voucher, Signature: v.Signature})
 	}

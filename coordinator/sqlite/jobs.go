@@ -123,7 +123,7 @@ func (s *Store) Job(ctx context.Context, id common.Hash) (*Job, error) {
 }
 
 func (s *Store) jobs(ctx context.Context, where string, args ...any) ([]*Job, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+jobCols+jobFrom+where, args...)
+	rows, err := s.read.QueryContext(ctx, "SELECT "+jobCols+jobFrom+where, args...) //nolint:gosec // where is one of ours, with placeholders
 	if err != nil {
 		return nil, err
 	}

@@ -181,7 +181,7 @@ func add(t *rapid.T, a, b market.Amount) market.Amount {
 func TestConcurrentReservationsNeverOverdraw(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "c.db"))
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	seed(t, s, market.Units(1000))
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -208,7 +208,7 @@ func TestVoucherStopsBelowTheOldestOpenJob(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	s := open(t, filepath.Join(t.TempDir(), "c.db"))
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	seed(t, s, market.Units(1000))
 	for n := range uint64(3) {
 		j := newJob(n+1, market.Units(100))
