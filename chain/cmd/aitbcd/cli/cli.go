@@ -2,13 +2,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/aitbc/aitbc/chain/config"
@@ -151,16 +154,48 @@ func (c *call) parse() error {
 }
 
 func (c *call) folder() (home.Home, error) {
-	for _, h := range []string{*c.home, c.Getenv("AITBCD_HOME")} {
-		if h != "" {
-			return home.Home(h), nil
+	if dir := cmp.Or(*c.home, c.Getenv("AITBCD_HOME")); dir != "" {
+		// The folder that all programs of a network share has the node's in it.
+		if inner := filepath.Join(dir, "node"); !isNode(dir) && isNode(inner) {
+			return home.Home(inner), nil
 		}
+		return home.Home(dir), nil
+	}
+	if dir := c.Getenv("AITBC_HOME"); dir != "" {
+		return home.Home(filepath.Join(dir, "node")), nil
 	}
 	if dir := c.Getenv("HOME"); dir != "" {
 		return home.Home(filepath.Join(dir, ".aitbc", "node")), nil
 	}
 	return "", fmt.Errorf("%w: no --home, and HOME is not set", errUsage)
 }
+
+// isNode reports whether a node was made in a folder.
+func isNode(dir string) bool {
+	_, err := os.Stat(home.Home(dir).Genesis())
+	return err == nil
+}
+
+// shift returns the offset that was given, else that of the node that last
+// started in the home: whoever asks about it finds it.
+func (c *call) shift(h home.Home) int {
+	given := false
+	c.flags.Visit(func(f *flag.Flag) { given = given || f.Name == "port-offset" })
+	if given || c.flags.Name() == "aitbcd start" {
+		return *c.offset
+	}
+	text, err := os.ReadFile(offsetFile(h))
+	if err != nil {
+		return *c.offset
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return *c.offset
+	}
+	return n
+}
+
+func offsetFile(h home.Home) string { return filepath.Join(string(h), "data", "port-offset") }
 
 // settings reads the configuration of the home, with the ports shifted.
 func (c *call) settings() (home.Home, config.Config, error) {
@@ -172,7 +207,7 @@ func (c *call) settings() (home.Home, config.Config, error) {
 	if err != nil {
 		return "", config.Config{}, err
 	}
-	if err := conf.Shift(*c.offset); err != nil {
+	if err := conf.Shift(c.shift(h)); err != nil {
 		return "", config.Config{}, fmt.Errorf("%w: --port-offset: %w", errUsage, err)
 	}
 	return h, conf, nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/aitbc/aitbc/chain/home"
 	"github.com/aitbc/aitbc/chain/node"
@@ -39,6 +40,9 @@ func start(ctx context.Context, c *call) error {
 	}
 	if err := exists(h); err != nil {
 		return err
+	}
+	if err := os.WriteFile(offsetFile(h), []byte(strconv.Itoa(*c.offset)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write port offset: %w", err)
 	}
 	if env("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
