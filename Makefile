@@ -61,7 +61,7 @@ test-contracts: ## test the contracts with Foundry, and that their artefacts are
 
 .PHONY: test-e2e
 test-e2e: build ## test whole networks of the real programs
-	cd e2e && npm ci --no-audit --no-fund
+	cd e2e/openai && npm ci --no-audit --no-fund
 	AITBC_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 20m ./e2e/...
 
 .PHONY: nightly

@@ -1,10 +1,11 @@
 package e2e_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -12,70 +13,97 @@ import (
 	"github.com/aitbc/aitbc/e2e/network"
 )
 
-// npm's OpenAI client, unmodified, lists models and streams a completion.
+type openAIUsage struct {
+	Prompt     uint64 `json:"prompt_tokens"`
+	Completion uint64 `json:"completion_tokens"`
+	Total      uint64 `json:"total_tokens"`
+}
+
+// seenByOpenAI is what openai/check.mjs prints.
+type seenByOpenAI struct {
+	Models []string `json:"models"`
+	Whole  struct {
+		Object  string      `json:"object"`
+		Text    string      `json:"text"`
+		Finish  string      `json:"finish"`
+		Usage   openAIUsage `json:"usage"`
+		Receipt string      `json:"receipt"`
+		Job     string      `json:"job"`
+	} `json:"whole"`
+	Stream struct {
+		Text   string      `json:"text"`
+		Chunks int         `json:"chunks"`
+		Finish string      `json:"finish"`
+		Usage  openAIUsage `json:"usage"`
+	} `json:"stream"`
+	Legacy  string `json:"legacy"`
+	Missing struct {
+		Kind    string `json:"kind"`
+		Status  int    `json:"status"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	} `json:"missing"`
+	Unauthorized struct {
+		Kind   string `json:"kind"`
+		Status int    `json:"status"`
+	} `json:"unauthorized"`
+}
+
+// OpenAI's own client lists models and completes, whole and streamed, told
+// nothing but a URL and a key.
 func TestOpenAIClientWorksUnmodified(t *testing.T) {
 	t.Parallel()
-	if _, err := os.Stat("node_modules/openai"); err != nil {
-		t.Skip("the client is not installed: make test-e2e installs it (npm ci in e2e/)")
-	}
+	dir := npmPackages(t, "openai")
 	n := network.Start(t, network.Options{})
-	cmd := exec.CommandContext(t.Context(), "node", "openai.mjs")
+	cmd := exec.CommandContext(t.Context(), "node", "check.mjs")
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "OPENAI_BASE_URL="+n.APIURL()+"/v1", "OPENAI_API_KEY="+n.APIKey().Reveal())
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.Bytes())
+		t.Fatalf("check.mjs: %v", err)
 	}
-	type usage struct {
-		Prompt     uint64 `json:"prompt_tokens"`
-		Completion uint64 `json:"completion_tokens"`
-		Total      uint64 `json:"total_tokens"`
+	var s seenByOpenAI
+	if err := json.Unmarshal(out, &s); err != nil {
+		t.Fatalf("check.mjs printed %q: %v", out, err)
 	}
-	type refusal struct {
-		Status     int
-		Type, Code string
-		Name       string
+	if len(s.Models) == 0 || s.Whole.Object != "chat.completion" || s.Whole.Text == "" || s.Legacy == "" {
+		t.Fatalf("saw %+v", s)
 	}
-	var got struct {
-		Models  []string
-		Text    string
-		Chunks  int
-		Usage   usage
-		Finish  string
-		Receipt common.Hash
-		Job     common.Hash
-		Whole   struct {
-			Text, Finish string
-			Usage        usage
-		}
-		Unknown, Keyless *refusal
+	if s.Stream.Text != s.Whole.Text || s.Stream.Usage != s.Whole.Usage || s.Stream.Finish != s.Whole.Finish || s.Stream.Chunks < 3 {
+		t.Errorf("streamed and whole differ: %+v and %+v", s.Stream, s.Whole)
 	}
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatalf("%v in %s", err, out)
+	if u := s.Whole.Usage; u.Completion == 0 || u.Total != u.Prompt+u.Completion {
+		t.Errorf("usage %+v", u)
 	}
-	t.Logf("%s", out)
-	if len(got.Models) == 0 || got.Models[0] != model(t, n) {
-		t.Errorf("models %v", got.Models)
+	if s.Missing.Kind != "NotFoundError" || s.Missing.Status != 404 || s.Missing.Code != "model_not_found" || !strings.Contains(s.Missing.Message, "llama3.2") {
+		t.Errorf("a model that nobody offers: %+v", s.Missing)
 	}
-	if got.Text == "" || got.Chunks < 3 || got.Usage.Completion == 0 || got.Usage.Total != got.Usage.Prompt+got.Usage.Completion {
-		t.Errorf("streamed %q in %d chunks, usage %+v", got.Text, got.Chunks, got.Usage)
+	if s.Unauthorized.Kind != "AuthenticationError" || s.Unauthorized.Status != 401 {
+		t.Errorf("a wrong key: %+v", s.Unauthorized)
 	}
-	// The engine is exact: the same request gives the same answer, streamed or not.
-	if got.Whole.Text != got.Text || got.Whole.Finish != got.Finish || got.Whole.Usage != got.Usage {
-		t.Errorf("streamed %q (%s, %+v), whole %q (%s, %+v)", got.Text, got.Finish, got.Usage, got.Whole.Text, got.Whole.Finish, got.Whole.Usage)
+
+	// The answer's receipt is a receipt like any other.
+	if job := settled(t, n, common.HexToHash(s.Whole.Job)); job.ReceiptID == nil || job.ReceiptID.Hex() != s.Whole.Receipt || job.Usage.CompletionTokens != s.Whole.Usage.Completion {
+		t.Errorf("header names receipt %s, the job is %+v", s.Whole.Receipt, job)
 	}
-	if got.Unknown == nil || got.Unknown.Status != 404 || got.Unknown.Code != "model_not_found" || got.Unknown.Name != "NotFoundError" {
-		t.Errorf("unknown model: %+v", got.Unknown)
+}
+
+// npmPackages returns a directory with its npm packages, installing them if
+// that was not done. The README asks for Node.
+func npmPackages(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := filepath.Abs(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got.Keyless == nil || got.Keyless.Status != 401 || got.Keyless.Name != "AuthenticationError" {
-		t.Errorf("wrong key: %+v", got.Keyless)
+	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err == nil {
+		return dir
 	}
-	j := settled(t, n, got.Job)
-	if j.ReceiptID == nil || *j.ReceiptID != got.Receipt {
-		t.Errorf("the header names receipt %s, the job %v", got.Receipt, j.ReceiptID)
+	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("npm ci: %v\n%s", err, out)
 	}
-	if j.Usage.CompletionTokens != got.Usage.Completion || j.Usage.PromptTokens != got.Usage.Prompt {
-		t.Errorf("the client was told %+v, the receipt says %+v", got.Usage, j.Usage)
-	}
+	return dir
 }
