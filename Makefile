@@ -45,7 +45,7 @@ up: build ## run a network in ~/.aitbc until Ctrl-C
 	bin/aitbc up
 
 .PHONY: test
-test: test-root test-chain test-contracts test-e2e ## pass all tests
+test: test-root test-chain test-contracts test-ts test-e2e ## pass all tests
 
 .PHONY: test-root
 test-root: ## test the root module, without whole networks
@@ -58,6 +58,10 @@ test-chain: ## test the node's module
 .PHONY: test-contracts
 test-contracts: ## test the contracts with Foundry, and that their artefacts are fresh
 	cd contracts && npm ci --no-audit --no-fund && npm run check && npm test
+
+.PHONY: test-ts
+test-ts: ## test the TypeScript types on the vectors of Go and Solidity
+	cd sdk/ts && npm ci --no-audit --no-fund && npm test
 
 .PHONY: test-e2e
 test-e2e: build ## test whole networks of the real programs
