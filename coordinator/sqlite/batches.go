@@ -63,7 +63,7 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 	if err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs WHERE payment = 'charged' AND batch IS NULL)").Scan(&some); err != nil || some == 0 {
 		return nil, err
 	}
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx *txn) error {
 		batch = nil
 		jobs, err := settleable(tx, maxJobs)
 		if err != nil || len(jobs) == 0 {
@@ -131,7 +131,7 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 
 // settleable returns charged jobs below their session's oldest open job, by
 // session and number.
-func settleable(tx *sql.Tx, limit int) ([]*Job, error) {
+func settleable(tx *txn, limit int) ([]*Job, error) {
 	rows, err := tx.Query("SELECT "+jobCols+jobFrom+`WHERE j.payment = 'charged' AND j.batch IS NULL
 		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
 		ORDER BY j.session, j.number LIMIT ?`, limit)
@@ -194,7 +194,7 @@ func (s *Store) Batch(ctx context.Context, id uint64) (*Batch, error) {
 // BatchMined records the block of a batch. Jobs of the paid sessions are
 // settled; those of others stay charged, as the chain did not pay for them.
 func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		if _, err := tx.Exec("UPDATE batches SET state = ?, tx = ?, block = ? WHERE id = ? AND state = ?", BatchMined, txHash[:], block, id, BatchBuilt); err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 
 // BatchProved stores the proofs of a batch.
 func (s *Store) BatchProved(ctx context.Context, id uint64, proof string) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec("UPDATE batches SET state = ?, anchor = ? WHERE id = ?", BatchProved, proof, id)
 		return err
 	})

@@ -22,7 +22,7 @@ const (
 	accMiner     = "miner:"
 )
 
-func post(tx *sql.Tx, at int64, j *Job, kind, from, to string, a market.Amount) error {
+func post(tx *txn, at int64, j *Job, kind, from, to string, a market.Amount) error {
 	if a.IsZero() {
 		return nil
 	}
@@ -59,7 +59,7 @@ func scanJob(r scanner) (*Job, error) {
 	return &j, nil
 }
 
-func jobIn(tx *sql.Tx, id common.Hash) (*Job, error) {
+func jobIn(tx *txn, id common.Hash) (*Job, error) {
 	j, err := scanJob(tx.QueryRow("SELECT "+jobCols+jobFrom+"WHERE j.id = ?", id[:]))
 	if err != nil {
 		return nil, fmt.Errorf("job %s: %w", id, err)
@@ -72,7 +72,7 @@ func jobIn(tx *sql.Tx, id common.Hash) (*Job, error) {
 // or [ErrIdempotency] if the request differed. It returns
 // [market.ErrInsufficient] when the deposit does not suffice.
 func (s *Store) InsertJob(ctx context.Context, j *Job) (existing *Job, err error) {
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx *txn) error {
 		existing = nil
 		if j.IdemKey != "" {
 			old, err := scanJob(tx.QueryRow("SELECT "+jobCols+jobFrom+"WHERE j.session = ? AND j.idem_key = ?", j.Session, j.IdemKey))
@@ -170,7 +170,7 @@ func (s *Store) OpenJobs(ctx context.Context) ([]*Job, error) {
 
 // Assign leases a queued job to a miner.
 func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (job *Job, err error) {
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx *txn) error {
 		j, err := jobIn(tx, id)
 		if err != nil {
 			return err
@@ -188,7 +188,7 @@ func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address
 
 // Requeue takes a lease away. It returns [ErrNotAssigned] if another holds it.
 func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		j, err := jobIn(tx, id)
 		if err != nil {
 			return err
@@ -208,7 +208,7 @@ func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string) error
 // End finishes a job without payment: failed, canceled or expired. The whole
 // reservation is released. A job that is terminal already is left as it is.
 func (s *Store) End(ctx context.Context, id common.Hash, state market.JobState, code, message string, at int64) (job *Job, err error) {
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx *txn) error {
 		j, err := jobIn(tx, id)
 		if err != nil {
 			return err
@@ -245,7 +245,7 @@ func (s *Store) End(ctx context.Context, id common.Hash, state market.JobState, 
 
 // RequestCancel remembers that the client wants an unfinished job stopped.
 func (s *Store) RequestCancel(ctx context.Context, id common.Hash) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec("UPDATE jobs SET cancel = 1 WHERE id = ? AND payment = ?", id[:], string(market.Reserved))
 		return err
 	})
@@ -273,7 +273,7 @@ type Completion struct {
 // signed receipt, all or nothing. It returns [ErrNotAssigned] unless the miner
 // holds the lease.
 func (s *Store) Complete(ctx context.Context, c Completion) (job *Job, err error) {
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx *txn) error {
 		j, err := jobIn(tx, c.Job)
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ func scanMiner(r scanner) (Miner, error) {
 
 // PutMiner stores a miner's login. What it has earned stays.
 func (s *Store) PutMiner(ctx context.Context, m Miner) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec(`INSERT INTO miners (address, signer, offers, slots, seen) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (address) DO UPDATE SET signer = excluded.signer, offers = excluded.offers, slots = excluded.slots, seen = excluded.seen`,
 			m.Address[:], m.Signer[:], string(m.Offers), m.Slots, m.Seen)
@@ -38,7 +38,7 @@ func (s *Store) PutMiner(ctx context.Context, m Miner) error {
 
 // SetCredited stores what the chain has paid a miner on this coordinator's account.
 func (s *Store) SetCredited(ctx context.Context, miner common.Address, credited market.Amount) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec("UPDATE miners SET credited = ? WHERE address = ?", amt{credited}, miner[:])
 		return err
 	})

@@ -1,7 +1,9 @@
 package sqlite
 
 // migrations are applied in order, once each; user_version counts them.
-// Amounts are decimal text: they do not fit SQLite's integers.
+// Amounts are decimal text: they do not fit SQLite's integers. Jobs keep their
+// rowid: rows are long and their ids random, so a table ordered by id would be
+// written all over.
 var migrations = []string{`
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -37,7 +39,7 @@ CREATE TABLE api_keys (
 ) WITHOUT ROWID;
 
 CREATE TABLE jobs (
-	id            BLOB PRIMARY KEY,
+	id            BLOB PRIMARY KEY NOT NULL,
 	session       INTEGER NOT NULL REFERENCES sessions(id),
 	number        INTEGER NOT NULL,
 	client        BLOB NOT NULL,
@@ -70,7 +72,7 @@ CREATE TABLE jobs (
 	finished      INTEGER NOT NULL DEFAULT 0,
 	expires       INTEGER NOT NULL,
 	UNIQUE (session, number)
-) WITHOUT ROWID;
+);
 CREATE UNIQUE INDEX jobs_idem ON jobs (session, idem_key) WHERE idem_key IS NOT NULL;
 CREATE UNIQUE INDEX jobs_receipt ON jobs (receipt_id) WHERE receipt_id IS NOT NULL;
 CREATE INDEX jobs_miner ON jobs (miner, created) WHERE receipt_id IS NOT NULL;

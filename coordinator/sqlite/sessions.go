@@ -13,7 +13,7 @@ import (
 
 // NewSpender numbers a fresh per-session key for a client.
 func (s *Store) NewSpender(ctx context.Context, client common.Address, at int64) (n uint64, err error) {
-	err = s.do(ctx, func(tx *sql.Tx) error {
+	err = s.do(ctx, func(tx *txn) error {
 		r, err := tx.Exec("INSERT INTO spenders (client, created) VALUES (?, ?)", client[:], at)
 		if err != nil {
 			return err
@@ -61,7 +61,7 @@ func scanSession(r scanner) (Session, error) {
 	return x, err
 }
 
-func sessionIn(tx *sql.Tx, id uint64) (Session, error) {
+func sessionIn(tx *txn, id uint64) (Session, error) {
 	x, err := scanSession(tx.QueryRow("SELECT "+sessionCols+" FROM sessions WHERE id = ?", id))
 	if err != nil {
 		return x, fmt.Errorf("session %d: %w", id, err)
@@ -69,7 +69,7 @@ func sessionIn(tx *sql.Tx, id uint64) (Session, error) {
 	return x, nil
 }
 
-func saveAccount(tx *sql.Tx, x Session) error {
+func saveAccount(tx *txn, x Session) error {
 	_, err := tx.Exec("UPDATE sessions SET reserved = ?, charged = ? WHERE id = ?", amt{x.Account.Reserved}, amt{x.Account.Charged}, x.ID)
 	return err
 }
@@ -100,7 +100,7 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 // PutSession stores what the chain says about a session: deposit, debits, due
 // time and state. What the ledger has reserved and charged stays.
 func (s *Store) PutSession(ctx context.Context, x Session) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec(`INSERT INTO sessions (`+sessionCols+`) VALUES (?, ?, ?, ?, ?, '0', '0', ?, '0', 0, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET deposit = excluded.deposit, debited = excluded.debited, due_at = excluded.due_at, state = excluded.state`,
 			x.ID, x.Client[:], x.Spender[:], x.SpenderN, amt{x.Account.Deposit}, amt{x.Debited}, x.Expiry, x.DueAt, x.FeeBps, x.State)
@@ -116,7 +116,7 @@ func (s *Store) LastNumber(ctx context.Context, session uint64) (n uint64, err e
 
 // PutKey stores the hash of an API key.
 func (s *Store) PutKey(ctx context.Context, hash common.Hash, k Key, at int64) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec("INSERT OR REPLACE INTO api_keys (hash, scope, account, session, created) VALUES (?, ?, ?, ?, ?)", hash[:], k.Scope, k.Account[:], k.Session, at)
 		return err
 	})
@@ -146,7 +146,7 @@ func (s *Store) Meta(ctx context.Context, key string) (string, error) {
 
 // PutMeta stores a value.
 func (s *Store) PutMeta(ctx context.Context, key, value string) error {
-	return s.do(ctx, func(tx *sql.Tx) error {
+	return s.do(ctx, func(tx *txn) error {
 		_, err := tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
 		return err
 	})

@@ -27,22 +27,27 @@ type Options struct {
 	Volatile bool
 }
 
+// readers is how many connections read at a time.
+const readers = 4
+
 // groupMax bounds how many callers share one commit.
 const groupMax = 256
 
 type op struct {
-	fn   func(*sql.Tx) error
+	fn   func(*txn) error
 	err  error
 	done chan struct{}
 }
 
 // Store is the open database. Its methods may be called concurrently.
 type Store struct {
-	write, read *sql.DB
-	ops         chan *op
-	closing     chan struct{}
-	closeOnce   sync.Once
-	wg          sync.WaitGroup
+	write     *sql.DB
+	tx        *txn // of write's only connection; the commit loop's
+	read      *reader
+	ops       chan *op
+	closing   chan struct{}
+	closeOnce sync.Once
+	wg        sync.WaitGroup
 }
 
 // Open opens or makes the database and brings its schema up to date.
@@ -61,10 +66,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), w.Close())
 	}
-	r.SetMaxOpenConns(4)
-	s := &Store{write: w, read: r, ops: make(chan *op, groupMax), closing: make(chan struct{})}
+	r.SetMaxOpenConns(readers)
+	r.SetMaxIdleConns(readers)
+	s := &Store{write: w, read: newReader(r), ops: make(chan *op, groupMax), closing: make(chan struct{})}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate %s: %w", o.Path, err), w.Close(), r.Close())
+	}
+	if s.tx, err = newTxn(ctx, w); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), w.Close(), r.Close())
 	}
 	s.wg.Go(s.commitLoop)
 	return s, nil
@@ -100,12 +109,12 @@ func (s *Store) migrate(ctx context.Context) error {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	s.wg.Wait()
-	return errors.Join(s.write.Close(), s.read.Close())
+	return errors.Join(s.tx.close(), s.write.Close(), s.read.close())
 }
 
 // do runs fn in a transaction that it shares with other callers. fn's error
 // undoes what fn did, and only that. A nil return means: on disk.
-func (s *Store) do(ctx context.Context, fn func(*sql.Tx) error) error {
+func (s *Store) do(ctx context.Context, fn func(*txn) error) error {
 	o := &op{fn: fn, done: make(chan struct{})}
 	select {
 	case s.ops <- o:
@@ -172,25 +181,25 @@ func (s *Store) commit(group []*op) {
 }
 
 func (s *Store) runGroup(group []*op) error {
-	tx, err := s.write.Begin()
-	if err != nil {
+	tx := s.tx
+	if _, err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	for _, o := range group {
 		if _, err := tx.Exec("SAVEPOINT one"); err != nil {
-			return errors.Join(fmt.Errorf("savepoint: %w", err), tx.Rollback())
+			return tx.undo(fmt.Errorf("savepoint: %w", err))
 		}
 		if o.err = o.fn(tx); o.err != nil {
 			if _, err := tx.Exec("ROLLBACK TO one"); err != nil {
-				return errors.Join(fmt.Errorf("undo: %w", err), tx.Rollback())
+				return tx.undo(fmt.Errorf("undo: %w", err))
 			}
 		}
 		if _, err := tx.Exec("RELEASE one"); err != nil {
-			return errors.Join(fmt.Errorf("release: %w", err), tx.Rollback())
+			return tx.undo(fmt.Errorf("release: %w", err))
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if _, err := tx.Exec("COMMIT"); err != nil {
+		return tx.undo(fmt.Errorf("commit: %w", err))
 	}
 	return nil
 }

@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// statements compiles each query once. All queries are constants of this
+// package, so there are few. It is safe for concurrent use.
+type statements struct {
+	prepare func(ctx context.Context, query string) (*sql.Stmt, error)
+
+	mu     sync.Mutex // guards byText
+	byText map[string]*sql.Stmt
+}
+
+func newStatements(prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
+	return &statements{prepare: prepare, byText: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	st := s.byText[query]
+	s.mu.Unlock()
+	if st != nil {
+		return st, nil
+	}
+	st, err := s.prepare(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.byText[query]; old != nil { // another was faster
+		return old, st.Close()
+	}
+	s.byText[query] = st
+	return st, nil
+}
+
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for query, st := range s.byText {
+		errs = append(errs, st.Close())
+		delete(s.byText, query)
+	}
+	return errors.Join(errs...)
+}
+
+// failed is a row that could not be asked for.
+type failed struct{ err error }
+
+func (f failed) Scan(...any) error { return f.err }
+
+// reader asks on any of the reading connections.
+type reader struct {
+	db    *sql.DB
+	stmts *statements
+}
+
+func newReader(db *sql.DB) *reader { return &reader{db, newStatements(db.PrepareContext)} }
+
+func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := r.stmts.get(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any) scanner {
+	st, err := r.stmts.get(ctx, query)
+	if err != nil {
+		return failed{err}
+	}
+	return st.QueryRowContext(ctx, args...)
+}
+
+func (r *reader) close() error { return errors.Join(r.stmts.close(), r.db.Close()) }
+
+// txn is the one writing connection, within a transaction. It belongs to the
+// commit loop.
+type txn struct {
+	conn  *sql.Conn
+	stmts *statements
+}
+
+func newTxn(ctx context.Context, db *sql.DB) (*txn, error) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("writing connection: %w", err)
+	}
+	return &txn{conn, newStatements(conn.PrepareContext)}, nil
+}
+
+func (t *txn) Exec(query string, args ...any) (sql.Result, error) {
+	st, err := t.stmts.get(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	return st.Exec(args...)
+}
+
+func (t *txn) Query(query string, args ...any) (*sql.Rows, error) {
+	st, err := t.stmts.get(context.Background(), query)
+	if err != nil {
+		return nil, err
+	}
+	return st.Query(args...)
+}
+
+func (t *txn) QueryRow(query string, args ...any) scanner {
+	st, err := t.stmts.get(context.Background(), query)
+	if err != nil {
+		return failed{err}
+	}
+	return st.QueryRow(args...)
+}
+
+// undo ends the transaction without its changes, and returns cause with what
+// went wrong with that.
+func (t *txn) undo(cause error) error {
+	_, err := t.Exec("ROLLBACK")
+	return errors.Join(cause, err)
+}
+
+func (t *txn) close() error { return errors.Join(t.stmts.close(), t.conn.Close()) }
