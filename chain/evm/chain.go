@@ -88,10 +88,14 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
 		archive: cfg.Archive,
 	}
+	submit, err := newSubmitAPI(c, svc.APIs())
+	if err != nil {
+		return nil, err
+	}
 	fs := filters.NewFilterSystem(svc.APIBackend, filters.Config{})
 	stack.RegisterAPIs([]rpc.API{
 		{Namespace: "eth", Service: filters.NewFilterAPI(fs)},
-		{Namespace: "eth", Service: &submitAPI{c}}, // after the stock service, whose method of that name it replaces
+		{Namespace: "eth", Service: submit}, // after the stock service, whose methods of those names it replaces
 	})
 	stack.RegisterAPIs(tracers.APIs(svc.APIBackend))
 	if err := stack.Start(); err != nil {

@@ -74,6 +74,9 @@ func TestSubmitRefusesWhatCanNeverBeInABlock(t *testing.T) {
 			var hash common.Hash
 			err = client.CallContext(context.Background(), &hash, "eth_sendRawTransaction", hexutil.Bytes(c.raw))
 			require.ErrorContains(t, err, c.text, "the Ethereum door refuses the same")
+			var receipt map[string]any
+			err = client.CallContext(context.Background(), &receipt, "eth_sendRawTransactionSync", hexutil.Bytes(c.raw))
+			require.ErrorContains(t, err, c.text, "and so does the one that waits")
 		})
 	}
 	pending, queued := n.Chain.Pool().Stats()

@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/txpool"
 	"github.com/ethereum/go-ethereum/core/types"
+	"github.com/ethereum/go-ethereum/rpc"
 )
 
 // ErrBlob refuses EIP-4844 transactions: nobody keeps their data here.
@@ -20,33 +21,64 @@ const MaxTxBytes = 128 << 10
 // Submit decodes a signed transaction and adds it to the pool. A transaction that the pool already has is no error.
 // Errors are those of the pool, ErrBlob, or a description of the malformed bytes; nothing changed then.
 func (c *Chain) Submit(raw []byte) (common.Hash, error) {
+	tx, err := decode(raw)
+	if err != nil {
+		return common.Hash{}, err
+	}
+	if err := c.pool.Add([]*types.Transaction{tx}, false)[0]; err != nil && !errors.Is(err, txpool.ErrAlreadyKnown) {
+		return common.Hash{}, err
+	}
+	return tx.Hash(), nil
+}
+
+// decode reads a transaction and refuses what can never be in a block.
+func decode(raw []byte) (*types.Transaction, error) {
 	if len(raw) > MaxTxBytes {
-		return common.Hash{}, fmt.Errorf("%w: %d bytes, at most %d", txpool.ErrOversizedData, len(raw), MaxTxBytes)
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", txpool.ErrOversizedData, len(raw), MaxTxBytes)
 	}
 	tx := new(types.Transaction)
 	if err := tx.UnmarshalBinary(raw); err != nil {
-		return common.Hash{}, fmt.Errorf("decode transaction: %w", err)
+		return nil, fmt.Errorf("decode transaction: %w", err)
 	}
-	return tx.Hash(), c.add(tx)
-}
-
-func (c *Chain) add(tx *types.Transaction) error {
 	if tx.Type() == types.BlobTxType {
-		return ErrBlob
+		return nil, ErrBlob
 	}
 	if !tx.Protected() {
-		return errors.New("only transactions signed for this chain id are accepted (EIP-155)")
+		return nil, errors.New("only transactions signed for this chain id are accepted (EIP-155)")
 	}
-	if err := c.pool.Add([]*types.Transaction{tx}, false)[0]; err != nil && !errors.Is(err, txpool.ErrAlreadyKnown) {
-		return err
-	}
-	return nil
+	return tx, nil
 }
 
-// submitAPI replaces eth_sendRawTransaction, so that every door refuses the same things.
-type submitAPI struct{ chain *Chain }
+// waiter is go-ethereum's own eth_sendRawTransactionSync.
+type waiter interface {
+	SendRawTransactionSync(ctx context.Context, raw hexutil.Bytes, timeoutMs *uint64) (map[string]any, error)
+}
+
+// submitAPI replaces the methods that take signed transactions, so that every door refuses the same things.
+type submitAPI struct {
+	chain *Chain
+	stock waiter
+}
+
+// newSubmitAPI finds the stock method that it stands before.
+func newSubmitAPI(c *Chain, stock []rpc.API) (*submitAPI, error) {
+	for _, a := range stock {
+		if w, ok := a.Service.(waiter); ok {
+			return &submitAPI{chain: c, stock: w}, nil
+		}
+	}
+	return nil, errors.New("go-ethereum no longer has eth_sendRawTransactionSync")
+}
 
 // SendRawTransaction adds a signed transaction to the pool and returns its hash.
 func (s *submitAPI) SendRawTransaction(_ context.Context, raw hexutil.Bytes) (common.Hash, error) {
 	return s.chain.Submit(raw)
+}
+
+// SendRawTransactionSync adds a signed transaction to the pool and waits for its receipt.
+func (s *submitAPI) SendRawTransactionSync(ctx context.Context, raw hexutil.Bytes, timeoutMs *uint64) (map[string]any, error) {
+	if _, err := decode(raw); err != nil {
+		return nil, err
+	}
+	return s.stock.SendRawTransactionSync(ctx, raw, timeoutMs)
 }

@@ -179,6 +179,9 @@ func endBlock(market abi.ABI) (genesis.Call, error) {
 	return genesis.Call{Name: "Market.endBlock", To: contracts.MarketAddress, Data: data, Gas: endBlockGas}, nil
 }
 
+// maxDigits is the length of 2^128 in decimal.
+const maxDigits = 39
+
 // ReadAlloc reads {"0x…": "decimal base units"}.
 func ReadAlloc(path string) (map[common.Address]*big.Int, error) {
 	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
@@ -203,7 +206,10 @@ func ParseAlloc(raw []byte) (map[common.Address]*big.Int, error) {
 		if _, twice := out[a]; twice {
 			return nil, fmt.Errorf("parse balances: %v stands there twice", a)
 		}
-		v, ok := new(big.Int).SetString(amount, 10)
+		v, ok := new(big.Int), len(amount) > 0 && len(amount) <= maxDigits
+		if ok {
+			v, ok = v.SetString(amount, 10)
+		}
 		if !ok || v.Sign() < 0 || v.BitLen() > 128 || amount[0] == '+' {
 			return nil, fmt.Errorf("parse balances: %q of %v is no amount in base units below 2^128", amount, a)
 		}
