@@ -21,7 +21,7 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .DEFAULT_GOAL := help
 
@@ -76,8 +76,7 @@ nightly: build ## the long tests: race detector, fuzzing, repeated faults
 
 .PHONY: bench
 bench: build ## measure; docs/BENCHMARKS.md says what
-	$(GO) test -run '^$$' -bench . -benchtime 2s ./engine/exact ./receipt ./coordinator/...
-	@if [ -d bench ]; then AITBC_BIN=$(CURDIR)/bin $(GO) run ./bench; fi
+	AITBC_BIN=$(CURDIR)/bin $(GO) run ./bench
 
 .PHONY: lint
 lint: ## format, vet and lint both modules
