@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/e2e/network"
 	"github.com/aitbc/aitbc/market"
 )
@@ -135,6 +137,17 @@ func TestWordsForScripts(t *testing.T) {
 		t.Errorf("status: %v", job)
 	}
 
+	var jobs []api.Job
+	n.JSON(&jobs, "jobs")
+	if !slices.ContainsFunc(jobs, func(j api.Job) bool { return j.JobID.Hex() == id }) {
+		t.Errorf("jobs: %v", jobs)
+	}
+	var why api.Explanation
+	n.JSON(&why, "explain", id)
+	if why.State != market.Completed || why.JobID.Hex() != id {
+		t.Errorf("explain: %+v", why)
+	}
+
 	// The same key, the same job.
 	var first, second submitted
 	n.JSON(&first, "submit", "Say hello.", "--model", m, "--max-tokens", "4", "--idempotency-key", "k-1")
@@ -157,4 +170,57 @@ func TestWordsForScripts(t *testing.T) {
 	if info, err := os.Stat(filepath.Join("..", "aitbc-cli.sh")); err != nil || info.Mode().Perm()&0o111 == 0 {
 		t.Errorf("aitbc-cli.sh: %v", err)
 	}
+}
+
+// A session is opened, looked at and closed by hand.
+func TestSessionByHand(t *testing.T) {
+	t.Parallel()
+	n := network.Start(t, network.Options{})
+	before := n.Audit()
+	m := model(t, n)
+	var opened struct {
+		Session uint64        `json:"session"`
+		Deposit market.Amount `json:"deposit"`
+		KeyFile string        `json:"key_file"`
+	}
+	n.JSON(&opened, "session", "open", "--deposit", "5", "--for", "3h")
+	if opened.Session != n.Session+1 || opened.Deposit != market.Coins(5) || opened.KeyFile != n.ClientKeyFile() {
+		t.Fatalf("session open: %+v, after session %d", opened, n.Session)
+	}
+	var account api.Account
+	n.JSON(&account, "account")
+	if account.Session != opened.Session || account.Available != market.Coins(5) || account.Client != n.Network.Client {
+		t.Errorf("account: %+v", account)
+	}
+	var got submitted
+	n.JSON(&got, "submit", "Say hello.", "--model", m, "--max-tokens", "4")
+	settled(t, n, got.JobID)
+
+	id := strconv.FormatUint(opened.Session, 10)
+	var onChain struct {
+		State   string        `json:"state"`
+		Debited market.Amount `json:"debited"`
+	}
+	n.JSON(&onChain, "session", "show", id)
+	if onChain.State != "open" || onChain.Debited != got.Price {
+		t.Errorf("session show: %+v, the job cost %s", onChain, got.Price)
+	}
+	n.JSON(&onChain, "session", "close")
+	if onChain.State != "closing" {
+		t.Errorf("session close: %+v", onChain)
+	}
+	n.Wait("the coordinator to refuse", func() bool {
+		_, err := n.Run("submit", "hi", "--model", m)
+		return err != nil
+	})
+	if _, err := n.Run("session", "close", id); err == nil {
+		t.Error("a session was closed twice")
+	}
+	if _, err := n.Run("session", "open", "--deposit", "0.0000001"); err == nil || !strings.Contains(err.Error(), "below the least") {
+		t.Errorf("a deposit that is too small: %v", err)
+	}
+	if _, err := n.Run("session", "open", "--deposit", "9000000"); err == nil {
+		t.Error("more was locked than there is")
+	}
+	n.Conserved(before, n.Audit())
 }

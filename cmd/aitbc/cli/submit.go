@@ -185,8 +185,13 @@ type submitResult struct {
 func (f *submitFlags) follow(ctx context.Context, c *call, remote *client.Client, id common.Hash) error {
 	live := f.stream && !c.json
 	c.progress("aitbc: job %s", id.Hex())
+	var next uint64 // index of the token to come
 	err := remote.Follow(ctx, id, func(e api.Event) error {
 		if live && e.Type == "token" {
+			if e.Index < next { // another miner took the job over
+				c.progress("\naitbc: the miner was lost; the job starts again")
+			}
+			next = e.Index + 1
 			if _, err := io.WriteString(c.Stdout, printableText(e.Text)); err != nil {
 				return fmt.Errorf("print: %w", err)
 			}
