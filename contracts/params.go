@@ -35,7 +35,7 @@ func DefaultMarketParams() MarketParams {
 
 // HoldDelay returns how long replaced keys and lowered limits stay good.
 func (p MarketParams) HoldDelay() time.Duration {
-	return time.Duration(p.ClaimDelay+p.MaxOrderDuration+p.Margin) * time.Second
+	return time.Duration(p.ClaimDelay+p.MaxOrderDuration+p.Margin) * time.Second //nolint:gosec // the contract bounds each to days
 }
 
 // MarketParamsABI is [MarketParams] as the interface's tuple.
@@ -100,4 +100,4 @@ func (p RegistryParams) ABI() RegistryParamsABI {
 	}
 }
 
-func seconds(d time.Duration) uint64 { return uint64(d / time.Second) }
+func seconds(d time.Duration) uint64 { return uint64(d / time.Second) } //nolint:gosec // constants of this file
