@@ -6,7 +6,7 @@ import {IMarket} from "./interfaces/IMarket.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 import {Signature} from "./lib/Signature.sol";
 import {TypedData} from "./lib/TypedData.sol";
-import {Order, Receipt} from "./Types.sol";
+import {Order, Receipt, Session} from "./Types.sol";
 
 /// @title ReceiptVerifier
 /// @notice Lets a contract on the same chain check a receipt: who signed it, and that it was settled.
@@ -57,13 +57,19 @@ contract ReceiptVerifier {
         return root != 0 && MerkleProof.verifyCalldata(proof, root, leaf(receipt));
     }
 
-    /// @notice Says whether a receipt is both signed and settled.
+    /// @notice Says whether the session that the receipt names is between the parties that it names.
+    function agreed(Receipt calldata receipt) public view returns (bool) {
+        Session memory x = market.session(receipt.session);
+        return x.state != 0 && x.client == receipt.client && x.coordinator == receipt.coordinator;
+    }
+
+    /// @notice Says whether a receipt is signed by its miner, between the parties of its session, and settled.
     function verify(Receipt calldata receipt, bytes32 r, bytes32 vs, uint64 batch, bytes32[] calldata proof)
         external
         view
         returns (bool)
     {
-        return receipt.version == 1 && signed(receipt, r, vs) && settled(receipt, batch, proof);
+        return receipt.version == 1 && signed(receipt, r, vs) && agreed(receipt) && settled(receipt, batch, proof);
     }
 
     function _domain() private view returns (bytes32) {

@@ -8,7 +8,14 @@ import {Reason} from "../src/lib/Reason.sol";
 import {Market} from "../src/Market.sol";
 import {Receipt, SingleOrder} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
-import {BombClient, BurningClient, ContractClient, Forcer, ReenteringClient, RevertingClient} from "./support/Receivers.sol";
+import {
+    BombClient,
+    BurningClient,
+    ContractClient,
+    Forcer,
+    ReenteringClient,
+    RevertingClient
+} from "./support/Receivers.sol";
 
 /// @notice One attack a test: what is tried, and that it gains nothing.
 contract AttacksTest is Fixture {
@@ -17,7 +24,9 @@ contract AttacksTest is Fixture {
         uint256 before = client.balance;
         uint64 id = open(1 ether);
         SingleOrder[] memory orders = new SingleOrder[](3);
-        for (uint64 n; n < 3; ++n) orders[n] = single(id, n + 1, 0.1 ether);
+        for (uint64 n; n < 3; ++n) {
+            orders[n] = single(id, n + 1, 0.1 ether);
+        }
         vm.prank(client);
         market.requestClose(id);
         settle("", orders, "");
@@ -166,9 +175,7 @@ contract AttacksTest is Fixture {
         market.setMinerLimit(miner, 0);
         vm.expectRevert(abi.encodeWithSelector(IRegistry.StakeReserved.selector, uint128(0), uint128(5 ether)));
         registry.requestUnbond(2, 10_000 ether);
-        vm.expectRevert(
-            abi.encodeWithSelector(IMarketEvents.NotDue.selector, uint64(START + market.holdDelay()))
-        );
+        vm.expectRevert(abi.encodeWithSelector(IMarketEvents.NotDue.selector, uint64(START + market.holdDelay())));
         market.applyLimit(coordinator, miner);
         vm.stopPrank();
         // It credits a friend instead, who has no limit.
@@ -190,7 +197,9 @@ contract AttacksTest is Fixture {
             new BurningClient{value: 1 ether}(market),
             new BombClient{value: 1 ether}(market)
         ];
-        for (uint256 i; i < 3; ++i) bad[i].open(coordinator, spender, 1 ether, due);
+        for (uint256 i; i < 3; ++i) {
+            bad[i].open(coordinator, spender, 1 ether, due);
+        }
         uint256 before = client.balance;
         open(client, 1 ether, due);
         vm.warp(due);
@@ -280,7 +289,9 @@ contract AttacksTest is Fixture {
     function testFuzz_SystemCallWithLittleGasNeverReverts(uint256 gas) public {
         gas = bound(gas, 60_000, 3_000_000);
         uint64 due = uint64(time()) + 1 hours;
-        for (uint256 i; i < 10; ++i) open(client, 1 ether, due);
+        for (uint256 i; i < 10; ++i) {
+            open(client, 1 ether, due);
+        }
         vm.warp(due);
         vm.prank(SYSTEM);
         (bool ok,) = address(market).call{gas: gas}(abi.encodeCall(market.endBlock, ()));

@@ -33,7 +33,9 @@ contract DueQueueTest is Fixture {
             out += drain(draw(seed, round, 100) % 9, 512);
         }
         vm.warp(time() + 41 days);
-        for (uint256 i; i < 40; ++i) out += drain(1_000, 512);
+        for (uint256 i; i < 40; ++i) {
+            out += drain(1_000, 512);
+        }
         vm.assertEq(out, next - 1, "all of them");
         vm.assertEq(q.outstanding, 0, "none is left");
     }
@@ -57,12 +59,18 @@ contract DueQueueTest is Fixture {
     }
 
     function test_ManyInOneSecondKeepTheirOrder() public {
-        for (uint64 i = 1; i <= 21; ++i) q.push(uint64(START + 5), i);
+        for (uint64 i = 1; i <= 21; ++i) {
+            q.push(uint64(START + 5), i);
+        }
         vm.warp(START + 5);
-        for (uint64 i = 1; i <= 10; ++i) vm.assertEq(pop(), i, "first half");
+        for (uint64 i = 1; i <= 10; ++i) {
+            vm.assertEq(pop(), i, "first half");
+        }
         // Another of an earlier second that is over is not lost: it goes to the end of the bucket at hand.
         q.push(uint64(START + 2), 22);
-        for (uint64 i = 11; i <= 22; ++i) vm.assertEq(pop(), i, "second half");
+        for (uint64 i = 11; i <= 22; ++i) {
+            vm.assertEq(pop(), i, "second half");
+        }
         vm.assertEq(pop(), 0, "empty");
     }
 
@@ -88,11 +96,17 @@ contract DueQueueTest is Fixture {
     }
 
     function test_UsedBucketsAreWiped() public {
-        for (uint64 i = 1; i <= 9; ++i) q.push(uint64(START + 7), i);
+        for (uint64 i = 1; i <= 9; ++i) {
+            q.push(uint64(START + 7), i);
+        }
         vm.warp(START + 7);
-        for (uint64 i = 1; i <= 9; ++i) pop();
+        for (uint64 i = 1; i <= 9; ++i) {
+            pop();
+        }
         uint256 head = uint256(START + 7) << 64;
-        for (uint256 word; word < 3; ++word) vm.assertEq(q.buckets[head | word], 0, "lanes");
+        for (uint256 word; word < 3; ++word) {
+            vm.assertEq(q.buckets[head | word], 0, "lanes");
+        }
         vm.assertEq(q.bitmap[(START + 7) >> 8], 0, "bitmap");
     }
 

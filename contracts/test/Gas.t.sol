@@ -49,7 +49,9 @@ contract GasTest is Fixture {
         uint256 one = vm.lastCallGas().gasTotalUsed;
         emit log_named_uint("settle with one single order", one);
         SingleOrder[] memory list = new SingleOrder[](10);
-        for (uint64 i; i < 10; ++i) list[i] = single(open(1 ether), 1, 0.1 ether);
+        for (uint64 i; i < 10; ++i) {
+            list[i] = single(open(1 ether), 1, 0.1 ether);
+        }
         settle("", list, "");
         emit log_named_uint("each further single order", (vm.lastCallGas().gasTotalUsed - one) / 9);
 

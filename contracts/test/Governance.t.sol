@@ -24,8 +24,14 @@ contract NextMarket is Market {
 contract GovernanceTest is Fixture {
     function test_MarketParametersHaveBounds() public {
         string[8] memory names = [
-            "feeBps", "minDeposit", "maxOrderDuration", "claimDelay", "maxSessionDuration", "closeWindow",
-            "refundsPerBlock", "refundsPerBlock"
+            "feeBps",
+            "minDeposit",
+            "maxOrderDuration",
+            "claimDelay",
+            "maxSessionDuration",
+            "closeWindow",
+            "refundsPerBlock",
+            "refundsPerBlock"
         ];
         for (uint256 i; i < names.length; ++i) {
             MarketParams memory p = marketParams();
@@ -160,15 +166,12 @@ contract GovernanceTest is Fixture {
         uint64 expiry = uint64(time()) + 1 days;
         assertSlot(slot, uint256(uint160(client)) | uint256(expiry) << 160);
         assertSlot(slot + 1, uint256(uint160(coordinator)) | uint256(expiry) << 160);
-        assertSlot(
-            slot + 2, uint256(uint160(spender)) | uint256(77) << 160 | uint256(250) << 224 | uint256(1) << 240
-        );
+        assertSlot(slot + 2, uint256(uint160(spender)) | uint256(77) << 160 | uint256(250) << 224 | uint256(1) << 240);
         assertSlot(slot + 3, uint256(3 ether) | uint256(1 ether) << 128);
     }
 
     function test_DomainIsTheMarkets() public view {
-        (bytes1 fields, string memory name, string memory version, uint256 chain, address at_,,) =
-            market.eip712Domain();
+        (bytes1 fields, string memory name, string memory version, uint256 chain, address at_,,) = market.eip712Domain();
         vm.assertEq(uint8(fields), 0x0f, "fields");
         vm.assertEq(chain, block.chainid, "chain");
         vm.assertEq(at_, address(market), "contract");

@@ -59,7 +59,9 @@ contract InvariantsTest is Fixture {
         list = new FuzzSelector[](1);
         list[0].addr = address(world);
         list[0].selectors = new bytes4[](all.length);
-        for (uint256 i; i < all.length; ++i) list[0].selectors[i] = all[i];
+        for (uint256 i; i < all.length; ++i) {
+            list[0].selectors[i] = all[i];
+        }
     }
 
     /// @dev Σ accounts is what the Market owes, exactly, and it has that.
@@ -71,8 +73,12 @@ contract InvariantsTest is Fixture {
             vm.assertLe(x.debited, x.deposit, "debited within the deposit");
             if (x.state != 3) sum += x.deposit - x.debited;
         }
-        for (uint256 i; i < clients; ++i) sum += market.withdrawable(world.clients(i));
-        for (uint256 i; i < miners; ++i) sum += market.withdrawable(world.miners(i));
+        for (uint256 i; i < clients; ++i) {
+            sum += market.withdrawable(world.clients(i));
+        }
+        for (uint256 i; i < miners; ++i) {
+            sum += market.withdrawable(world.miners(i));
+        }
         for (uint256 i; i < coordinators; ++i) {
             sum += market.settlement(world.coordinators(i)) + market.withdrawable(world.coordinators(i));
         }
@@ -103,7 +109,9 @@ contract InvariantsTest is Fixture {
         for (uint256 i; i < coordinators; ++i) {
             address by = world.coordinators(i);
             uint256 sum;
-            for (uint256 j; j < miners; ++j) sum += market.minerLimit(by, world.miners(j)).amount;
+            for (uint256 j; j < miners; ++j) {
+                sum += market.minerLimit(by, world.miners(j)).amount;
+            }
             Participant memory p = registry.participant(2, by);
             vm.assertEq(sum, market.reserved(by), "market's sum");
             vm.assertEq(sum, p.reserved, "registry's sum");
@@ -150,12 +158,18 @@ contract InvariantsTest is Fixture {
     /// @dev Whatever happened, everyone can leave: after the longest wait nothing but open debts stays inside.
     function afterInvariant() external {
         vm.warp(time() + 31 days);
-        for (uint256 i; i < 60; ++i) endBlock();
+        for (uint256 i; i < 60; ++i) {
+            endBlock();
+        }
         (,, uint64 outstanding) = market.dueQueue();
         vm.assertEq(outstanding, 0, "queue is empty");
-        for (uint64 id = 1; id <= market.sessionCount(); ++id) vm.assertEq(market.session(id).state, 3, "closed");
+        for (uint64 id = 1; id <= market.sessionCount(); ++id) {
+            vm.assertEq(market.session(id).state, 3, "closed");
+        }
         (uint256 clients, uint256 coordinators, uint256 miners) = world.counts();
-        for (uint256 i; i < clients; ++i) take(world.clients(i));
+        for (uint256 i; i < clients; ++i) {
+            take(world.clients(i));
+        }
         for (uint256 i; i < coordinators; ++i) {
             address by = world.coordinators(i);
             take(by);
@@ -170,7 +184,9 @@ contract InvariantsTest is Fixture {
                 market.setMinerLimit(payee, 0); // always possible
             }
         }
-        for (uint256 j; j < miners; ++j) take(world.miners(j));
+        for (uint256 j; j < miners; ++j) {
+            take(world.miners(j));
+        }
         market.collectFees();
         market.sweep();
         vm.assertEq(market.owed(), 0, "the market owes nobody");
@@ -188,12 +204,18 @@ contract InvariantsTest is Fixture {
             }
             depart(2, by);
         }
-        for (uint256 j; j < miners; ++j) depart(1, world.miners(j));
+        for (uint256 j; j < miners; ++j) {
+            depart(1, world.miners(j));
+        }
         vm.warp(time() + 48 hours);
-        for (uint256 i; i < coordinators; ++i) paidOut(2, world.coordinators(i));
+        for (uint256 i; i < coordinators; ++i) {
+            paidOut(2, world.coordinators(i));
+        }
         // The last miner's code refuses coins: its stake waits for an implementation of its own that takes them.
         vm.etch(world.miners(miners - 1), "");
-        for (uint256 j; j < miners; ++j) paidOut(1, world.miners(j));
+        for (uint256 j; j < miners; ++j) {
+            paidOut(1, world.miners(j));
+        }
     }
 
     function depart(uint8 role, address account) private {

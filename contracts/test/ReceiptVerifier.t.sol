@@ -27,9 +27,21 @@ contract ReceiptVerifierTest is Fixture {
         (r, vs) = compact(COORDINATOR_SIGNER_KEY, verifier.receiptDigest(a));
         vm.assertTrue(!verifier.verify(a, r, vs, 1, proof), "another's signature");
         vm.assertTrue(!verifier.verify(a, 0, 0, 1, proof), "no signature");
-        vm.assertEq(
-            verifier.receiptId(a.order), keccak256(abi.encode(block.chainid, a.order)), "receipt id"
-        );
+        vm.assertEq(verifier.receiptId(a.order), keccak256(abi.encode(block.chainid, a.order)), "receipt id");
+    }
+
+    /// @dev An account that is no coordinator settles a root of its own, with a receipt by a miner of its own.
+    function test_AReceiptOfAnInventedSessionDoesNotVerify() public {
+        uint64 id = open(1 ether);
+        Receipt memory a = answer(order(id, 1, 0.1 ether), 0.1 ether);
+        a.coordinator = address(0xfa4e);
+        bytes32 root = verifier.leaf(a);
+        vm.prank(address(0xfa4e));
+        market.settle(address(0xfa4e), "", new SingleOrder[](0), "", root, 1);
+        (bytes32 r, bytes32 vs) = compact(MINER_SIGNER_KEY, verifier.receiptDigest(a));
+        vm.assertTrue(verifier.signed(a, r, vs), "signed");
+        vm.assertTrue(verifier.settled(a, 1, new bytes32[](0)), "and in a root");
+        vm.assertTrue(!verifier.verify(a, r, vs, 1, new bytes32[](0)), "but the session is another coordinator's");
     }
 
     function test_AReplacedKeyStillVerifies() public {

@@ -55,7 +55,9 @@ contract RegistryTest is Fixture {
 
     function test_UnbondingWaitsAndPays() public {
         vm.prank(miner);
-        vm.expectRevert(abi.encodeWithSelector(IRegistry.StakeTooLow.selector, uint128(999 ether), uint128(1_000 ether)));
+        vm.expectRevert(
+            abi.encodeWithSelector(IRegistry.StakeTooLow.selector, uint128(999 ether), uint128(1_000 ether))
+        );
         registry.requestUnbond(MINER, 1 ether);
         vm.deal(miner, 500 ether);
         vm.startPrank(miner);

@@ -148,9 +148,8 @@ contract SessionsTest is Fixture {
 
     function test_CloseByAgreementTakes65Bytes() public {
         uint64 id = open(1 ether);
-        bytes32 what = digest(
-            keccak256(abi.encode(keccak256("Close(uint64 session,uint128 cumulative)"), id, uint128(0)))
-        );
+        bytes32 what =
+            digest(keccak256(abi.encode(keccak256("Close(uint64 session,uint128 cumulative)"), id, uint128(0))));
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(COORDINATOR_SIGNER_KEY, what);
         vm.prank(client);
         market.closeByAgreement(id, 0, abi.encodePacked(r, s, v));

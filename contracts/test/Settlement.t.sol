@@ -58,7 +58,9 @@ contract SettlementTest is Fixture {
         assertSkipped(voucher(mine, 3, 0.5 ether), Reason.STALE, good, 5);
         assertSkipped(voucher(mine, 2, 0.4 ether), Reason.STALE, good, 6);
         bytes memory garbage = voucher(mine, 4, 1 ether);
-        for (uint256 i = 32; i < 96; ++i) garbage[i] = 0xff;
+        for (uint256 i = 32; i < 96; ++i) {
+            garbage[i] = 0xff;
+        }
         assertSkipped(garbage, Reason.BAD_SPENDER_SIGNATURE, good, 7);
         vm.assertEq(market.session(mine).debited, 0.5 ether, "nothing was taken by any of them");
         vm.assertEq(market.session(others).debited, 0, "nor here");
@@ -352,7 +354,9 @@ contract SettlementTest is Fixture {
     function fit(bytes memory junk, uint256 length) private pure returns (bytes memory out) {
         out = new bytes(length);
         if (junk.length == 0) return out;
-        for (uint256 i; i < length; ++i) out[i] = junk[i % junk.length];
+        for (uint256 i; i < length; ++i) {
+            out[i] = junk[i % junk.length];
+        }
     }
 
     function sorted(address a, address b, address c) private pure returns (address, address, address) {

@@ -31,9 +31,10 @@ contract Libraries {
             offset := voucher.offset
         }
         (uint256 id, uint256 through, uint256 cumulative) = VoucherBatch.fields(offset);
-        return address(
-            uint160(VoucherBatch.signer(VoucherBatch.prepare(domain, sessions), offset, id, through, cumulative))
-        );
+        return
+            address(
+                uint160(VoucherBatch.signer(VoucherBatch.prepare(domain, sessions), offset, id, through, cumulative))
+            );
     }
 
     function recover(bytes32 digest, bytes calldata signature) external view returns (address) {
@@ -108,8 +109,7 @@ contract VectorsTest {
                 );
                 vm.assertEq(got, expected, "countersignature");
             } else if (kind == keccak256("Close")) {
-                bytes32 got =
-                    TypedData.close(domain, uint64(number(m, ".session")), uint128(number(m, ".cumulative")));
+                bytes32 got = TypedData.close(domain, uint64(number(m, ".session")), uint128(number(m, ".cumulative")));
                 vm.assertEq(got, expected, "close");
             } else if (kind == keccak256("Voucher")) {
                 bytes memory packed = abi.encodePacked(
@@ -135,9 +135,7 @@ contract VectorsTest {
             bytes32 root = hash(t, ".root");
             for (uint256 i; vm.keyExistsJson(json, item(key(t, ".receipts"), i)); ++i) {
                 string memory pair = item(key(t, ".receipts"), i);
-                bytes32 leaf = keccak256(
-                    bytes.concat(keccak256(abi.encode(hash(pair, "[0]"), hash(pair, "[1]"))))
-                );
+                bytes32 leaf = keccak256(bytes.concat(keccak256(abi.encode(hash(pair, "[0]"), hash(pair, "[1]")))));
                 bytes32[] memory proof = list(item(key(t, ".proofs"), i));
                 vm.assertTrue(MerkleProof.verify(proof, root, leaf), item(t, i));
                 vm.assertTrue(!MerkleProof.verify(proof, root, keccak256(abi.encode(leaf))), "another leaf");
@@ -203,7 +201,9 @@ contract VectorsTest {
         uint256 n;
         while (vm.keyExistsJson(json, item(path, n))) ++n;
         out = new bytes32[](n);
-        for (uint256 i; i < n; ++i) out[i] = vm.parseJsonBytes32(json, item(path, i));
+        for (uint256 i; i < n; ++i) {
+            out[i] = vm.parseJsonBytes32(json, item(path, i));
+        }
     }
 
     function compact(bytes memory signature) private pure returns (bytes memory) {

@@ -48,13 +48,9 @@ interface IMarketEvents {
     /// @notice A client closes alone; the rest of the deposit is due at dueAt.
     event SessionClosing(uint64 indexed session, uint64 dueAt);
     /// @notice A session is closed: debited in all, refunded now, by a push or (pushed false) as withdrawable.
-    event SessionClosed(
-        uint64 indexed session, address indexed client, uint128 debited, uint128 refunded, bool pushed
-    );
+    event SessionClosed(uint64 indexed session, address indexed client, uint128 debited, uint128 refunded, bool pushed);
     /// @notice A session was debited: `debited` is its new total, `fee` the protocol's part of this debit.
-    event Debited(
-        uint64 indexed session, address indexed coordinator, uint64 through, uint128 debited, uint128 fee
-    );
+    event Debited(uint64 indexed session, address indexed coordinator, uint64 through, uint128 debited, uint128 fee);
     /// @notice An order was settled by itself; `price` is what it debited.
     event OrderSettled(uint64 indexed session, uint64 number, uint128 price);
     /// @notice A miner was paid `paid`; `credited` is its new total with this coordinator.
@@ -66,9 +62,7 @@ interface IMarketEvents {
     /// @notice An entry of a batch was skipped. kind 1 voucher, 2 order, 3 credit; reason as in {Reason}.
     event EntrySkipped(address indexed coordinator, uint8 kind, uint32 index, uint8 reason);
     /// @notice A miner claimed with its countersignature; fromBond of what was paid came from the bond.
-    event Claimed(
-        address indexed coordinator, address indexed miner, bytes32 receipt, uint128 paid, uint128 fromBond
-    );
+    event Claimed(address indexed coordinator, address indexed miner, bytes32 receipt, uint128 paid, uint128 fromBond);
     /// @notice The bond behind a miner is, or from effectiveAt will be, amount.
     event LimitSet(address indexed coordinator, address indexed miner, uint128 amount, uint64 effectiveAt);
     /// @notice A push failed; the account may withdraw amount more.
@@ -89,10 +83,7 @@ interface IMarketEvents {
 /// @notice Sessions, settlement and claims: where clients' deposits become miners' pay.
 interface IMarket is IMarketEvents {
     /// @notice Locks the coins sent as a deposit with a coordinator; spender may sign orders and vouchers.
-    function openSession(address coordinator, address spender, uint64 expiry)
-        external
-        payable
-        returns (uint64 session);
+    function openSession(address coordinator, address spender, uint64 expiry) external payable returns (uint64 session);
     /// @notice Adds the coins sent to an open session's deposit.
     function topUp(uint64 session) external payable;
     /// @notice Closes alone: the rest is due at min(expiry, now + closeWindow). Client only.

@@ -37,7 +37,12 @@ interface IRegistry {
 
     /// @notice An account took a role.
     event Registered(
-        uint8 indexed role, address indexed account, address signer, bytes32 sealingKeyHash, uint128 stake, string endpoint
+        uint8 indexed role,
+        address indexed account,
+        address signer,
+        bytes32 sealingKeyHash,
+        uint128 stake,
+        string endpoint
     );
     /// @notice Stake was added.
     event StakeIncreased(uint8 indexed role, address indexed account, uint128 amount, uint128 stake);

@@ -27,9 +27,7 @@ library TypedData {
 
     /// @notice Returns the domain separator for a Market on this chain.
     function separator(address market) internal view returns (bytes32) {
-        return keccak256(
-            abi.encode(DOMAIN, keccak256(bytes(NAME)), keccak256(bytes(VERSION)), block.chainid, market)
-        );
+        return keccak256(abi.encode(DOMAIN, keccak256(bytes(NAME)), keccak256(bytes(VERSION)), block.chainid, market));
     }
 
     /// @notice Returns the digest of an Order, which is the job's id.

@@ -24,8 +24,7 @@ abstract contract MarketClaims is MarketSettlement {
         (address coordinator, address miner) = (receipt.coordinator, receipt.miner);
         bytes32 domain = TypedData.separator(address(this));
         bytes32 digest = TypedData.receipt(domain, receipt);
-        address signer =
-            Signature.recover(TypedData.countersignature(domain, digest, miner, minerTotal), r, vs);
+        address signer = Signature.recover(TypedData.countersignature(domain, digest, miner, minerTotal), r, vs);
         IRegistry registry_ = IRegistry(s.registry);
         if (signer == address(0) || !registry_.signerValid(COORDINATOR, coordinator, signer)) revert BadSignature();
 

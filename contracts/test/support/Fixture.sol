@@ -87,16 +87,13 @@ abstract contract Fixture {
             )
         );
         market = Market(
-            payable(
-                new ERC1967Proxy(
+            payable(new ERC1967Proxy(
                     address(marketCode),
                     abi.encodeCall(Market.initialize, (governor, address(registry), treasuryAt, marketParams()))
-                )
-            )
+                ))
         );
-        treasury = Treasury(
-            payable(new ERC1967Proxy(address(treasuryCode), abi.encodeCall(Treasury.initialize, (governor))))
-        );
+        treasury =
+            Treasury(payable(new ERC1967Proxy(address(treasuryCode), abi.encodeCall(Treasury.initialize, (governor)))));
         verifier = new ReceiptVerifier(IMarket(address(market)));
     }
 
@@ -155,9 +152,7 @@ abstract contract Fixture {
     function closing(uint256 key, uint64 session, uint128 cumulative) internal view returns (bytes memory) {
         (bytes32 r, bytes32 vs) = compact(
             key,
-            digest(
-                keccak256(abi.encode(keccak256("Close(uint64 session,uint128 cumulative)"), session, cumulative))
-            )
+            digest(keccak256(abi.encode(keccak256("Close(uint64 session,uint128 cumulative)"), session, cumulative)))
         );
         return abi.encodePacked(r, vs);
     }

@@ -38,18 +38,34 @@ contract Handler is Fixture {
 
     constructor(Market market_, Registry registry_, Treasury treasury_, ReceiptVerifier verifier_) payable {
         (market, registry, treasury, verifier) = (market_, registry_, treasury_, verifier_);
-        for (uint256 i; i < 3; ++i) coordinators.push(person(i));
-        for (uint256 i; i < 3; ++i) miners.push(person(10 + i));
-        for (uint256 i; i < 3; ++i) clients.push(person(20 + i));
+        for (uint256 i; i < 3; ++i) {
+            coordinators.push(person(i));
+        }
+        for (uint256 i; i < 3; ++i) {
+            miners.push(person(10 + i));
+        }
+        for (uint256 i; i < 3; ++i) {
+            clients.push(person(20 + i));
+        }
         clients.push(address(new RevertingClient(market)));
         clients.push(address(new BurningClient(market)));
         clients.push(address(new ReenteringClient(market)));
         miners.push(address(new RevertingClient(market)));
-        for (uint256 i; i < clients.length; ++i) fund(clients[i]);
-        for (uint256 i; i < miners.length; ++i) fund(miners[i]);
-        for (uint256 i; i < coordinators.length; ++i) fund(coordinators[i]);
-        for (uint256 i; i < coordinators.length; ++i) enter(coordinators[i], COORDINATOR, 10_000 ether);
-        for (uint256 i; i < miners.length; ++i) enter(miners[i], MINER, 1_000 ether);
+        for (uint256 i; i < clients.length; ++i) {
+            fund(clients[i]);
+        }
+        for (uint256 i; i < miners.length; ++i) {
+            fund(miners[i]);
+        }
+        for (uint256 i; i < coordinators.length; ++i) {
+            fund(coordinators[i]);
+        }
+        for (uint256 i; i < coordinators.length; ++i) {
+            enter(coordinators[i], COORDINATOR, 10_000 ether);
+        }
+        for (uint256 i; i < miners.length; ++i) {
+            enter(miners[i], MINER, 1_000 ether);
+        }
     }
 
     modifier counted(bytes32 name) {
@@ -249,7 +265,8 @@ contract Handler is Fixture {
         amount = bound(amount, 1, 1 ether);
         vm.deal(address(this), amount);
         coins += amount;
-        address payable[3] memory to = [payable(address(market)), payable(address(registry)), payable(address(treasury))];
+        address payable[3] memory to =
+            [payable(address(market)), payable(address(registry)), payable(address(treasury))];
         new Forcer{value: amount}(to[where % 3]);
     }
 
@@ -271,9 +288,15 @@ contract Handler is Fixture {
 
     /// @notice Returns the sum of what the people here hold.
     function purses() external view returns (uint256 sum) {
-        for (uint256 i; i < clients.length; ++i) sum += clients[i].balance;
-        for (uint256 i; i < miners.length; ++i) sum += miners[i].balance;
-        for (uint256 i; i < coordinators.length; ++i) sum += coordinators[i].balance;
+        for (uint256 i; i < clients.length; ++i) {
+            sum += clients[i].balance;
+        }
+        for (uint256 i; i < miners.length; ++i) {
+            sum += miners[i].balance;
+        }
+        for (uint256 i; i < coordinators.length; ++i) {
+            sum += coordinators[i].balance;
+        }
     }
 
     /// @notice Returns how many there are of clients, coordinators and miners.
