@@ -61,6 +61,7 @@ type call struct {
 	homeFlag   string
 	offsetFlag int // -1: not given
 	json       bool
+	brief      bool // no next steps after the table of aitbc up
 	args       []string
 }
 

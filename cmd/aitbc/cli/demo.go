@@ -63,7 +63,7 @@ func (c *call) demo(ctx context.Context, prompt string, keep bool) (err error) {
 		}
 	}
 	quiet := *c // what the steps print goes to people, not into the JSON value
-	quiet.json = false
+	quiet.json, quiet.brief = false, true
 	if c.json {
 		quiet.Stdout = c.Stderr
 	}

@@ -200,18 +200,19 @@ func (c *call) printNetwork(s devnet.Status) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
+	fmt.Fprintf(c.Stdout, "\nThe client pays from session %d. Models on offer: %s\n\n", s.Session, strings.Join(s.Models, ", "))
+	if c.brief {
+		return nil
+	}
 	model := "MODEL"
 	if len(s.Models) > 0 {
 		model = s.Models[0]
 	}
 	aitbc, where := c.program(), c.where()
-	fmt.Fprintf(c.Stdout, `
-The client pays from session %d. Models on offer: %s
-
-next:  %s submit "What is AITBC?" --model %s --stream%s
+	fmt.Fprintf(c.Stdout, `next:  %s submit "What is AITBC?" --model %s --stream%s
        %s miners%s
        eval "$(%s env%s)"    # then any OpenAI program works
 
-`, s.Session, strings.Join(s.Models, ", "), aitbc, model, where, aitbc, where, aitbc, where)
+`, aitbc, model, where, aitbc, where, aitbc, where)
 	return nil
 }
