@@ -73,12 +73,8 @@ func (s *Service) bundle(ctx context.Context, j *sqlite.Job) (*receipt.Bundle, e
 	if !ok {
 		return nil, fmt.Errorf("receipt %s is not in its batch %d", b.ReceiptID, batch.ID)
 	}
-	signers, err := s.signersOf(j)
-	if err != nil {
-		return nil, err
-	}
 	client, coordinator, spender := receipt.SessionSlots(j.Session)
-	p.State.Registry = p.State.Registry.Pick(receipt.SignerSlot(signers[0]), receipt.SignerSlot(signers[1]))
+	p.State.Registry = p.State.Registry.Pick(receipt.SignerSlot(x.MinerSigner), receipt.SignerSlot(x.CoordinatorSigner))
 	p.State.Market = p.State.Market.Pick(client, coordinator, spender)
 	b.Settlement = &receipt.Settlement{MerkleProof: path, ChainProof: p}
 	return b, nil

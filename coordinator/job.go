@@ -45,7 +45,10 @@ func (s *Service) Describe(j *sqlite.Job) api.Job {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if st := s.streams[j.ID]; st != nil && j.State == market.Assigned && st.len() > 0 {
+	if l := s.leases[j.ID]; l != nil && j.State == market.Queued { // on its way to the disk
+		out.State, out.Miner = market.Assigned, &l.job.Miner
+	}
+	if st := s.streams[j.ID]; st != nil && out.State == market.Assigned && st.len() > 0 {
 		out.State = market.Running
 	}
 	return out
@@ -142,15 +145,11 @@ func (s *Service) Explain(ctx context.Context, c Caller, id common.Hash) (api.Ex
 // answer, from piece from on, until the job is done; then it returns the job.
 // It stops early with fn's error or ctx's.
 func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int, fn func(api.Event) error) (*sqlite.Job, error) {
-	j, err := s.owned(ctx, c, id)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	st := s.streams[id]
 	s.mu.Unlock()
-	if st == nil {
-		return s.cfg.Store.Job(ctx, id)
+	if st == nil || st.client != c.Account || st.session != c.Session {
+		return s.owned(ctx, c, id)
 	}
 	known := market.JobState("")
 	for {
@@ -170,8 +169,8 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 			}
 		}
 		from += len(v.pieces)
-		if v.ended && len(v.pieces) == 0 {
-			return s.cfg.Store.Job(ctx, j.ID)
+		if v.ended != nil && len(v.pieces) == 0 {
+			return v.ended, nil
 		}
 	}
 }

@@ -44,7 +44,7 @@ func (s *Service) expireLeases(ctx context.Context) {
 	}
 	for _, l := range lost {
 		if err := s.lose(ctx, l, false, "miner_lost", "the miner fell silent"); err != nil {
-			s.log.ErrorContext(ctx, "requeue job", "job", l.job, "err", err)
+			s.log.ErrorContext(ctx, "requeue job", "job", l.job.ID, "err", err)
 		}
 	}
 }
@@ -53,25 +53,25 @@ func (s *Service) expireLeases(ctx context.Context) {
 // has been tried often enough or was to be stopped anyway.
 func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, message string) error {
 	s.mu.Lock()
-	if s.leases[l.job] != l {
+	if s.leases[l.job.ID] != l {
 		s.mu.Unlock()
 		return nil
 	}
 	cancel := l.cancel
 	s.mu.Unlock()
 	if cancel {
-		_, err := s.end(ctx, l.job, market.Canceled, "", "")
+		_, err := s.end(ctx, l.job.ID, market.Canceled, "", "")
 		return err
 	}
-	j, err := s.cfg.Store.Job(ctx, l.job)
+	j, err := s.cfg.Store.Job(ctx, l.job.ID)
 	if err != nil {
 		return err
 	}
 	if j.Attempts >= s.cfg.MaxAttempts {
-		_, err := s.end(ctx, l.job, market.Failed, code, message)
+		_, err := s.end(ctx, l.job.ID, market.Failed, code, message)
 		return err
 	}
-	err = s.cfg.Store.Requeue(ctx, l.job, l.id)
+	err = s.cfg.Store.Requeue(ctx, l.job.ID, l.id)
 	if errors.Is(err, sqlite.ErrNotAssigned) {
 		return nil
 	}
@@ -83,15 +83,15 @@ func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, messag
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leases[l.job] == l {
-		delete(s.leases, l.job)
-		s.stopped[l.miner] = append(s.stopped[l.miner], l.job)
-		if st := s.streams[l.job]; st != nil {
+	if s.leases[l.job.ID] == l {
+		delete(s.leases, l.job.ID)
+		s.stopped[l.miner] = append(s.stopped[l.miner], l.job.ID)
+		if st := s.streams[l.job.ID]; st != nil {
 			st.restart()
 		}
-		s.wakeLocked(s.sched.Release(l.job, exclude))
+		s.wakeLocked(s.sched.Release(l.job.ID, exclude))
 	}
-	s.log.InfoContext(ctx, "job requeued", "job", l.job, "miner", l.miner, "reason", code)
+	s.log.InfoContext(ctx, "job requeued", "job", l.job.ID, "miner", l.miner, "reason", code)
 	return nil
 }
 

@@ -141,11 +141,11 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 			continue
 		}
 		// A lease that the miner does not name was lost on the way to it.
-		if slices.Contains(r.Running, l.job) || now.Sub(l.since) < 2*s.cfg.Heartbeat {
+		if slices.Contains(r.Running, l.job.ID) || now.Sub(l.since) < 2*s.cfg.Heartbeat {
 			l.expires = now.Add(s.leaseTime())
 		}
 		if l.cancel {
-			out.Cancel = append(out.Cancel, l.job)
+			out.Cancel = append(out.Cancel, l.job.ID)
 		}
 	}
 	return out, nil
@@ -195,7 +195,7 @@ func (s *Service) Claim(ctx context.Context, c Caller, wait time.Duration) (*api
 func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api.Assignment, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
-	l := &lease{job: id, id: hex.EncodeToString(b[:]), miner: p.account, since: time.Now(), expires: time.Now().Add(s.leaseTime())}
+	l := &lease{id: hex.EncodeToString(b[:]), miner: p.account, since: time.Now(), expires: time.Now().Add(s.leaseTime())}
 	j, err := s.cfg.Store.Assign(ctx, id, p.account, l.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,7 +209,7 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 	}
 	// A stop for an earlier lease of the same job is not for this one.
 	s.stopped[p.account] = slices.DeleteFunc(s.stopped[p.account], func(h common.Hash) bool { return h == id })
-	l.offer, l.cancel = p.offers[j.Spec.Order.Model], j.Cancel
+	l.job, l.offer, l.cancel = j, p.offers[j.Spec.Order.Model], j.Cancel
 	s.leases[id] = l
 	if st := s.streams[id]; st != nil {
 		st.setState(market.Assigned)

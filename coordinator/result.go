@@ -55,22 +55,14 @@ func (s *Service) Delivered(c Caller, job common.Hash, leaseID string) (uint64, 
 // Complete takes a miner's signed receipt, charges the client and answers the
 // countersignature. The same receipt again gets the same answer.
 func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api.ResultRequest) (api.ResultResponse, error) {
-	j, err := s.cfg.Store.Job(ctx, job)
-	if errors.Is(err, sqlite.ErrNotFound) {
-		return api.ResultResponse{}, apierr.New(apierr.NotFound, "there is no such job")
-	} else if err != nil {
-		return api.ResultResponse{}, err
-	}
-	if j.Signed != nil && j.Miner == c.Account && receipt.Digest(s.cfg.Domain, j.Signed.Receipt) == receipt.Digest(s.cfg.Domain, r.Receipt) {
-		return api.ResultResponse{Countersignature: j.Signed.Countersignature, MinerTotal: j.Signed.MinerTotal}, nil
-	}
 	l, st, err := s.held(c, job, r.Lease)
+	if err == nil && st == nil {
+		err = apierr.New(apierr.LeaseLost, "the job has ended")
+	}
 	if err != nil {
-		return api.ResultResponse{}, err
+		return s.repeated(ctx, c, job, r, err)
 	}
-	if st == nil {
-		return api.ResultResponse{}, apierr.New(apierr.LeaseLost, "the job has ended")
-	}
+	j := l.job
 	most := math.MaxInt
 	if r.FinishReason == "canceled" {
 		// A second miner may be stopped before it comes to where the first one was:
@@ -99,14 +91,14 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	}
 	digest := receipt.Digest(s.cfg.Domain, r.Receipt)
 	done, err := s.cfg.Store.Complete(ctx, sqlite.Completion{
-		Job: job, Miner: c.Account, Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
+		Job: job, Miner: c.Account, MinerSigner: m.Signer, CoordinatorSigner: s.cfg.Signer.Address(), Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
 		Reason: r.FinishReason, Output: text, MarginBps: s.cfg.MarginBps, At: time.Now().UnixMilli(),
 		Countersign: func(total market.Amount) (receipt.Signature, error) {
 			return receipt.Sign(s.cfg.Signer, s.cfg.Domain, receipt.Countersignature{Receipt: digest, Miner: c.Account, MinerTotal: total})
 		},
 	})
 	if te := (*market.TransitionError)(nil); errors.Is(err, sqlite.ErrNotAssigned) || errors.As(err, &te) {
-		return api.ResultResponse{}, apierr.Wrap(err, apierr.LeaseLost, "the job has ended or was leased again")
+		return s.repeated(ctx, c, job, r, apierr.Wrap(err, apierr.LeaseLost, "the job has ended or was leased again"))
 	} else if err != nil {
 		return api.ResultResponse{}, err
 	}
@@ -114,6 +106,21 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	defer s.mu.Unlock()
 	s.forgetLocked(done)
 	return api.ResultResponse{Countersignature: done.Signed.Countersignature, MinerTotal: done.Signed.MinerTotal}, nil
+}
+
+// repeated answers a receipt that was taken before as it was answered then. For
+// any other it returns why it is not taken now.
+func (s *Service) repeated(ctx context.Context, c Caller, job common.Hash, r api.ResultRequest, why error) (api.ResultResponse, error) {
+	j, err := s.cfg.Store.Job(ctx, job)
+	switch {
+	case errors.Is(err, sqlite.ErrNotFound):
+		return api.ResultResponse{}, apierr.New(apierr.NotFound, "there is no such job")
+	case err != nil:
+		return api.ResultResponse{}, err
+	case j.Signed == nil || j.Miner != c.Account || receipt.Digest(s.cfg.Domain, j.Signed.Receipt) != receipt.Digest(s.cfg.Domain, r.Receipt):
+		return api.ResultResponse{}, why
+	}
+	return api.ResultResponse{Countersignature: j.Signed.Countersignature, MinerTotal: j.Signed.MinerTotal}, nil
 }
 
 // checkReceipt returns nil if the receipt says what this coordinator saw, at

@@ -52,7 +52,7 @@ type Params struct {
 
 // A lease is a miner's right to complete a job.
 type lease struct {
-	job     common.Hash
+	job     *sqlite.Job // as it was when it was leased
 	id      string
 	miner   common.Address
 	offer   api.Offer
@@ -194,14 +194,14 @@ func (s *Service) load(ctx context.Context) error {
 		s.miners[m.Address] = p
 	}
 	for _, j := range jobs {
-		s.streams[j.ID] = newStream(j.State)
+		s.streams[j.ID] = newStream(j)
 		s.expires[j.ID] = time.UnixMilli(j.Expires)
 		if j.State == market.Queued {
 			s.sched.Enqueue(schedJob(j))
 			continue
 		}
 		s.sched.Assign(schedJob(j), j.Miner)
-		l := &lease{job: j.ID, id: j.Lease, miner: j.Miner, since: now, expires: now.Add(restartGrace), cancel: j.Cancel}
+		l := &lease{job: j, id: j.Lease, miner: j.Miner, since: now, expires: now.Add(restartGrace), cancel: j.Cancel}
 		if p := s.miners[j.Miner]; p != nil {
 			l.offer = p.offers[j.Spec.Order.Model]
 		}
@@ -255,7 +255,7 @@ func (s *Service) forgetLocked(j *sqlite.Job) {
 	delete(s.leases, j.ID)
 	delete(s.expires, j.ID)
 	if st := s.streams[j.ID]; st != nil {
-		st.finish(j.State)
+		st.finish(j)
 		delete(s.streams, j.ID)
 	}
 	s.wakeLocked(j.Miner, wake)

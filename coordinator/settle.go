@@ -146,22 +146,11 @@ func (s *Service) mined(ctx context.Context, b *sqlite.Batch, m Mined) error {
 // prove fetches and stores what the receipts of a batch need to be verified
 // offline, while the chain still has the state of its block.
 func (s *Service) prove(ctx context.Context, b *sqlite.Batch, tx common.Hash) error {
-	signers, sessions := map[common.Address]bool{}, map[uint64]bool{}
-	for _, id := range b.Plan.Jobs {
-		j, err := s.cfg.Store.Job(ctx, id)
-		if err != nil {
-			return err
-		}
-		k, err := s.signersOf(j)
-		if err != nil {
-			return err
-		}
-		sessions[j.Session] = true
-		for _, a := range k {
-			signers[a] = true
-		}
+	var sessions []uint64
+	for _, v := range b.Plan.Vouchers {
+		sessions = append(sessions, v.Session)
 	}
-	p, err := s.cfg.Chain.Prove(ctx, tx, keys(signers), keys(sessions))
+	p, err := s.cfg.Chain.Prove(ctx, tx, b.Plan.Signers, sessions)
 	if err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}
@@ -170,29 +159,6 @@ func (s *Service) prove(ctx context.Context, b *sqlite.Batch, tx common.Hash) er
 		return fmt.Errorf("encode proof: %w", err)
 	}
 	return s.cfg.Store.BatchProved(ctx, b.ID, string(raw))
-}
-
-func keys[K comparable](m map[K]bool) []K {
-	out := make([]K, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	return out
-}
-
-// signersOf returns the keys that signed a job's receipt and countersignature.
-func (s *Service) signersOf(j *sqlite.Job) ([]common.Address, error) {
-	x := j.Signed
-	miner, err := receipt.Recover(s.cfg.Domain, x.Receipt, x.MinerSignature)
-	if err != nil {
-		return nil, fmt.Errorf("job %s: %w", j.ID, err)
-	}
-	c := receipt.Countersignature{Receipt: receipt.Digest(s.cfg.Domain, x.Receipt), Miner: j.Miner, MinerTotal: x.MinerTotal}
-	coordinator, err := receipt.Recover(s.cfg.Domain, c, x.Countersignature)
-	if err != nil {
-		return nil, fmt.Errorf("job %s: %w", j.ID, err)
-	}
-	return []common.Address{miner, coordinator}, nil
 }
 
 // follow takes over what the chain says about our sessions: deposits, and that

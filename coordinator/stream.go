@@ -7,8 +7,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -16,17 +19,20 @@ import (
 // stream holds the pieces of one answer while its job is open, for any number
 // of readers.
 type stream struct {
+	client  common.Address // whose job it is
+	session uint64
+
 	mu      sync.Mutex
 	pieces  []api.Piece
 	state   market.JobState
-	ended   bool
+	ended   *sqlite.Job   // the job as it ended, nil before
 	seen    bool          // a reader was given a piece
 	changed chan struct{} // closed at each change, then replaced
 	firstAt time.Time
 }
 
-func newStream(state market.JobState) *stream {
-	return &stream{state: state, changed: make(chan struct{})}
+func newStream(j *sqlite.Job) *stream {
+	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{})}
 }
 
 func (s *stream) changedLocked() {
@@ -41,7 +47,7 @@ func (s *stream) put(p api.Piece) error {
 	defer s.mu.Unlock()
 	n := uint64(len(s.pieces))
 	switch {
-	case s.ended:
+	case s.ended != nil:
 		return apierr.New(apierr.Conflict, "the job has ended")
 	case p.Index > n:
 		return apierr.New(apierr.StreamGap, "piece %d came, %d is next", p.Index, n).With(map[string]any{"next": n})
@@ -63,7 +69,7 @@ func (s *stream) put(p api.Piece) error {
 func (s *stream) setState(st market.JobState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state != st && !s.ended {
+	if s.state != st && s.ended == nil {
 		s.state = st
 		s.changedLocked()
 	}
@@ -80,10 +86,11 @@ func (s *stream) restart() {
 	s.changedLocked()
 }
 
-func (s *stream) finish(st market.JobState) {
+// finish ends the stream. Nobody changes the job from then on.
+func (s *stream) finish(j *sqlite.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.ended = st, true
+	s.state, s.ended = j.State, j
 	s.changedLocked()
 }
 
@@ -91,7 +98,7 @@ func (s *stream) finish(st market.JobState) {
 type view struct {
 	pieces []api.Piece
 	state  market.JobState
-	ended  bool
+	ended  *sqlite.Job // nil while the job is open
 }
 
 // next returns what lies beyond piece from and state known, waiting for a
@@ -106,7 +113,7 @@ func (s *stream) next(ctx context.Context, from int, known market.JobState) (vie
 		}
 		wait := s.changed
 		s.mu.Unlock()
-		if len(v.pieces) > 0 || v.ended || v.state != known {
+		if len(v.pieces) > 0 || v.ended != nil || v.state != known {
 			return v, nil
 		}
 		select {

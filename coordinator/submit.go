@@ -109,7 +109,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.streams[j.ID] = newStream(market.Queued)
+	s.streams[j.ID] = newStream(j)
 	s.expires[j.ID] = deadline
 	s.wakeLocked(s.sched.Enqueue(schedJob(j)))
 	return j, nil

@@ -28,7 +28,8 @@ type Plan struct {
 	Jobs     []common.Hash     `json:"jobs"`
 	Leaves   []common.Hash     `json:"leaves"`
 
-	Spenders []uint64 `json:"spenders"` // key numbers, beside Vouchers
+	Spenders []uint64         `json:"spenders"` // key numbers, beside Vouchers
+	Signers  []common.Address `json:"signers"`  // keys that signed the jobs' receipts and countersignatures, each once
 
 	Receipts []*receipt.Receipt `json:"-"` // beside Jobs
 }
@@ -87,6 +88,11 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 				}
 				x.Through = max(x.Through, j.Number)
 				p.Jobs, p.Receipts = append(p.Jobs, j.ID), append(p.Receipts, &j.Signed.Receipt)
+				for _, k := range []common.Address{j.Signed.MinerSigner, j.Signed.CoordinatorSigner} {
+					if !slices.Contains(p.Signers, k) {
+						p.Signers = append(p.Signers, k)
+					}
+				}
 			}
 			start = end
 			p.Vouchers = append(p.Vouchers, receipt.Voucher{Session: x.ID, Through: x.Through, Cumulative: x.Vouched})

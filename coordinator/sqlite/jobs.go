@@ -123,7 +123,7 @@ func (s *Store) Job(ctx context.Context, id common.Hash) (*Job, error) {
 }
 
 func (s *Store) jobs(ctx context.Context, where string, args ...any) ([]*Job, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT "+jobCols+jobFrom+where, args...) //nolint:gosec // where is one of ours, with placeholders
+	rows, err := s.read.QueryContext(ctx, "SELECT "+jobCols+jobFrom+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -168,9 +168,10 @@ func (s *Store) OpenJobs(ctx context.Context) ([]*Job, error) {
 	return s.jobs(ctx, "WHERE j.payment = ? ORDER BY j.created", string(market.Reserved))
 }
 
-// Assign leases a queued job to a miner.
+// Assign leases a queued job to a miner. It returns before the lease is on the
+// disk: a crash may undo it, and the job is then queued again.
 func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (job *Job, err error) {
-	err = s.do(ctx, func(tx *txn) error {
+	err = s.doSoon(ctx, func(tx *txn) error {
 		j, err := jobIn(tx, id)
 		if err != nil {
 			return err
@@ -253,18 +254,20 @@ func (s *Store) RequestCancel(ctx context.Context, id common.Hash) error {
 
 // Completion is a job's end with payment.
 type Completion struct {
-	Job       common.Hash
-	Miner     common.Address
-	Lease     string
-	State     market.JobState // completed, or canceled after the first token
-	Receipt   receipt.Receipt
-	ReceiptID common.Hash
-	Signature receipt.Signature
-	Class     string
-	Reason    string
-	Output    string
-	MarginBps uint16
-	At        int64
+	Job               common.Hash
+	Miner             common.Address
+	MinerSigner       common.Address // whose Signature is
+	CoordinatorSigner common.Address // who signs in Countersign
+	Lease             string
+	State             market.JobState // completed, or canceled after the first token
+	Receipt           receipt.Receipt
+	ReceiptID         common.Hash
+	Signature         receipt.Signature
+	Class             string
+	Reason            string
+	Output            string
+	MarginBps         uint16
+	At                int64
 	// Countersign signs the miner's new total. It runs inside the transaction.
 	Countersign func(total market.Amount) (receipt.Signature, error)
 }
@@ -327,7 +330,7 @@ func (s *Store) Complete(ctx context.Context, c Completion) (job *Job, err error
 		if _, err := tx.Exec("UPDATE miners SET total = ?, completed = completed + 1 WHERE address = ?", total, c.Miner[:]); err != nil {
 			return err
 		}
-		j.Signed = &Signed{Receipt: c.Receipt, MinerSignature: c.Signature, MinerTotal: total.Amount, Countersignature: sig}
+		j.Signed = &Signed{Receipt: c.Receipt, MinerSignature: c.Signature, MinerTotal: total.Amount, Countersignature: sig, MinerSigner: c.MinerSigner, CoordinatorSigner: c.CoordinatorSigner}
 		j.Class, j.Price, j.Fee, j.Earned = c.Class, c.Receipt.Price, split.Fee, split.Miner
 		j.Usage = market.Usage{PromptTokens: c.Receipt.PromptTokens, CompletionTokens: c.Receipt.CompletionTokens}
 		j.FinishReason, j.Output, j.Finished = c.Reason, c.Output, c.At

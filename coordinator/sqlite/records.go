@@ -84,6 +84,10 @@ type Signed struct {
 	MinerSignature   receipt.Signature `json:"miner_signature"`
 	MinerTotal       market.Amount     `json:"miner_total"`
 	Countersignature receipt.Signature `json:"countersignature"`
+
+	// The keys that signed, as they were verified then.
+	MinerSigner       common.Address `json:"miner_signer"`
+	CoordinatorSigner common.Address `json:"coordinator_signer"`
 }
 
 // Job is a job's row.

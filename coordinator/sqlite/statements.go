@@ -35,7 +35,7 @@ func (s *statements) get(ctx context.Context, query string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.byText[query]; old != nil { // another was faster
-		return old, st.Close()
+		return old, st.Close() //nolint:sqlclosecheck // at once
 	}
 	s.byText[query] = st
 	return st, nil
@@ -66,7 +66,7 @@ type reader struct {
 func newReader(db *sql.DB) *reader { return &reader{db, newStatements(db.PrepareContext)} }
 
 func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	st, err := r.stmts.get(ctx, query)
+	st, err := r.stmts.get(ctx, query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (r *reader) QueryContext(ctx context.Context, query string, args ...any) (*
 }
 
 func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any) scanner {
-	st, err := r.stmts.get(ctx, query)
+	st, err := r.stmts.get(ctx, query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return failed{err}
 	}
@@ -99,7 +99,7 @@ func newTxn(ctx context.Context, db *sql.DB) (*txn, error) {
 }
 
 func (t *txn) Exec(query string, args ...any) (sql.Result, error) {
-	st, err := t.stmts.get(context.Background(), query)
+	st, err := t.stmts.get(context.Background(), query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (t *txn) Exec(query string, args ...any) (sql.Result, error) {
 }
 
 func (t *txn) Query(query string, args ...any) (*sql.Rows, error) {
-	st, err := t.stmts.get(context.Background(), query)
+	st, err := t.stmts.get(context.Background(), query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (t *txn) Query(query string, args ...any) (*sql.Rows, error) {
 }
 
 func (t *txn) QueryRow(query string, args ...any) scanner {
-	st, err := t.stmts.get(context.Background(), query)
+	st, err := t.stmts.get(context.Background(), query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return failed{err}
 	}

@@ -35,6 +35,7 @@ const groupMax = 256
 
 type op struct {
 	fn   func(*txn) error
+	soon bool // done once it has run, not when it is on disk
 	err  error
 	done chan struct{}
 }
@@ -115,7 +116,16 @@ func (s *Store) Close() error {
 // do runs fn in a transaction that it shares with other callers. fn's error
 // undoes what fn did, and only that. A nil return means: on disk.
 func (s *Store) do(ctx context.Context, fn func(*txn) error) error {
-	o := &op{fn: fn, done: make(chan struct{})}
+	return s.enqueue(ctx, &op{fn: fn, done: make(chan struct{})})
+}
+
+// doSoon is do for what may be lost in a crash: a nil return means that later
+// writes see it.
+func (s *Store) doSoon(ctx context.Context, fn func(*txn) error) error {
+	return s.enqueue(ctx, &op{fn: fn, soon: true, done: make(chan struct{})})
+}
+
+func (s *Store) enqueue(ctx context.Context, o *op) error {
 	select {
 	case s.ops <- o:
 	case <-s.closing:
@@ -173,6 +183,11 @@ func (s *Store) gather(first *op) []*op {
 func (s *Store) commit(group []*op) {
 	err := s.runGroup(group)
 	for _, o := range group {
+		select {
+		case <-o.done: // soon
+			continue
+		default:
+		}
 		if err != nil {
 			o.err = err
 		}
@@ -196,6 +211,9 @@ func (s *Store) runGroup(group []*op) error {
 		}
 		if _, err := tx.Exec("RELEASE one"); err != nil {
 			return tx.undo(fmt.Errorf("release: %w", err))
+		}
+		if o.soon {
+			close(o.done)
 		}
 	}
 	if _, err := tx.Exec("COMMIT"); err != nil {

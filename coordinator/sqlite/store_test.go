@@ -99,6 +99,10 @@ func TestMoneyAddsUpInAnySequence(t *testing.T) {
 				if err == nil {
 					k.state, k.lease = market.Assigned, lease
 				}
+				// A later write that is on the disk has the lease under it.
+				if err := s.PutMeta(ctx, "leased", lease); err != nil {
+					rt.Fatal(err)
+				}
 			case 3:
 				k := pick()
 				price := market.Units(uint64(rapid.IntRange(0, 4500).Draw(rt, "price")))
