@@ -130,6 +130,26 @@ func (s *Spool) IOU(coordinator common.Address) (IOU, error) {
 	return i, err
 }
 
+// IOUs returns the latest word of every coordinator that this miner worked for.
+func (s *Spool) IOUs() ([]IOU, error) {
+	entries, err := os.ReadDir(s.ious)
+	if err != nil {
+		return nil, fmt.Errorf("read spool: %w", err)
+	}
+	var all []IOU
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // a write that a crash interrupted
+		}
+		var i IOU
+		if err := read(filepath.Join(s.ious, e.Name()), &i); err != nil {
+			return nil, err
+		}
+		all = append(all, i)
+	}
+	return all, nil
+}
+
 func write(path string, v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

@@ -1,0 +1,72 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/chainclient/predeploy"
+	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/e2e/network"
+	"github.com/aitbc/aitbc/market"
+)
+
+// A miner needs nobody's help to be paid: when the coordinator settles nothing
+// and is gone, its countersignature is worth coins out of its bond.
+func TestMinerClaimsWithoutItsCoordinator(t *testing.T) {
+	t.Parallel()
+	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) { g.Market.ClaimDelay = 1 }})
+	file := filepath.Join(n.Home.Coordinator(), "config.toml")
+	if err := os.WriteFile(file, []byte("settle_every = \"1h\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.Kill("coordinator")
+	n.Wait("the miner", func() bool {
+		out, err := n.Client().Models(t.Context())
+		return err == nil && len(out) > 0
+	})
+	out, err := n.Client().Submit(t.Context(), api.SubmitRequest{Model: model(t, n), Prompt: "Say hello.", MaxTokens: 8}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Wait("the charge", func() bool { j, ok := state(t, n, out.JobID); return ok && j.Payment == market.Charged })
+	n.Signal("coordinator", stopSignal)
+	defer n.Signal("coordinator", contSignal)
+
+	before := n.Balance(n.Miner)
+	var lines []struct {
+		State    string        `json:"state"`
+		Due      market.Amount `json:"due"`
+		Paid     market.Amount `json:"paid"`
+		FromBond market.Amount `json:"from_bond"`
+	}
+	claim := func() {
+		t.Helper()
+		raw, err := n.Program("aitbc-miner", "claim", "--json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(raw, &lines); err != nil || len(lines) != 1 {
+			t.Fatalf("%v in %s", err, raw)
+		}
+	}
+	n.Wait("the claim", func() bool { claim(); return lines[0].State == "claimed" })
+	if lines[0].Paid.IsZero() || lines[0].Paid != lines[0].Due || lines[0].FromBond != lines[0].Paid {
+		t.Errorf("claimed %+v", lines[0])
+	}
+	if after := n.Balance(n.Miner); after == before {
+		t.Error("the miner's balance did not change")
+	}
+	p, err := predeploy.NewRegistry(n.Chain()).Participant(t.Context(), predeploy.RoleCoordinator, n.Coordinator, chainclient.Latest)
+	if err != nil || p.JailedUntil == 0 {
+		t.Errorf("the coordinator is not jailed: %+v, %v", p, err)
+	}
+	claim()
+	if lines[0].State != "paid" {
+		t.Errorf("a second claim: %+v", lines[0])
+	}
+	n.Audit()
+}
