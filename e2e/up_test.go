@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -167,8 +168,10 @@ func TestWordsForScripts(t *testing.T) {
 			t.Errorf("%s: %d, %v", url, code, err)
 		}
 	}
-	if info, err := os.Stat(filepath.Join("..", "aitbc-cli.sh")); err != nil || info.Mode().Perm()&0o111 == 0 {
-		t.Errorf("aitbc-cli.sh: %v", err)
+	cmd := exec.CommandContext(t.Context(), filepath.Join("..", "aitbc-cli.sh"), "status", id, "--home", string(n.Home))
+	cmd.Env = append(os.Environ(), "PATH="+network.Binaries(t)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "settled") {
+		t.Errorf("aitbc-cli.sh status: %v\n%s", err, out)
 	}
 }
 
