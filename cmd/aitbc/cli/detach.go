@@ -175,5 +175,8 @@ func (c *call) where() string {
 	if c.homeFlag == "" {
 		return ""
 	}
+	if strings.ContainsAny(c.homeFlag, " \t'\"\\$`&;|<>()*?") {
+		return " --home " + quote(c.homeFlag)
+	}
 	return " --home " + c.homeFlag
 }
