@@ -17,7 +17,11 @@ func completionCommand() command {
 					return usagef("completion", "only bash is known, not %q", printable(c.args[0]))
 				}
 				words := strings.ReplaceAll(names(commands()), ",", "") + " help"
-				_, err := fmt.Fprintf(c.Stdout, "complete -o default -W %s aitbc\n", quote(words))
+				script := fmt.Sprintf("complete -o default -W %s aitbc", quote(words))
+				if c.json {
+					return c.printJSON(map[string]string{"script": script})
+				}
+				_, err := fmt.Fprintln(c.Stdout, script)
 				return err
 			}
 		},
