@@ -74,11 +74,13 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 		return api.ResultResponse{}, apierr.New(apierr.StreamGap, "the receipt has %d tokens, the stream %d pieces: send the stream again", r.Receipt.CompletionTokens, n).
 			With(map[string]any{"next": n})
 	}
-	m, err := s.cfg.Store.Miner(ctx, c.Account)
-	if err != nil {
-		return api.ResultResponse{}, err
+	s.mu.Lock()
+	p := s.miners[c.Account]
+	s.mu.Unlock()
+	if p == nil {
+		return api.ResultResponse{}, apierr.New(apierr.Unauthorized, "register again")
 	}
-	if err := s.checkReceipt(j, l, m, r, commitment, ids); err != nil {
+	if err := s.checkReceipt(l, p.signer, r, commitment, ids); err != nil {
 		return api.ResultResponse{}, err
 	}
 	state := market.Completed
@@ -91,7 +93,7 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	}
 	digest := receipt.Digest(s.cfg.Domain, r.Receipt)
 	done, err := s.cfg.Store.Complete(ctx, sqlite.Completion{
-		Job: job, Miner: c.Account, MinerSigner: m.Signer, CoordinatorSigner: s.cfg.Signer.Address(), Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
+		Job: job, Miner: c.Account, MinerSigner: p.signer, CoordinatorSigner: s.cfg.Signer.Address(), Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
 		Reason: r.FinishReason, Output: text, MarginBps: s.cfg.MarginBps, At: time.Now().UnixMilli(),
 		Countersign: func(total market.Amount) (receipt.Signature, error) {
 			return receipt.Sign(s.cfg.Signer, s.cfg.Domain, receipt.Countersignature{Receipt: digest, Miner: c.Account, MinerTotal: total})
@@ -125,7 +127,8 @@ func (s *Service) repeated(ctx context.Context, c Caller, job common.Hash, r api
 
 // checkReceipt returns nil if the receipt says what this coordinator saw, at
 // the price that the order and the offer give.
-func (s *Service) checkReceipt(j *sqlite.Job, l *lease, m sqlite.Miner, r api.ResultRequest, out *receipt.Output, ids bool) error {
+func (s *Service) checkReceipt(l *lease, signer common.Address, r api.ResultRequest, out *receipt.Output, ids bool) error {
+	j := l.job
 	bad := func(format string, a ...any) error { return apierr.New(apierr.Invalid, "receipt: "+format, a...) }
 	var req api.Request
 	if err := json.Unmarshal(j.Request, &req); err != nil {
@@ -138,7 +141,7 @@ func (s *Service) checkReceipt(j *sqlite.Job, l *lease, m sqlite.Miner, r api.Re
 		want = o.MaxPrice
 	}
 	switch {
-	case x.Version != receipt.Version || x.Order != j.ID || x.Session != j.Session || x.Client != j.Client || x.Coordinator != s.cfg.Account || x.Miner != m.Address:
+	case x.Version != receipt.Version || x.Order != j.ID || x.Session != j.Session || x.Client != j.Client || x.Coordinator != s.cfg.Account || x.Miner != l.miner:
 		return bad("it is for another order, or names other parties")
 	case x.Model != o.Model || x.Class != receipt.Class(l.offer.Class) || l.offer.Digest != o.Model:
 		return bad("model or class differs from the order's")
@@ -165,7 +168,7 @@ func (s *Service) checkReceipt(j *sqlite.Job, l *lease, m sqlite.Miner, r api.Re
 	case r.FinishReason == "canceled" && !l.cancel:
 		return bad("nobody cancelled this job")
 	}
-	if err := receipt.Verify(s.cfg.Domain, x, r.Signature, m.Signer); err != nil {
+	if err := receipt.Verify(s.cfg.Domain, x, r.Signature, signer); err != nil {
 		return apierr.Wrap(err, apierr.Forbidden, "receipt: the signature is not the miner's")
 	}
 	return nil

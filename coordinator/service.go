@@ -64,6 +64,7 @@ type lease struct {
 // presence is what is known of a miner that is, or lately was, connected.
 type presence struct {
 	account common.Address
+	signer  common.Address            // key that its login verified with
 	offers  map[common.Hash]api.Offer // by digest
 	slots   int
 	seen    time.Time
@@ -218,7 +219,7 @@ func newPresence(m sqlite.Miner) (*presence, error) {
 	if err := json.Unmarshal(m.Offers, &offers); err != nil {
 		return nil, err
 	}
-	p := &presence{account: m.Address, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1)}
+	p := &presence{account: m.Address, signer: m.Signer, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1)}
 	for _, o := range offers {
 		p.offers[o.Digest] = o
 	}

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -22,11 +23,25 @@ const (
 	accMiner     = "miner:"
 )
 
-func post(tx *txn, at int64, j *Job, kind, from, to string, a market.Amount) error {
-	if a.IsZero() {
+// A posting moves an amount from one account of the journal to another.
+type posting struct {
+	from, to string
+	amount   market.Amount
+}
+
+// post writes postings to the journal, but for those of nothing.
+func post(tx *txn, at int64, j *Job, kind string, entries ...posting) error {
+	var args []any
+	for _, e := range entries {
+		if !e.amount.IsZero() {
+			args = append(args, at, j.Session, j.ID[:], kind, e.from, e.to, amt{e.amount})
+		}
+	}
+	const columns, row = 7, "(?, ?, ?, ?, ?, ?, ?)"
+	if len(args) == 0 {
 		return nil
 	}
-	_, err := tx.Exec("INSERT INTO journal (at, session, job, kind, source, target, amount) VALUES (?, ?, ?, ?, ?, ?, ?)", at, j.Session, j.ID[:], kind, from, to, amt{a})
+	_, err := tx.Exec("INSERT INTO journal (at, session, job, kind, source, target, amount) VALUES "+row+strings.Repeat(", "+row, len(args)/columns-1), args...)
 	return err
 }
 
@@ -97,7 +112,7 @@ func (s *Store) InsertJob(ctx context.Context, j *Job) (existing *Job, err error
 		if err := saveAccount(tx, x); err != nil {
 			return err
 		}
-		if err := post(tx, j.Created, j, "reserve", accAvailable, accReserved, j.MaxPrice); err != nil {
+		if err := post(tx, j.Created, j, "reserve", posting{accAvailable, accReserved, j.MaxPrice}); err != nil {
 			return err
 		}
 		var idem any
@@ -234,7 +249,7 @@ func (s *Store) End(ctx context.Context, id common.Hash, state market.JobState, 
 		if err := saveAccount(tx, x); err != nil {
 			return err
 		}
-		if err := post(tx, at, j, "release", accReserved, accAvailable, j.MaxPrice); err != nil {
+		if err := post(tx, at, j, "release", posting{accReserved, accAvailable, j.MaxPrice}); err != nil {
 			return err
 		}
 		j.ErrorCode, j.ErrorMessage, j.Finished = code, message, at
@@ -308,13 +323,10 @@ func (s *Store) Complete(ctx context.Context, c Completion) (job *Job, err error
 		if err != nil {
 			return err
 		}
-		for _, e := range []struct {
-			to string
-			a  market.Amount
-		}{{accMiner + c.Miner.Hex(), split.Miner}, {accFees, split.Fee}, {accMargin, split.Margin}, {accAvailable, rest}} {
-			if err := post(tx, c.At, j, "charge", accReserved, e.to, e.a); err != nil {
-				return err
-			}
+		if err := post(tx, c.At, j, "charge",
+			posting{accReserved, accMiner + c.Miner.Hex(), split.Miner}, posting{accReserved, accFees, split.Fee},
+			posting{accReserved, accMargin, split.Margin}, posting{accReserved, accAvailable, rest}); err != nil {
+			return err
 		}
 		var total amt
 		if err := tx.QueryRow("SELECT total FROM miners WHERE address = ?", c.Miner[:]).Scan(&total); err != nil {

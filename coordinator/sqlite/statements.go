@@ -122,6 +122,25 @@ func (t *txn) QueryRow(query string, args ...any) scanner {
 	return st.QueryRow(args...)
 }
 
+// run runs one op: what it did is undone if it fails, and only that.
+func (t *txn) run(o *op) error {
+	if _, err := t.Exec("SAVEPOINT one"); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	if o.err = o.fn(t); o.err != nil {
+		if _, err := t.Exec("ROLLBACK TO one"); err != nil {
+			return fmt.Errorf("undo: %w", err)
+		}
+	}
+	if _, err := t.Exec("RELEASE one"); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	if o.ran = true; o.soon {
+		close(o.done)
+	}
+	return nil
+}
+
 // undo ends the transaction without its changes, and returns cause with what
 // went wrong with that.
 func (t *txn) undo(cause error) error {

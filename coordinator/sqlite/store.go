@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -33,9 +34,13 @@ const readers = 4
 // groupMax bounds how many callers share one commit.
 const groupMax = 256
 
+// linger is how long a transaction that nobody awaits stays open for more.
+const linger = 5 * time.Millisecond
+
 type op struct {
 	fn   func(*txn) error
 	soon bool // done once it has run, not when it is on disk
+	ran  bool
 	err  error
 	done chan struct{}
 }
@@ -153,12 +158,12 @@ func (s *Store) commitLoop() {
 	for {
 		select {
 		case o := <-s.ops:
-			s.commit(s.gather(o))
+			s.commit(o)
 		case <-s.closing:
 			for {
 				select {
 				case o := <-s.ops:
-					s.commit(s.gather(o))
+					s.commit(o)
 				default:
 					return
 				}
@@ -167,26 +172,12 @@ func (s *Store) commitLoop() {
 	}
 }
 
-func (s *Store) gather(first *op) []*op {
-	group := []*op{first}
-	for len(group) < groupMax {
-		select {
-		case o := <-s.ops:
-			group = append(group, o)
-		default:
-			return group
-		}
-	}
-	return group
-}
-
-func (s *Store) commit(group []*op) {
-	err := s.runGroup(group)
+// commit brings an op to disk, and others with it.
+func (s *Store) commit(first *op) {
+	group, err := s.run(first)
 	for _, o := range group {
-		select {
-		case <-o.done: // soon
-			continue
-		default:
+		if o.soon && o.ran {
+			continue // answered already
 		}
 		if err != nil {
 			o.err = err
@@ -195,29 +186,46 @@ func (s *Store) commit(group []*op) {
 	}
 }
 
-func (s *Store) runGroup(group []*op) error {
-	tx := s.tx
-	if _, err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
-		return fmt.Errorf("begin: %w", err)
+// run runs ops in one transaction and commits it. It returns those that it took.
+func (s *Store) run(first *op) (group []*op, err error) {
+	if _, err := s.tx.Exec("BEGIN IMMEDIATE"); err != nil {
+		return []*op{first}, fmt.Errorf("begin: %w", err)
 	}
-	for _, o := range group {
-		if _, err := tx.Exec("SAVEPOINT one"); err != nil {
-			return tx.undo(fmt.Errorf("savepoint: %w", err))
+	awaited := false
+	for o := first; o != nil; o = s.next(len(group), awaited) {
+		group = append(group, o)
+		if err := s.tx.run(o); err != nil {
+			return group, s.tx.undo(err)
 		}
-		if o.err = o.fn(tx); o.err != nil {
-			if _, err := tx.Exec("ROLLBACK TO one"); err != nil {
-				return tx.undo(fmt.Errorf("undo: %w", err))
-			}
-		}
-		if _, err := tx.Exec("RELEASE one"); err != nil {
-			return tx.undo(fmt.Errorf("release: %w", err))
-		}
-		if o.soon {
-			close(o.done)
-		}
+		awaited = awaited || !o.soon
 	}
-	if _, err := tx.Exec("COMMIT"); err != nil {
-		return tx.undo(fmt.Errorf("commit: %w", err))
+	if _, err := s.tx.Exec("COMMIT"); err != nil {
+		return group, s.tx.undo(fmt.Errorf("commit: %w", err))
+	}
+	return group, nil
+}
+
+// next returns another op for a transaction of n, nil for none. While nobody
+// awaits the disk it waits a little: one commit is cheaper than two.
+func (s *Store) next(n int, awaited bool) *op {
+	if n >= groupMax {
+		return nil
+	}
+	select {
+	case o := <-s.ops:
+		return o
+	default:
+	}
+	if awaited {
+		return nil
+	}
+	t := time.NewTimer(linger)
+	defer t.Stop()
+	select {
+	case o := <-s.ops:
+		return o
+	case <-s.closing:
+	case <-t.C:
 	}
 	return nil
 }
