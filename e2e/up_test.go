@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -226,4 +227,52 @@ func TestSessionByHand(t *testing.T) {
 		t.Error("more was locked than there is")
 	}
 	n.Conserved(before, n.Audit())
+}
+
+// The demo of the README, which must leave nothing behind, even when its output
+// is cut off.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	n := network.Idle(t, network.Options{})
+	raw, err := n.Run("demo", "--json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out struct {
+		JobID    string        `json:"job_id"`
+		Block    uint64        `json:"block"`
+		Price    market.Amount `json:"price"`
+		Verified bool          `json:"verified"`
+	}
+	if err := json.Unmarshal(raw, &out); err != nil || !out.Verified || out.Block == 0 || out.Price.IsZero() || out.JobID == "" {
+		t.Fatalf("demo: %v in %s", err, raw)
+	}
+	if _, err := n.Run("status"); err == nil {
+		t.Error("the demo's network still runs")
+	}
+
+	// Whoever cuts off its output, as head does, must not leave a network behind.
+	n = network.Idle(t, network.Options{})
+	cmd := exec.CommandContext(t.Context(), filepath.Join(network.Binaries(t), "aitbc"), "demo", "--home", string(n.Home))
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && !strings.Contains(lines.Text(), "Everything answers") {
+		continue
+	}
+	if err := stdout.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the demo did not notice")
+	}
+	n.Wait("its network to end", func() bool {
+		_, err := n.Run("status")
+		return err != nil && strings.Contains(err.Error(), "3 of 3 services do not answer")
+	})
 }

@@ -57,11 +57,7 @@ type Network struct {
 // failed by then, the programs' logs are shown.
 func Start(t testing.TB, opts Options) *Network {
 	t.Helper()
-	offset, err := home.FreeOffset(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &Network{t: t, bin: Binaries(t), opts: opts, Network: devnet.Network{Home: home.Dir(t.TempDir()), PortOffset: offset}}
+	n := Idle(t, opts)
 	t.Cleanup(func() {
 		if err := n.stop(); err != nil {
 			t.Errorf("the network did not stop: %v", err)
@@ -72,6 +68,16 @@ func Start(t testing.TB, opts Options) *Network {
 	})
 	n.Up()
 	return n
+}
+
+// Idle returns a network that is not started: an empty home and free ports.
+func Idle(t testing.TB, opts Options) *Network {
+	t.Helper()
+	offset, err := home.FreeOffset(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Network{t: t, bin: Binaries(t), opts: opts, Network: devnet.Network{Home: home.Dir(t.TempDir()), PortOffset: offset}}
 }
 
 // Up starts the network again after [Network.Down].

@@ -61,7 +61,8 @@ type call struct {
 	homeFlag   string
 	offsetFlag int // -1: not given
 	json       bool
-	brief      bool // no next steps after the table of aitbc up
+	brief      bool      // no next steps after the table of aitbc up
+	tie        io.Closer // standard input of a network that must not outlive this process, or nil
 	args       []string
 }
 

@@ -115,7 +115,7 @@ type demo struct {
 
 func (d *demo) up(ctx context.Context) (err error) {
 	d.started = time.Now()
-	if err := d.detach(ctx, upFlags{deposit: &optionalAmount{}}); err != nil {
+	if err := d.detach(ctx, upFlags{deposit: &optionalAmount{}, tied: true}); err != nil {
 		return err
 	}
 	fmt.Fprintf(d.Stdout, "Everything answers after %.1f s.\n", time.Since(d.started).Seconds())
@@ -230,7 +230,11 @@ func (d *demo) after(ctx context.Context) (err error) {
 
 func (d *demo) down(ctx context.Context) error {
 	d.stopped = true
-	return d.call.down(ctx, 2*time.Minute)
+	err := d.call.down(ctx, 2*time.Minute)
+	if d.tie != nil { // till here the network would have ended with this process
+		err = errors.Join(err, d.tie.Close())
+	}
+	return err
 }
 
 func (d *demo) verify(context.Context) error {

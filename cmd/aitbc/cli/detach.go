@@ -56,6 +56,12 @@ func (c *call) detach(ctx context.Context, f upFlags) error {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), self, args...) //nolint:gosec // this very program
 	cmd.Env, cmd.Stdout, cmd.Stderr = c.Environ, log, log
 	cmd.ExtraFiles = []*os.File{w}
+	if f.tied {
+		cmd.Args = append(cmd.Args, "--until-eof")
+		if c.tie, err = cmd.StdinPipe(); err != nil {
+			return fmt.Errorf("detach: %w", err)
+		}
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	if err := errors.Join(err, w.Close()); err != nil {

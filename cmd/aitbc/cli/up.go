@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 
 type upFlags struct {
 	detach   bool
+	tied     bool // ends with standard input, so with the process at its other end
 	reportFD int
 	params   string
 	deposit  *optionalAmount
@@ -39,6 +41,7 @@ things with, not one to hold value.`,
 			var f upFlags
 			fs.BoolVar(&f.detach, "detach", false, "return when everything answers; aitbc down stops it")
 			fs.IntVar(&f.reportFD, "report-fd", 0, "descriptor to report to; set by --detach itself")
+			fs.BoolVar(&f.tied, "until-eof", false, "stop when standard input ends")
 			fs.StringVar(&f.params, "params", "", "`file` with the contracts' parameters for a new genesis, as JSON")
 			f.deposit = amountFlag(fs, "deposit", "what the client locks in a new session, in `AITBC` (default 100)")
 			return func(ctx context.Context, c *call) error {
@@ -61,6 +64,16 @@ func (c *call) up(ctx context.Context, f upFlags) (err error) {
 	n, err := c.network()
 	if err != nil {
 		return err
+	}
+	if f.tied {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		var reader sync.WaitGroup // not waited for: it ends with standard input, at the latest with this process
+		reader.Go(func() {
+			_, _ = io.Copy(io.Discard, c.Stdin) // an error ends it as well
+			cancel()
+		})
 	}
 	self, err := c.Executable()
 	if err != nil {
