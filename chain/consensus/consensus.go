@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -58,7 +57,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		// Each connection of the application has its own lock: one for all would shut the mempool out while a proposal is held.
 		proxy.NewConnSyncLocalClientCreator(c.App),
 		func() (*cmttypes.GenesisDoc, error) { return c.Genesis, nil },
-		cfg.DefaultDBProvider, node.DefaultMetricsProvider(cc.Instrumentation), l)
+		openGate, node.DefaultMetricsProvider(cc.Instrumentation), l)
 	if err != nil {
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}
@@ -102,12 +101,12 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	ended := make(chan struct{})
 	if w, ok := n.env.ConsensusState.(interface{ Wait() }); ok {
-		var watch sync.WaitGroup
-		defer watch.Wait()
-		watch.Go(func() { // ends when consensus does, which Stop below brings about
+		// It ends when consensus does, which Stop below brings about; but consensus that never began, since the node
+		// was still catching up, never ends either, and so nothing waits for this.
+		go func() {
 			w.Wait()
 			close(ended)
-		})
+		}()
 	}
 	var failure error
 	select {

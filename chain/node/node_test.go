@@ -254,13 +254,15 @@ func TestWhatClientsDoWrongIsAnsweredPlainly(t *testing.T) {
 	for _, body := range []string{`{"height":-1}`, `{"height":{}}`, `{"height":"x"}`, `[1,2,3]`} {
 		require.GreaterOrEqual(t, n.post(t, "get_block", body, nil), 200)
 	}
-	req, err := http.NewRequest(http.MethodGet, "http://"+n.doors.RPC+"/check", nil)
-	require.NoError(t, err)
-	req.Header.Set("X-Forwarded-For", "192.0.2.1")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	require.Equal(t, 403, answer(t, res, nil), "an audit is for this machine only")
-	res, err = http.Post("http://"+n.doors.RPC, "application/json", bytes.NewReader(make([]byte, 2<<20)))
+	for header, value := range map[string]string{"X-Forwarded-For": "192.0.2.1", "Origin": "https://example.org", "Sec-Fetch-Site": "cross-site"} {
+		req, err := http.NewRequest(http.MethodGet, "http://"+n.doors.RPC+"/check", nil)
+		require.NoError(t, err)
+		req.Header.Set(header, value)
+		res, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.Equal(t, 403, answer(t, res, nil), "an audit is for this machine only: %s", header)
+	}
+	res, err := http.Post("http://"+n.doors.RPC, "application/json", bytes.NewReader(make([]byte, 2<<20)))
 	if err == nil {
 		require.GreaterOrEqual(t, res.StatusCode, 400, "a body of 2 MB is too large")
 		_ = res.Body.Close()

@@ -24,11 +24,16 @@ func answer[T any](v T, err error) (*plain, error) {
 	return &plain{v}, nil
 }
 
-// local reports whether a request comes from this machine and through no proxy.
+// local reports whether a request comes from this machine, through no proxy and not from a browser's page.
 func local(r *http.Request) bool {
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "Origin", "Sec-Fetch-Site"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+	return err == nil && ip != nil && ip.IsLoopback()
 }
 
 var errLocal = errors.New("check reads every account and answers only this machine")
