@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
@@ -103,10 +104,11 @@ func (n *Node) Run(ctx context.Context) error {
 	if w, ok := n.env.ConsensusState.(interface{ Wait() }); ok {
 		// It ends when consensus does, which Stop below brings about; but consensus that never began, since the node
 		// was still catching up, never ends either, and so nothing waits for this.
-		go func() {
+		var watch sync.WaitGroup
+		watch.Go(func() {
 			w.Wait()
 			close(ended)
-		}()
+		})
 	}
 	var failure error
 	select {
