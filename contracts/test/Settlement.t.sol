@@ -224,6 +224,18 @@ contract SettlementTest is Fixture {
         vm.assertEq(market.session(id).debited, 0.05 ether + 1, "debited");
     }
 
+    function test_MoreUsageThanTheOrderPaysForCostsWhatItSays() public {
+        uint64 id = open(1 ether);
+        Order memory o = order(id, 1, 0.1 ether);
+        Receipt memory r = answer(o, 0.2 ether);
+        assertOrder(sealOrder(o, r, 1), Reason.WRONG_PRICE);
+        r.price = 0.1 ether - 1;
+        assertOrder(sealOrder(o, r, 1), Reason.WRONG_PRICE);
+        r.price = 0.1 ether;
+        settleOrder(sealOrder(o, r, 1));
+        vm.assertEq(market.session(id).debited, 0.1 ether, "debited");
+    }
+
     function test_MinerAndCoordinatorMustHaveSigned() public {
         uint64 id = open(1 ether);
         SingleOrder memory e = single(id, 1, 0.1 ether);
