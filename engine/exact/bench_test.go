@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/engine/exact"
 )
 
 // BenchmarkDecode measures answers of the embedded model on one thread.
@@ -34,6 +35,8 @@ func BenchmarkPrefill(b *testing.B) {
 // BenchmarkLoad measures how long a fresh miner waits for its model.
 func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
-		embedded(b, 1)
+		if _, err := exact.Embedded(exact.Config{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
