@@ -184,6 +184,11 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if bad, err := s.cfg.Store.Imbalance(ctx); err != nil {
+		return err
+	} else if bad != 0 {
+		s.log.ErrorContext(ctx, "a session's account is not what its journal says", "session", bad)
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

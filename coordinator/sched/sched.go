@@ -330,16 +330,6 @@ func (s *Sched) Remove(job common.Hash) {
 	}
 }
 
-// Candidates reports whether any known miner could run the job, now or later.
-func (s *Sched) Candidates(j Job) bool {
-	for _, m := range s.miners {
-		if eligible(reason(m, &j)) {
-			return true
-		}
-	}
-	return false
-}
-
 // Explain returns, for each miner, why it does not run the job.
 func (s *Sched) Explain(job common.Hash) map[common.Address]Reason {
 	e := s.jobs[job]

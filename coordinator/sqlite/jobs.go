@@ -127,11 +127,6 @@ func (s *Store) InsertJob(ctx context.Context, j *Job) (existing *Job, err error
 	return existing, err
 }
 
-// FindIdempotent returns the job that a session made with an idempotency key, or [ErrNotFound].
-func (s *Store) FindIdempotent(ctx context.Context, session uint64, key string) (*Job, error) {
-	return scanJob(s.read.QueryRowContext(ctx, "SELECT "+jobCols+jobFrom+"WHERE j.session = ? AND j.idem_key = ?", session, key))
-}
-
 // Job returns a job, or [ErrNotFound].
 func (s *Store) Job(ctx context.Context, id common.Hash) (*Job, error) {
 	return scanJob(s.read.QueryRowContext(ctx, "SELECT "+jobCols+jobFrom+"WHERE j.id = ?", id[:]))
