@@ -140,6 +140,13 @@ func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
 		if err != nil {
 			return out, err
 		}
+		if !null(m.ToolCalls) {
+			calls, err := writeCalls(m.ToolCalls)
+			if err != nil {
+				return out, err
+			}
+			text += calls
+		}
 		role := m.Role
 		if role == "developer" {
 			role = "system"
@@ -184,7 +191,7 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	}
 	w.Header().Set("X-Aitbc-Job", j.ID.Hex())
 	w.Header().Set("X-Aitbc-Receipt", s.svc.ReceiptID(j.ID).Hex())
-	a := &answer{chat: chat, id: "chatcmpl-" + j.ID.Hex()[2:26], created: j.Created / 1000, model: j.Model}
+	a := &answer{chat: chat, tools: chat && !null(q.Tools), id: "chatcmpl-" + j.ID.Hex()[2:26], created: j.Created / 1000, model: j.Model}
 	if q.Stream {
 		return s.streamAnswer(w, r, c, j, a, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
 	}
@@ -241,6 +248,7 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		}
 		return nil
 	}
+	var calls callFilter
 	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(e api.Event) error {
 		if e.Type != "token" {
 			return nil
@@ -248,10 +256,14 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		if err := begin(); err != nil {
 			return err
 		}
-		if e.Text == "" {
+		text := e.Text
+		if a.tools {
+			text = calls.pass(text)
+		}
+		if text == "" {
 			return nil
 		}
-		return out.send("", "", a.chunk(e.Text, false, ""))
+		return out.send("", "", a.chunk(text, false, ""))
 	})
 	if err != nil {
 		return s.gone(r, c, j, err)
@@ -264,15 +276,28 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		if err := begin(); err != nil {
 			return nil // the reader went away, and the job is done
 		}
-		if done.Output != "" { // repeated with its Idempotency-Key: it was over already
-			_ = out.send("", "", a.chunk(done.Output, false, ""))
-		}
+		calls.held = done.Output // repeated with its Idempotency-Key: it was over already
 	}
 	if fail != nil {
 		_ = out.send("", "", openAIError(apierr.Public(fail)))
 		return nil
 	}
-	sends := []func() error{func() error { return out.send("", "", a.chunk("", false, finish(done.FinishReason))) }}
+	reason := finish(done.FinishReason)
+	var sends []func() error
+	if calls.held != "" {
+		rest, made := calls.held, []toolCall(nil)
+		if a.tools {
+			rest, made = splitCalls(calls.held, j.ID.Hex()[2:18])
+		}
+		if rest != "" {
+			sends = append(sends, func() error { return out.send("", "", a.chunk(rest, false, "")) })
+		}
+		if len(made) > 0 {
+			reason = "tool_calls"
+			sends = append(sends, func() error { return out.send("", "", a.callChunk(made)) })
+		}
+	}
+	sends = append(sends, func() error { return out.send("", "", a.chunk("", false, reason)) })
 	if usage {
 		sends = append(sends, func() error { return out.send("", "", a.usage(done)) })
 	}
@@ -283,97 +308,4 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		}
 	}
 	return nil
-}
-
-func finish(reason string) string {
-	if reason == "canceled" {
-		return "stop"
-	}
-	return reason
-}
-
-// answer shapes a job as OpenAI's objects.
-type answer struct {
-	chat    bool
-	id      string
-	created int64
-	model   string
-}
-
-type object map[string]any
-
-func (a *answer) base(kind string) object {
-	return object{"id": a.id, "object": kind, "created": a.created, "model": a.model, "system_fingerprint": nil}
-}
-
-func (a *answer) chunk(text string, first bool, reason string) object {
-	var why any
-	if reason != "" {
-		why = reason
-	}
-	if !a.chat {
-		o := a.base("text_completion")
-		o["choices"] = []object{{"index": 0, "text": text, "logprobs": nil, "finish_reason": why}}
-		return o
-	}
-	delta := object{}
-	if first {
-		delta["role"], delta["content"] = "assistant", ""
-	} else if reason == "" {
-		delta["content"] = text
-	}
-	o := a.base("chat.completion.chunk")
-	o["choices"] = []object{{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": why}}
-	return o
-}
-
-func usageOf(j *sqlite.Job) object {
-	return object{"prompt_tokens": j.Usage.PromptTokens, "completion_tokens": j.Usage.CompletionTokens, "total_tokens": j.Usage.PromptTokens + j.Usage.CompletionTokens}
-}
-
-func (a *answer) usage(j *sqlite.Job) object {
-	o := a.base("chat.completion.chunk")
-	if !a.chat {
-		o = a.base("text_completion")
-	}
-	o["choices"], o["usage"] = []object{}, usageOf(j)
-	return o
-}
-
-func (a *answer) whole(j *sqlite.Job) object {
-	if !a.chat {
-		o := a.base("text_completion")
-		o["choices"], o["usage"] = []object{{"index": 0, "text": j.Output, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}, usageOf(j)
-		return o
-	}
-	o := a.base("chat.completion")
-	o["choices"] = []object{{"index": 0, "message": object{"role": "assistant", "content": j.Output, "refusal": nil}, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}
-	o["usage"] = usageOf(j)
-	return o
-}
-
-func openAIError(e *apierr.Error) object {
-	kind := "invalid_request_error"
-	switch status := e.Code.Status(); {
-	case status == http.StatusUnauthorized:
-		kind = "authentication_error"
-	case status == http.StatusPaymentRequired:
-		kind = "insufficient_quota"
-	case status == http.StatusTooManyRequests:
-		kind = "rate_limit_error"
-	case status >= http.StatusInternalServerError:
-		kind = "server_error"
-	}
-	body := object{"message": e.Message, "type": kind, "param": nil, "code": string(e.Code)}
-	if e.Details != nil {
-		body["details"] = e.Details
-	}
-	return object{"error": body}
-}
-
-func writeOpenAIError(w http.ResponseWriter, e *apierr.Error) {
-	if e.Code == apierr.RateLimited {
-		w.Header().Set("Retry-After", "2")
-	}
-	httpx.WriteJSON(w, e.Code.Status(), openAIError(e))
 }

@@ -1,0 +1,123 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/httpx"
+)
+
+func finish(reason string) string {
+	if reason == "canceled" {
+		return "stop"
+	}
+	return reason
+}
+
+// answer shapes a job as OpenAI's objects.
+type answer struct {
+	chat    bool
+	tools   bool // the client offered some
+	id      string
+	created int64
+	model   string
+}
+
+type object map[string]any
+
+func (a *answer) base(kind string) object {
+	return object{"id": a.id, "object": kind, "created": a.created, "model": a.model, "system_fingerprint": nil}
+}
+
+func (a *answer) chunk(text string, first bool, reason string) object {
+	var why any
+	if reason != "" {
+		why = reason
+	}
+	if !a.chat {
+		o := a.base("text_completion")
+		o["choices"] = []object{{"index": 0, "text": text, "logprobs": nil, "finish_reason": why}}
+		return o
+	}
+	delta := object{}
+	if first {
+		delta["role"], delta["content"] = "assistant", ""
+	} else if reason == "" {
+		delta["content"] = text
+	}
+	o := a.base("chat.completion.chunk")
+	o["choices"] = []object{{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": why}}
+	return o
+}
+
+// callChunk carries the calls of an answer, each whole.
+func (a *answer) callChunk(calls []toolCall) object {
+	var list []object
+	for i, c := range calls {
+		list = append(list, object{"index": i, "id": c.ID, "type": c.Type, "function": c.Function})
+	}
+	o := a.base("chat.completion.chunk")
+	o["choices"] = []object{{"index": 0, "delta": object{"tool_calls": list}, "logprobs": nil, "finish_reason": nil}}
+	return o
+}
+
+func usageOf(j *sqlite.Job) object {
+	return object{"prompt_tokens": j.Usage.PromptTokens, "completion_tokens": j.Usage.CompletionTokens, "total_tokens": j.Usage.PromptTokens + j.Usage.CompletionTokens}
+}
+
+func (a *answer) usage(j *sqlite.Job) object {
+	o := a.base("chat.completion.chunk")
+	if !a.chat {
+		o = a.base("text_completion")
+	}
+	o["choices"], o["usage"] = []object{}, usageOf(j)
+	return o
+}
+
+func (a *answer) whole(j *sqlite.Job) object {
+	if !a.chat {
+		o := a.base("text_completion")
+		o["choices"], o["usage"] = []object{{"index": 0, "text": j.Output, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}, usageOf(j)
+		return o
+	}
+	o := a.base("chat.completion")
+	message, reason := object{"role": "assistant", "content": j.Output, "refusal": nil}, finish(j.FinishReason)
+	if a.tools {
+		if rest, calls := splitCalls(j.Output, j.ID.Hex()[2:18]); len(calls) > 0 {
+			message["content"], message["tool_calls"], reason = nil, calls, "tool_calls"
+			if rest != "" {
+				message["content"] = rest
+			}
+		}
+	}
+	o["choices"] = []object{{"index": 0, "message": message, "logprobs": nil, "finish_reason": reason}}
+	o["usage"] = usageOf(j)
+	return o
+}
+
+func openAIError(e *apierr.Error) object {
+	kind := "invalid_request_error"
+	switch status := e.Code.Status(); {
+	case status == http.StatusUnauthorized:
+		kind = "authentication_error"
+	case status == http.StatusPaymentRequired:
+		kind = "insufficient_quota"
+	case status == http.StatusTooManyRequests:
+		kind = "rate_limit_error"
+	case status >= http.StatusInternalServerError:
+		kind = "server_error"
+	}
+	body := object{"message": e.Message, "type": kind, "param": nil, "code": string(e.Code)}
+	if e.Details != nil {
+		body["details"] = e.Details
+	}
+	return object{"error": body}
+}
+
+func writeOpenAIError(w http.ResponseWriter, e *apierr.Error) {
+	if e.Code == apierr.RateLimited {
+		w.Header().Set("Retry-After", "2")
+	}
+	httpx.WriteJSON(w, e.Code.Status(), openAIError(e))
+}
