@@ -71,7 +71,7 @@ test-e2e: build ## test whole networks of the real programs
 .PHONY: nightly
 nightly: build ## the long tests: race detector, fuzzing, repeated faults
 	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e')
-	.ci/fuzz 60s
+	.ci/fuzz $${FUZZTIME:-60s}
 	AITBC_BIN=$(CURDIR)/bin AITBC_LONG=1 $(GO) test -count=1 -timeout 2h ./e2e/...
 
 .PHONY: bench
