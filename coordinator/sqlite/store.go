@@ -28,6 +28,9 @@ type Options struct {
 	Volatile bool
 }
 
+// writerCache, in KiB, holds the index of a hundred thousand job ids.
+const writerCache = "16384"
+
 // readers is how many connections read at a time.
 const readers = 4
 
@@ -63,7 +66,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		sync = "OFF"
 	}
 	dsn := "file:" + filepath.ToSlash(o.Path) + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=foreign_keys(1)&_pragma=synchronous(" + sync + ")&_pragma=wal_autocheckpoint(4000)&_txlock=immediate"
-	w, err := sql.Open("sqlite", dsn)
+	w, err := sql.Open("sqlite", dsn+"&_pragma=cache_size(-"+writerCache+")")
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", o.Path, err)
 	}
