@@ -3,6 +3,7 @@ package node_test
 import (
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -21,13 +22,20 @@ import (
 	"github.com/aitbc/aitbc/chain/setup"
 )
 
-// free finds a port that nobody uses.
+// free finds a port that nobody uses. It is below those that the system hands out
+// for port 0 and for outgoing connections: nobody takes it before its node does.
 func free(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, l.Close()) }()
-	return l.Addr().String()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000)))
+		if err != nil {
+			continue
+		}
+		require.NoError(t, l.Close())
+		return l.Addr().String()
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // federation makes n validators of one chain that know each other.
