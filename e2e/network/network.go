@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -73,11 +74,25 @@ func Start(t testing.TB, opts Options) *Network {
 // Idle returns a network that is not started: an empty home and free ports.
 func Idle(t testing.TB, opts Options) *Network {
 	t.Helper()
-	offset, err := home.FreeOffset(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	offset := reserve(t)
 	return &Network{t: t, bin: Binaries(t), opts: opts, Network: devnet.Network{Home: home.Dir(t.TempDir()), PortOffset: offset}}
+}
+
+// reserved holds the offsets of this process's networks: two that start at once
+// must not both find the same ports free.
+var reserved sync.Map
+
+func reserve(t testing.TB) int {
+	t.Helper()
+	for {
+		offset, err := home.FreeOffset(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, taken := reserved.LoadOrStore(offset, true); !taken {
+			return offset
+		}
+	}
 }
 
 // Up starts the network again after [Network.Down].
