@@ -39,16 +39,18 @@ func (s *Service) Prepare(ctx context.Context, r api.PrepareRequest) (api.Prepar
 		return api.PrepareResponse{}, apierr.New(apierr.Invalid, "client is required")
 	}
 	now := time.Now()
-	n, err := s.cfg.Store.NewSpender(ctx, r.Client, now.UnixMilli())
-	if err != nil {
-		return api.PrepareResponse{}, err
-	}
-	k, err := s.cfg.Spender(n)
+	spender, err := s.cfg.Store.NewSpender(ctx, r.Client, now.UnixMilli(), func(n uint64) (common.Address, error) {
+		k, err := s.cfg.Spender(n)
+		if err != nil {
+			return common.Address{}, err
+		}
+		return k.Address(), nil
+	})
 	if err != nil {
 		return api.PrepareResponse{}, err
 	}
 	return api.PrepareResponse{
-		Coordinator: s.cfg.Account, Spender: k.Address(), MinDeposit: s.params.MinDeposit,
+		Coordinator: s.cfg.Account, Spender: spender, MinDeposit: s.params.MinDeposit,
 		MaxExpiry: uint64(now.Add(s.params.MaxSessionDuration).Unix()), FeeBps: s.params.FeeBps,
 	}, nil
 }
@@ -93,20 +95,11 @@ func stored(id, n uint64, c ChainSession) sqlite.Session {
 
 // spenderOf finds which of the client's keys the session names.
 func (s *Service) spenderOf(ctx context.Context, c ChainSession) (uint64, error) {
-	ns, err := s.cfg.Store.Spenders(ctx, c.Client)
-	if err != nil {
-		return 0, err
+	n, err := s.cfg.Store.Spender(ctx, c.Client, c.Spender)
+	if errors.Is(err, sqlite.ErrNotFound) {
+		return 0, apierr.New(apierr.Forbidden, "the session's spender is no key of this coordinator's: ask POST /v1/sessions/prepare for one")
 	}
-	for _, n := range ns {
-		k, err := s.cfg.Spender(n)
-		if err != nil {
-			return 0, err
-		}
-		if k.Address() == c.Spender {
-			return n, nil
-		}
-	}
-	return 0, apierr.New(apierr.Forbidden, "the session's spender is no key of this coordinator's: ask POST /v1/sessions/prepare for one")
+	return n, err
 }
 
 // Account returns how a client's session stands.

@@ -27,6 +27,7 @@ CREATE TABLE sessions (
 CREATE TABLE spenders (
 	n       INTEGER PRIMARY KEY AUTOINCREMENT,
 	client  BLOB NOT NULL,
+	address BLOB UNIQUE,
 	created INTEGER NOT NULL
 );
 

@@ -11,36 +11,35 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-// NewSpender numbers a fresh per-session key for a client.
-func (s *Store) NewSpender(ctx context.Context, client common.Address, at int64) (n uint64, err error) {
+// NewSpender numbers a fresh per-session key for a client. address derives the
+// key's account from its number.
+func (s *Store) NewSpender(ctx context.Context, client common.Address, at int64, address func(n uint64) (common.Address, error)) (spender common.Address, err error) {
 	err = s.do(ctx, func(tx *txn) error {
 		r, err := tx.Exec("INSERT INTO spenders (client, created) VALUES (?, ?)", client[:], at)
 		if err != nil {
 			return err
 		}
-		id, err := r.LastInsertId()
-		n = uint64(id)
+		n, err := r.LastInsertId()
+		if err != nil {
+			return err
+		}
+		if spender, err = address(uint64(n)); err != nil {
+			return err
+		}
+		_, err = tx.Exec("UPDATE spenders SET address = ? WHERE n = ?", spender[:], n)
 		return err
 	})
-	return n, err
+	return spender, err
 }
 
-// Spenders returns the numbers of the keys that were made for a client, newest first.
-func (s *Store) Spenders(ctx context.Context, client common.Address) ([]uint64, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT n FROM spenders WHERE client = ? ORDER BY n DESC LIMIT 1000", client[:])
-	if err != nil {
-		return nil, err
+// Spender returns the number of the key that was made for a client under an
+// address, or [ErrNotFound].
+func (s *Store) Spender(ctx context.Context, client, spender common.Address) (n uint64, err error) {
+	err = s.read.QueryRowContext(ctx, "SELECT n FROM spenders WHERE address = ? AND client = ?", spender[:], client[:]).Scan(&n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, ErrNotFound
 	}
-	defer rows.Close()
-	var out []uint64
-	for rows.Next() {
-		var n uint64
-		if err := rows.Scan(&n); err != nil {
-			return nil, err
-		}
-		out = append(out, n)
-	}
-	return out, rows.Err()
+	return n, err
 }
 
 const sessionCols = "id, client, spender, spender_n, deposit, reserved, charged, debited, vouched, through, expiry, due_at, fee_bps, state"
@@ -98,10 +97,24 @@ func (s *Store) Sessions(ctx context.Context) ([]Session, error) {
 }
 
 // PutSession stores what the chain says about a session: deposit, debits, due
-// time and state. What the ledger has reserved and charged stays.
+// time and state. On the chain these only go one way, so an answer that was
+// overtaken by a newer one changes nothing. What the ledger has reserved and
+// charged stays.
 func (s *Store) PutSession(ctx context.Context, x Session) error {
 	return s.do(ctx, func(tx *txn) error {
-		_, err := tx.Exec(`INSERT INTO sessions (`+sessionCols+`) VALUES (?, ?, ?, ?, ?, '0', '0', ?, '0', 0, ?, ?, ?, ?)
+		old, err := sessionIn(tx, x.ID)
+		if err == nil {
+			if old.Account.Deposit.Cmp(x.Account.Deposit) > 0 {
+				x.Account.Deposit = old.Account.Deposit
+			}
+			if old.Debited.Cmp(x.Debited) > 0 {
+				x.Debited = old.Debited
+			}
+			x.DueAt, x.State = min(x.DueAt, old.DueAt), max(x.State, old.State)
+		} else if !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO sessions (`+sessionCols+`) VALUES (?, ?, ?, ?, ?, '0', '0', ?, '0', 0, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET deposit = excluded.deposit, debited = excluded.debited, due_at = excluded.due_at, state = excluded.state`,
 			x.ID, x.Client[:], x.Spender[:], x.SpenderN, amt{x.Account.Deposit}, amt{x.Debited}, x.Expiry, x.DueAt, x.FeeBps, x.State)
 		return err

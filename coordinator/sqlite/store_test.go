@@ -256,3 +256,52 @@ func TestClosedStoreRefuses(t *testing.T) {
 		t.Fatalf("write on a closed store: %v", err)
 	}
 }
+
+// Two askers of the chain may come back in the wrong order: what is older must
+// not open a closing session again, or take a deposit back.
+func TestOlderWordOfTheChainChangesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := open(t, filepath.Join(t.TempDir(), "c.db"))
+	defer func() { _ = s.Close() }()
+	older := sqlite.Session{ID: 1, Client: client, Account: market.SessionAccount{Deposit: market.Units(5)}, DueAt: 900, Expiry: 900, State: sqlite.SessionOpen}
+	newer := older
+	newer.Account.Deposit, newer.Debited, newer.DueAt, newer.State = market.Units(9), market.Units(3), 500, sqlite.SessionClosing
+	for _, x := range []sqlite.Session{older, newer, older} {
+		if err := s.PutSession(ctx, x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Session(ctx, 1)
+	if err != nil || got.State != sqlite.SessionClosing || got.DueAt != 500 || got.Account.Deposit != market.Units(9) || got.Debited != market.Units(3) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+}
+
+// Anybody may have keys made in a client's name; the client's own is still found.
+func TestSpenderIsFoundAmongMany(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := open(t, filepath.Join(t.TempDir(), "c.db"))
+	defer func() { _ = s.Close() }()
+	address := func(n uint64) (common.Address, error) { return common.Address{1, byte(n >> 8), byte(n)}, nil }
+	first, err := s.NewSpender(ctx, client, 0, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 1500 {
+		wg.Go(func() {
+			if _, err := s.NewSpender(ctx, client, 0, address); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n, err := s.Spender(ctx, client, first); err != nil || n != 1 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	if _, err := s.Spender(ctx, miner, first); !errors.Is(err, sqlite.ErrNotFound) {
+		t.Fatalf("another client's key: %v", err)
+	}
+}
