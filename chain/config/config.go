@@ -35,13 +35,14 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText writes what UnmarshalText reads.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// Listen is where the node's doors are, as "host:port".
+// Listen is where the node's doors are, as "host:port". Metrics may be empty: then there are none.
 type Listen struct {
 	P2P     string `toml:"p2p"`
 	RPC     string `toml:"rpc"`
 	WS      string `toml:"ws"`
 	EthHTTP string `toml:"eth_http"`
 	EthWS   string `toml:"eth_ws"`
+	Metrics string `toml:"metrics"`
 }
 
 // P2P names the peers.
@@ -73,10 +74,13 @@ type Config struct {
 	BlockTime        Duration     `toml:"block_time"`
 	ValidatorAddress string       `toml:"validator_address"`
 	LogLevel         string       `toml:"log_level"`
-	Listen           Listen       `toml:"listen"`
-	P2P              P2P          `toml:"p2p"`
-	RPC              RPC          `toml:"rpc"`
-	Storage          Storage      `toml:"storage"`
+	// MemoryLimit makes the garbage collector work harder before the process grows past it.
+	MemoryLimit Size `toml:"memory_limit"`
+
+	Listen  Listen  `toml:"listen"`
+	P2P     P2P     `toml:"p2p"`
+	RPC     RPC     `toml:"rpc"`
+	Storage Storage `toml:"storage"`
 }
 
 // The consensus timing that is not the operator's to choose.
@@ -97,6 +101,7 @@ func Default() Config {
 		Listen: Listen{
 			P2P: "127.0.0.1:26656", RPC: "127.0.0.1:26657", WS: "127.0.0.1:26658",
 			EthHTTP: "127.0.0.1:8545", EthWS: "127.0.0.1:8546",
+			Metrics: "127.0.0.1:26660",
 		},
 		P2P:     P2P{Peers: []string{}},
 		RPC:     RPC{CORSOrigins: []string{}, VirtualHosts: []string{"localhost"}},
@@ -193,13 +198,44 @@ type door struct {
 }
 
 func (c *Config) doors() []door {
-	return []door{
+	all := []door{
 		{"p2p", &c.Listen.P2P},
 		{"rpc", &c.Listen.RPC},
 		{"ws", &c.Listen.WS},
 		{"eth_http", &c.Listen.EthHTTP},
 		{"eth_ws", &c.Listen.EthWS},
 	}
+	if c.Listen.Metrics != "" {
+		all = append(all, door{"metrics", &c.Listen.Metrics})
+	}
+	return all
+}
+
+// Host moves every door to a host: a name or an address of this machine.
+func (c *Config) Host(host string) error {
+	for _, d := range c.doors() {
+		_, port, err := net.SplitHostPort(*d.address)
+		if err != nil {
+			return fmt.Errorf("listen.%s: %w", d.name, err)
+		}
+		*d.address = net.JoinHostPort(host, port)
+	}
+	return nil
+}
+
+// Ports gives the doors consecutive ports, in the order p2p, rpc, ws, eth_http, eth_ws, metrics.
+func (c *Config) Ports(from int) error {
+	for i, d := range c.doors() {
+		host, _, err := net.SplitHostPort(*d.address)
+		if err != nil {
+			return fmt.Errorf("listen.%s: %w", d.name, err)
+		}
+		if from < 1 || from+i > 65535 {
+			return fmt.Errorf("listen.%s: port %d is out of range", d.name, from+i)
+		}
+		*d.address = net.JoinHostPort(host, strconv.Itoa(from+i))
+	}
+	return nil
 }
 
 // Shift moves every port by n, so that several nodes share a machine. Port 0 (any free one) stays.

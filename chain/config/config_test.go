@@ -76,6 +76,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		"address":             {key: "VALIDATOR_ADDRESS", value: "0x12", want: "40 hex digits"},
 		"level":               {key: "LOG_LEVEL", value: "loud", want: "log level"},
 		"door":                {file: "[listen]\nws = \"nowhere\"", want: "listen.ws"},
+		"memory":              {file: "memory_limit = \"lots\"", want: "no size"},
+		"negative memory":     {file: "memory_limit = \"-1MiB\"", want: "no size"},
+		"metrics":             {file: "[listen]\nmetrics = \"nowhere\"", want: "listen.metrics"},
 		"flush":               {file: "[storage]\nflush_every = 0", want: "flush_every"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,6 +94,40 @@ func TestShiftMovesEveryPort(t *testing.T) {
 	require.NoError(t, c.Shift(100))
 	require.Equal(t, config.Listen{
 		P2P: "127.0.0.1:26756", RPC: "127.0.0.1:26757", WS: "127.0.0.1:26758", EthHTTP: "127.0.0.1:8645", EthWS: "127.0.0.1:0",
+		Metrics: "127.0.0.1:26760",
 	}, c.Listen)
 	require.ErrorContains(t, c.Shift(60_000), "out of range")
+}
+
+func TestMetricsMayBeOffAndMemoryHasALimit(t *testing.T) {
+	c, err := config.Load(home(t, "memory_limit = \"1536MiB\"\n[listen]\nmetrics = \"\""), env())
+	require.NoError(t, err)
+	require.Equal(t, config.Size(1536<<20), c.MemoryLimit)
+	require.NoError(t, c.Shift(7))
+	require.Empty(t, c.Listen.Metrics, "what is off stays off")
+	raw, err := c.Encode()
+	require.NoError(t, err)
+	again, err := config.Load(home(t, string(raw)), env())
+	require.NoError(t, err)
+	require.Equal(t, c, again)
+	for _, text := range []string{"auto", "off", "3GiB", "1000B"} {
+		var s config.Size
+		require.NoError(t, s.UnmarshalText([]byte(text)))
+		back, err := s.MarshalText()
+		require.NoError(t, err)
+		require.Equal(t, text, string(back))
+	}
+}
+
+func TestDoorsMoveToAHostAndToPortsInARow(t *testing.T) {
+	c := config.Default()
+	require.NoError(t, c.Host("10.0.0.7"))
+	require.NoError(t, c.Ports(3000))
+	require.Equal(t, config.Listen{
+		P2P: "10.0.0.7:3000", RPC: "10.0.0.7:3001", WS: "10.0.0.7:3002", EthHTTP: "10.0.0.7:3003", EthWS: "10.0.0.7:3004", Metrics: "10.0.0.7:3005",
+	}, c.Listen)
+	require.NoError(t, c.Host("::1"))
+	require.Equal(t, "[::1]:3000", c.Listen.P2P)
+	require.ErrorContains(t, c.Ports(65534), "out of range")
+	require.ErrorContains(t, c.Ports(0), "out of range")
 }

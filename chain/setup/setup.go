@@ -1,4 +1,4 @@
-// Package setup makes the home of a new network's first validator: keys, configuration, and a genesis with the
+// Package setup makes the homes of a new network's validators: keys, configurations, and a genesis with the
 // predeploys.
 package setup
 
@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/contracts"
+	cmttypes "github.com/cometbft/cometbft/types"
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 
@@ -72,18 +73,9 @@ func Init(o Options) (*Result, error) {
 	if err := o.Config.Validate(); err != nil {
 		return nil, err
 	}
-	if o.Time.IsZero() {
-		return nil, errors.New("init: no genesis time")
-	}
-	id := o.ChainID
-	if id == nil {
-		var err error
-		if id, err = DrawChainID(); err != nil {
-			return nil, err
-		}
-	}
-	if id.Sign() <= 0 || !id.IsUint64() {
-		return nil, fmt.Errorf("chain id %v is no positive 64-bit number", id)
+	id, err := o.chainID()
+	if err != nil {
+		return nil, err
 	}
 	keys, err := o.Home.Create()
 	if err != nil {
@@ -96,15 +88,51 @@ func Init(o Options) (*Result, error) {
 	return r, nil
 }
 
+// chainID checks what every network needs and draws its id if none is given.
+func (o Options) chainID() (*big.Int, error) {
+	if o.Time.IsZero() {
+		return nil, errors.New("init: no genesis time")
+	}
+	if o.ChainID == nil {
+		return DrawChainID()
+	}
+	if o.ChainID.Sign() <= 0 || !o.ChainID.IsUint64() {
+		return nil, fmt.Errorf("chain id %v is no positive 64-bit number", o.ChainID)
+	}
+	return o.ChainID, nil
+}
+
 func (o Options) fill(id *big.Int, keys home.Keys) (*Result, error) {
-	validator, err := keys.Address()
+	n, err := o.network(id, []home.Keys{keys})
 	if err != nil {
 		return nil, err
+	}
+	return n.write(o.Home, o.Config, keys)
+}
+
+// network is what all nodes of one network share.
+type network struct {
+	id       *big.Int
+	governor common.Address
+	state    *genesis.State
+	doc      *cmttypes.GenesisDoc
+}
+
+// network makes the genesis whose validators have the given keys.
+func (o Options) network(id *big.Int, keys []home.Keys) (*network, error) {
+	validators := make([]genesis.Validator, len(keys))
+	for i, k := range keys {
+		pub, err := k.Consensus.GetPubKey()
+		if err != nil {
+			return nil, fmt.Errorf("consensus key: %w", err)
+		}
+		validators[i] = genesis.Validator{Key: pub, Power: genesis.AuthorityPower}
 	}
 	params := o.Params
 	if params == nil {
 		params = &contracts.Genesis{
-			Governor: validator, Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams(),
+			Governor: common.BytesToAddress(validators[0].Key.Address()),
+			Market:   contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams(),
 		}
 	}
 	spec, err := Spec(id, o.Time, o.Config.ConsensusMode, o.Alloc, *params)
@@ -115,34 +143,39 @@ func (o Options) fill(id *big.Int, keys home.Keys) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	pub, err := keys.Consensus.GetPubKey()
-	if err != nil {
-		return nil, fmt.Errorf("consensus key: %w", err)
-	}
-	doc, err := genesis.Document(state, o.Time, []genesis.Validator{{Key: pub, Power: genesis.AuthorityPower}})
+	doc, err := genesis.Document(state, o.Time, validators)
 	if err != nil {
 		return nil, err
 	}
-	if err := doc.SaveAs(o.Home.Genesis()); err != nil {
+	return &network{id: id, governor: params.Governor, state: state, doc: doc}, nil
+}
+
+// write gives a node that has its keys the network's genesis and its own configuration.
+func (n *network) write(h home.Home, c config.Config, keys home.Keys) (*Result, error) {
+	validator, err := keys.Address()
+	if err != nil {
+		return nil, err
+	}
+	if err := n.doc.SaveAs(h.Genesis()); err != nil {
 		return nil, fmt.Errorf("write genesis: %w", err)
 	}
-	raw, err := o.Config.Encode()
+	raw, err := c.Encode()
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(o.Home.Config(), raw, 0o600); err != nil {
+	if err := os.WriteFile(h.Config(), raw, 0o600); err != nil {
 		return nil, fmt.Errorf("write configuration: %w", err)
 	}
-	path, err := filepath.Abs(string(o.Home))
+	path, err := filepath.Abs(string(h))
 	if err != nil {
 		return nil, fmt.Errorf("home: %w", err)
 	}
 	r := &Result{
-		Home: path, ChainID: id, CometID: state.CometID(), Genesis: state.Hash(), Validator: validator,
-		NodeID: string(keys.Node.ID()), Governor: params.Governor, Supply: state.Supply().String(),
+		Home: path, ChainID: n.id, CometID: n.state.CometID(), Genesis: n.state.Hash(), Validator: validator,
+		NodeID: string(keys.Node.ID()), Governor: n.governor, Supply: n.state.Supply().String(),
 		Predeploys: map[string]common.Address{},
 	}
-	for _, p := range state.Predeploys {
+	for _, p := range n.state.Predeploys {
 		r.Predeploys[p.Name] = p.Address
 	}
 	return r, nil

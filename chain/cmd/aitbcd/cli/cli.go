@@ -49,6 +49,7 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"init", "make a home with keys, configuration and genesis", initialize},
+		{"testnet", "make the homes of a network of several validators", testnet},
 		{"start", "run the node", start},
 		{"status", "ask a running node how it is", status},
 		{"check", "add up the chain's money at a height", check},

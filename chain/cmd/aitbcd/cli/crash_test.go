@@ -115,7 +115,7 @@ func TestKillNineUnderLoad(t *testing.T) {
 	toml := filepath.Join(dir, "aitbcd.toml")
 	raw, err := os.ReadFile(toml)
 	require.NoError(t, err)
-	for _, port := range []string{"26656", "26657", "26658", "8545", "8546"} {
+	for _, port := range []string{"26656", "26657", "26658", "26660", "8545", "8546"} {
 		raw = bytes.ReplaceAll(raw, []byte("127.0.0.1:"+port+`"`), []byte(`127.0.0.1:0"`))
 	}
 	require.NoError(t, os.WriteFile(toml, raw, 0o600))

@@ -14,9 +14,7 @@ import (
 )
 
 func initialize(_ context.Context, c *call) error {
-	chainID := c.flags.String("chain-id", "", "chain id (default: drawn between 2^40 and 2^48)")
-	alloc := c.flags.String("alloc", "", "JSON file of first balances: {\"0x…\": \"base units\"}")
-	params := c.flags.String("params", "", "JSON file of the predeploys' parameters (default: the network's)")
+	flags := newNetworkFlags(c)
 	if err := c.parse(); err != nil {
 		return err
 	}
@@ -28,21 +26,12 @@ func initialize(_ context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	conf.ValidatorAddress = ""                                                              // the key is drawn now
-	o := setup.Options{Home: h, Config: conf, Time: time.Now().UTC().Truncate(time.Second)} //nolint:forbidigo // the one moment that a chain takes from the clock
-	if *chainID != "" {
-		id, ok := new(big.Int).SetString(*chainID, 10)
-		if !ok {
-			return fmt.Errorf("%w: --chain-id %q is no number", errUsage, *chainID)
-		}
-		o.ChainID = id
-	}
-	if o.Alloc, err = readAlloc(*alloc); err != nil {
+	conf.ValidatorAddress = "" // the key is drawn now
+	o, err := flags.options(conf)
+	if err != nil {
 		return err
 	}
-	if o.Params, err = readParams(*params); err != nil {
-		return err
-	}
+	o.Home = h
 	r, err := setup.Init(o)
 	if err != nil {
 		return err
@@ -54,6 +43,37 @@ func initialize(_ context.Context, c *call) error {
 		r.Home, r.CometID, r.Validator, r.Governor, r.Supply, r.Genesis)
 	fmt.Fprintf(c.Stdout, "next: aitbcd start --home %s\n", r.Home)
 	return nil
+}
+
+// networkFlags say what network to make.
+type networkFlags struct{ chainID, alloc, params *string }
+
+func newNetworkFlags(c *call) networkFlags {
+	return networkFlags{
+		chainID: c.flags.String("chain-id", "", "chain id (default: drawn between 2^40 and 2^48)"),
+		alloc:   c.flags.String("alloc", "", "JSON file of first balances: {\"0x…\": \"base units\"}"),
+		params:  c.flags.String("params", "", "JSON file of the predeploys' parameters (default: the network's)"),
+	}
+}
+
+// options reads the files that the flags name. The network begins now.
+func (f networkFlags) options(conf config.Config) (setup.Options, error) {
+	o := setup.Options{Config: conf, Time: time.Now().UTC().Truncate(time.Second)} //nolint:forbidigo // the one moment that a chain takes from the clock
+	if *f.chainID != "" {
+		id, ok := new(big.Int).SetString(*f.chainID, 10)
+		if !ok {
+			return setup.Options{}, fmt.Errorf("%w: --chain-id %q is no number", errUsage, *f.chainID)
+		}
+		o.ChainID = id
+	}
+	var err error
+	if o.Alloc, err = readAlloc(*f.alloc); err != nil {
+		return setup.Options{}, err
+	}
+	if o.Params, err = readParams(*f.params); err != nil {
+		return setup.Options{}, err
+	}
+	return o, nil
 }
 
 func readAlloc(path string) (map[common.Address]*big.Int, error) {
