@@ -6,7 +6,8 @@ pragma solidity 0.8.37;
 /// @dev At the height of a plan a node whose program does not know the plan's name halts before it runs the block; one
 /// that knows it goes on. The node reads plan() after every block.
 interface IUpgrades {
-    /// @notice The name is empty, longer than 64 bytes, or was used before; or the height is not ahead.
+    /// @notice The name is empty, longer than 64 bytes, or that of a plan that came to pass; or info is longer than 4,096
+    /// bytes; or the height is not ahead.
     error BadPlan();
     /// @notice There is no plan, or its height has come.
     error NoPlan();
