@@ -41,6 +41,10 @@ type App struct {
 	cache map[common.Hash]*exec.Result // executions of the height being decided; consensus calls only
 	next  *exec.Result                 // decided, to be committed; consensus calls only
 
+	halt   error         // upgrade.ErrNeeded and why, from the block before the one that needs it; consensus calls only
+	needed chan struct{} // closed after halt was set
+	plan   exec.Plan     // as last read
+
 	failedCalls atomic.Uint64
 	stop        chan struct{}
 	stopOnce    sync.Once
@@ -54,19 +58,19 @@ type App struct {
 // our own pool, and their sender's node or a later block spreads them.
 const maxGossip = 16384
 
-// New makes an application on an open chain.
+// New makes an application on an open chain. It returns upgrade.ErrNeeded if the next block belongs to another program.
 func New(cfg Config) (*App, error) {
 	if cfg.Chain == nil || cfg.Genesis == nil || cfg.Log == nil || cfg.BuildTime <= 0 || cfg.Hold < 0 {
 		return nil, errors.New("abci: incomplete configuration")
 	}
-	calls := make([]exec.SystemCall, len(cfg.Genesis.EndBlock))
-	for i, c := range cfg.Genesis.EndBlock {
-		calls[i] = exec.SystemCall{Name: c.Name, To: c.To, Data: c.Data, Gas: c.Gas}
+	a := &App{
+		cfg: cfg, exec: exec.New(cfg.Chain.BlockChain(), cfg.Genesis.Calls()),
+		cache: map[common.Hash]*exec.Result{}, stop: make(chan struct{}), needed: make(chan struct{}),
 	}
-	return &App{
-		cfg: cfg, exec: exec.New(cfg.Chain.BlockChain(), calls),
-		cache: map[common.Hash]*exec.Result{}, stop: make(chan struct{}),
-	}, nil
+	if a.lookAhead(); a.halt != nil {
+		return nil, a.halt
+	}
+	return a, nil
 }
 
 // Run collects new transactions for gossip until ctx ends.
@@ -134,6 +138,9 @@ func (a *App) InitChain(_ context.Context, r *abci.RequestInitChain) (*abci.Resp
 	}
 	if r.ChainId != s.CometID() {
 		return nil, fmt.Errorf("chain id %q does not fit the genesis, whose is %q", r.ChainId, s.CometID())
+	}
+	if err := sameSet(s.Set(), r.Validators); err != nil {
+		return nil, err
 	}
 	return &abci.ResponseInitChain{AppHash: have.Bytes()}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	abci "github.com/cometbft/cometbft/abci/types"
+	"github.com/cometbft/cometbft/proto/tendermint/crypto"
 
 	"github.com/aitbc/aitbc/chain/evm"
 	"github.com/aitbc/aitbc/chain/exec"
@@ -14,6 +15,9 @@ import (
 // FinalizeBlock executes a decided block, unless that has been done, and reports its outcome. An error halts the node:
 // either more than two thirds of the power are faulty, or we are.
 func (a *App) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	if err := a.halted(); err != nil {
+		return nil, err
+	}
 	info := blockInfo(r.Height, r.Time, r.ProposerAddress, r.Misbehavior)
 	info.Missed = missed(r.DecidedLastCommit)
 	res, err := a.execute(info, r.Txs)
@@ -21,7 +25,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBlock) (*a
 		return nil, fmt.Errorf("decided block %d cannot be executed: %w", r.Height, err)
 	}
 	a.next = res
-	out := &abci.ResponseFinalizeBlock{AppHash: res.Block.Hash().Bytes(), Events: Events(res)}
+	out := &abci.ResponseFinalizeBlock{AppHash: res.Block.Hash().Bytes(), Events: Events(res), ValidatorUpdates: updates(res)}
 	for _, rc := range res.Receipts {
 		out.TxResults = append(out.TxResults, &abci.ExecTxResult{
 			Code: uint32(1 - rc.Status), GasUsed: int64(rc.GasUsed), //nolint:gosec // 0 or 1; gas is far below 2^63
@@ -45,10 +49,23 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	a.report(res)
 	clear(a.cache)
 	a.next = nil
+	a.lookAhead()
 	if a.cfg.Committed != nil {
 		a.cfg.Committed(res)
 	}
 	return &abci.ResponseCommit{}, nil
+}
+
+// updates are the changes of the set of validators, as CometBFT takes them. They apply two blocks later.
+func updates(res *exec.Result) []abci.ValidatorUpdate {
+	var out []abci.ValidatorUpdate
+	for _, v := range res.Updates {
+		out = append(out, abci.ValidatorUpdate{
+			PubKey: crypto.PublicKey{Sum: &crypto.PublicKey_Secp256K1Eth{Secp256K1Eth: v.Compressed()}},
+			Power:  int64(v.Power), //nolint:gosec // at most valset.MaxPower
+		})
+	}
+	return out
 }
 
 // report counts and logs system calls that failed: the chain goes on, but somebody must look.

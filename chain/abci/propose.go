@@ -17,6 +17,9 @@ import (
 
 // PrepareProposal makes a block as soon as there is work, or an empty one when Hold has passed.
 func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal) (*abci.ResponsePrepareProposal, error) {
+	if err := a.halted(); err != nil {
+		return nil, err
+	}
 	info := blockInfo(r.Height, r.Time, r.ProposerAddress, r.Misbehavior)
 	for _, v := range r.LocalLastCommit.Votes {
 		if v.BlockIdFlag == cmtproto.BlockIDFlagAbsent {
@@ -65,6 +68,9 @@ func (a *App) hold(build func() (*exec.Result, error)) (*exec.Result, error) {
 
 // ProcessProposal accepts a block that can be executed.
 func (a *App) ProcessProposal(_ context.Context, r *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	if a.halted() != nil {
+		return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
+	}
 	info := blockInfo(r.Height, r.Time, r.ProposerAddress, r.Misbehavior)
 	info.Missed = missed(r.ProposedLastCommit)
 	if _, err := a.execute(info, r.Txs); err != nil {
@@ -114,7 +120,9 @@ func (a *App) decode(raw [][]byte) ([]*types.Transaction, error) {
 func blockInfo(height int64, at time.Time, proposer []byte, bad []abci.Misbehavior) exec.Info {
 	info := exec.Info{Height: uint64(height), Time: at, Proposer: common.BytesToAddress(proposer)} //nolint:gosec // heights are positive
 	for _, m := range bad {
-		info.Guilty = append(info.Guilty, common.BytesToAddress(m.Validator.Address))
+		info.Guilty = append(info.Guilty, exec.Evidence{
+			Validator: common.BytesToAddress(m.Validator.Address), Height: uint64(m.Height), Time: uint64(max(m.Time.Unix(), 0)), //nolint:gosec // of a block that was
+		})
 	}
 	return info
 }

@@ -70,8 +70,6 @@ func TestMistakesAreNamed(t *testing.T) {
 		"bad duration":        {file: "block_time = \"fast\"", want: "duration"},
 		"bad duration in env": {key: "BLOCK_TIME", value: "1 second", want: "BLOCK_TIME"},
 		"too fast":            {key: "BLOCK_TIME", value: "10ms", want: "not between"},
-		"pos":                 {key: "CONSENSUS_MODE", value: "pos", want: "arrives with staking"},
-		"hybrid":              {key: "CONSENSUS_MODE", value: "hybrid", want: "arrives with staking"},
 		"no such mode":        {key: "CONSENSUS_MODE", value: "pow", want: "none of poa, pos, hybrid"},
 		"address":             {key: "VALIDATOR_ADDRESS", value: "0x12", want: "40 hex digits"},
 		"level":               {key: "LOG_LEVEL", value: "loud", want: "log level"},

@@ -16,6 +16,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/aitbc/aitbc/chain/valset"
 )
 
 // Result is a block that has been run on its parent's state and written nowhere.
@@ -24,6 +26,8 @@ type Result struct {
 	State    *state.StateDB
 	Receipts types.Receipts
 	Calls    []CallResult
+	// Updates turn the set of validators into the next one; power 0 is a validator that leaves.
+	Updates []valset.Validator
 	// Issued is new money, Burned is base fees and coins that a contract destroyed with itself.
 	Issued *big.Int
 	Burned *big.Int
@@ -119,12 +123,12 @@ func (x *Executor) run(info Info, src source, strict bool) (*Result, error) {
 		src.done(tx, err)
 	}
 	header.GasUsed = b.gas.Used()
-	calls := make([]CallResult, len(x.calls))
+	end := &ending{evm: b.evm, sdb: sdb, info: info, issued: new(big.Int)}
 	for i, c := range x.calls {
-		calls[i] = systemCall(b.evm, sdb, info.Height, i, c)
+		end.call(i, c)
 	}
 	fees := new(big.Int).Mul(header.BaseFee, new(big.Int).SetUint64(header.GasUsed))
-	burned, err := money.vanished(sdb, fees)
+	burned, err := money.vanished(sdb, fees, end.issued)
 	if err != nil {
 		return nil, fmt.Errorf("block %d: %w", info.Height, err)
 	}
@@ -134,7 +138,8 @@ func (x *Executor) run(info Info, src source, strict bool) (*Result, error) {
 		return nil, fmt.Errorf("state of block %d: %w", info.Height, err)
 	}
 	return &Result{
-		Block: sealed, State: sdb, Receipts: b.receipts, Calls: calls, Issued: new(big.Int), Burned: burned,
+		Block: sealed, State: sdb, Receipts: b.receipts, Calls: end.results, Updates: end.updates,
+		Issued: end.issued, Burned: burned,
 	}, nil
 }
 

@@ -15,9 +15,18 @@ type Info struct {
 	Height   uint64
 	Time     time.Time
 	Proposer common.Address
-	// Missed are the validators whose votes are absent from the last commit, Guilty those proven to have voted twice.
+	// Missed are the validators whose votes are absent from the last commit.
 	Missed []common.Address
-	Guilty []common.Address
+	// Guilty are those proven, in this block, to have voted twice or to have attacked light clients.
+	Guilty []Evidence
+}
+
+// Evidence says that a validator broke the rules at a height. CometBFT has checked the proof.
+type Evidence struct {
+	Validator common.Address
+	Height    uint64
+	// Time of the block at that height, in seconds since 1970.
+	Time uint64
 }
 
 // Key names an execution: two with the same key on the same parent have the same outcome.
@@ -25,11 +34,15 @@ func (i Info) Key(txs [][]byte) common.Hash {
 	b := binary.BigEndian.AppendUint64(nil, i.Height)
 	b = binary.BigEndian.AppendUint64(b, uint64(i.Time.UnixNano()))
 	b = append(b, i.Proposer[:]...)
-	for _, list := range [][]common.Address{i.Missed, i.Guilty} {
-		b = binary.BigEndian.AppendUint64(b, uint64(len(list)))
-		for _, a := range list {
-			b = append(b, a[:]...)
-		}
+	b = binary.BigEndian.AppendUint64(b, uint64(len(i.Missed)))
+	for _, a := range i.Missed {
+		b = append(b, a[:]...)
+	}
+	b = binary.BigEndian.AppendUint64(b, uint64(len(i.Guilty)))
+	for _, g := range i.Guilty {
+		b = append(b, g.Validator[:]...)
+		b = binary.BigEndian.AppendUint64(b, g.Height)
+		b = binary.BigEndian.AppendUint64(b, g.Time)
 	}
 	for _, tx := range txs {
 		b = append(b, crypto.Keccak256(tx)...)

@@ -23,10 +23,10 @@ func (l *ledger) hooks() *tracing.Hooks {
 	}}
 }
 
-// vanished is what the block took from all balances together. Base fees are part of it, and coins that a contract
-// destroyed with itself; less than the base fees would be money from nowhere, which is an error.
-func (l *ledger) vanished(sdb *state.StateDB, fees *big.Int) (*big.Int, error) {
-	sum := new(big.Int)
+// vanished is what the block took from all balances together, besides what it issued. Base fees are part of it, and
+// coins that a contract destroyed with itself; less than the base fees would be money from nowhere, which is an error.
+func (l *ledger) vanished(sdb *state.StateDB, fees, issued *big.Int) (*big.Int, error) {
+	sum := new(big.Int).Set(issued)
 	for a, before := range l.before {
 		sum.Add(sum, before).Sub(sum, sdb.GetBalance(a).ToBig())
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/params"
+
+	"github.com/aitbc/aitbc/chain/valset"
 )
 
 // Predeploy is a contract that exists from the first block.
@@ -21,7 +23,14 @@ type Predeploy struct {
 	Creation []byte
 	// ProxyCreation is that of the proxy, whose constructor calls the initializer.
 	ProxyCreation []byte
+	// Balance is in the proxy's account before its constructor runs; nil is none.
+	Balance *big.Int
+	// NoMoney marks a contract that owes nobody anything.
+	NoMoney bool
 }
+
+// View asks a contract of the first block something.
+type View func(to common.Address, data []byte) ([]byte, error)
 
 // Spec says what the first block is to hold.
 type Spec struct {
@@ -32,6 +41,10 @@ type Spec struct {
 	Alloc      map[common.Address]*big.Int
 	Predeploys []Predeploy
 	EndBlock   []Call
+	// Upgrades is the contract whose plan the node follows.
+	Upgrades *common.Address
+	// Set asks the contracts for the first set of validators; nil if the set never changes.
+	Set func(View) ([]valset.Validator, error)
 	// GasLimit of every block; 0 is DefaultGasLimit.
 	GasLimit uint64
 }
@@ -74,14 +87,44 @@ func Build(spec Spec) (*State, error) {
 		}
 		evm.Alloc[addr] = types.Account{Balance: new(big.Int).Set(balance)}
 	}
-	s := &State{Mode: spec.Mode, EndBlock: spec.EndBlock, EVM: evm}
-	if err := deploy(evm, spec.Predeploys); err != nil {
+	s := &State{Mode: spec.Mode, EndBlock: spec.EndBlock, Upgrades: spec.Upgrades, EVM: evm}
+	ask, err := deploy(evm, spec.Predeploys)
+	if err != nil {
 		return nil, err
 	}
 	for _, p := range spec.Predeploys {
-		s.Predeploys = append(s.Predeploys, Contract{Name: p.Name, Address: p.Proxy})
+		s.Predeploys = append(s.Predeploys, Contract{Name: p.Name, Address: p.Proxy, NoMoney: p.NoMoney})
+	}
+	if spec.Set != nil {
+		if err := s.begin(spec.Set, ask); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range s.EndBlock {
+		if err := c.check(spec.Set != nil); err != nil {
+			return nil, fmt.Errorf("genesis: %w", err)
+		}
 	}
 	return s, nil
+}
+
+// begin writes the first set of validators into the node's own account.
+func (s *State) begin(ask func(View) ([]valset.Validator, error), view View) error {
+	set, err := ask(view)
+	if err != nil {
+		return fmt.Errorf("genesis: first validators: %w", err)
+	}
+	if err := valset.Check(set); err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	valset.Sort(set)
+	if _, taken := s.EVM.Alloc[valset.Account]; taken {
+		return fmt.Errorf("genesis: %v is the node's own account", valset.Account)
+	}
+	s.EVM.Alloc[valset.Account] = types.Account{
+		Nonce: 1, Code: valset.Code, Balance: new(big.Int), Storage: valset.Storage(set),
+	}
+	return nil
 }
 
 // chainConfig switches on every rule of Ethereum up to Osaka from the first block.

@@ -26,14 +26,11 @@ type deployer struct {
 	slots map[common.Address]map[common.Hash]struct{}
 }
 
-// deploy adds to the genesis what creating the predeploys leaves behind.
-func deploy(g *core.Genesis, list []Predeploy) error {
-	if len(list) == 0 {
-		return nil
-	}
+// deploy adds to the genesis what creating the predeploys leaves behind, and returns a way to ask them.
+func deploy(g *core.Genesis, list []Predeploy) (View, error) {
 	sdb, err := state.New(types.EmptyRootHash, state.NewDatabaseForTesting()) // an empty state in memory
 	if err != nil {
-		return fmt.Errorf("genesis state: %w", err)
+		return nil, fmt.Errorf("genesis state: %w", err)
 	}
 	for addr, a := range g.Alloc {
 		sdb.SetBalance(addr, uint256.MustFromBig(a.Balance), tracing.BalanceIncreaseGenesisBalance)
@@ -47,18 +44,26 @@ func deploy(g *core.Genesis, list []Predeploy) error {
 		BlockNumber: new(big.Int), Time: g.Timestamp, Difficulty: new(big.Int), GasLimit: g.GasLimit,
 		BaseFee: g.BaseFee, BlobBaseFee: new(big.Int), Random: new(common.Hash),
 	}, hooked, g.Config, vm.Config{})
-	defer d.evm.Release()
 	for _, p := range list {
 		for _, step := range []struct {
-			at   common.Address
-			code []byte
-		}{{p.Implementation, p.Creation}, {p.Proxy, p.ProxyCreation}} {
-			if err := d.create(step.at, step.code); err != nil {
-				return fmt.Errorf("create %s at %v: %w", p.Name, step.at, err)
+			at      common.Address
+			code    []byte
+			balance *big.Int
+		}{{p.Implementation, p.Creation, nil}, {p.Proxy, p.ProxyCreation, p.Balance}} {
+			if err := d.create(step.at, step.code, step.balance); err != nil {
+				return nil, fmt.Errorf("create %s at %v: %w", p.Name, step.at, err)
 			}
 		}
 	}
-	return d.dump(g)
+	return d.view, d.dump(g)
+}
+
+// view asks a contract, once all are made.
+func (d *deployer) view(to common.Address, data []byte) ([]byte, error) {
+	d.sdb.Prepare(d.evm.GetRules(), params.SystemAddress, common.Address{}, &to, nil, nil)
+	d.evm.SetTxContext(vm.TxContext{Origin: params.SystemAddress, GasPrice: new(uint256.Int)})
+	ret, _, err := d.evm.StaticCall(params.SystemAddress, to, data, vm.NewGasBudget(creationGas, 0))
+	return ret, err
 }
 
 func (d *deployer) touch(a common.Address) map[common.Hash]struct{} {
@@ -79,7 +84,7 @@ func (d *deployer) hooks() *tracing.Hooks {
 
 // create runs creation code in the account that is to hold the contract, with address(this), storage and immutables
 // as they will be for ever, and replaces it by what it returns.
-func (d *deployer) create(at common.Address, code []byte) error {
+func (d *deployer) create(at common.Address, code []byte, balance *big.Int) error {
 	if len(code) == 0 {
 		return errors.New("no creation code")
 	}
@@ -91,6 +96,12 @@ func (d *deployer) create(at common.Address, code []byte) error {
 	d.sdb.CreateContract(at)
 	d.sdb.SetNonce(at, 1, tracing.NonceChangeNewContract)
 	d.sdb.SetCode(at, code, tracing.CodeChangeUnspecified)
+	if balance != nil {
+		if balance.Sign() < 0 || balance.BitLen() > 128 {
+			return fmt.Errorf("balance %v is not between 0 and 2^128", balance)
+		}
+		d.sdb.SetBalance(at, uint256.MustFromBig(balance), tracing.BalanceIncreaseGenesisBalance)
+	}
 	rules := d.evm.GetRules()
 	d.sdb.Prepare(rules, params.SystemAddress, common.Address{}, &at, nil, nil)
 	d.evm.SetTxContext(vm.TxContext{Origin: params.SystemAddress, GasPrice: new(uint256.Int)})

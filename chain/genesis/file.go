@@ -11,6 +11,8 @@ import (
 	"github.com/cometbft/cometbft/crypto"
 	"github.com/cometbft/cometbft/crypto/secp256k1eth"
 	cmttypes "github.com/cometbft/cometbft/types"
+
+	"github.com/aitbc/aitbc/chain/valset"
 )
 
 // Validator is an authority of the first block.
@@ -59,7 +61,26 @@ func Document(s *State, at time.Time, vals []Validator) (*cmttypes.GenesisDoc, e
 	if err := doc.ValidateAndComplete(); err != nil {
 		return nil, fmt.Errorf("genesis: %w", err)
 	}
-	return doc, nil
+	return doc, s.agrees(doc)
+}
+
+// agrees checks that CometBFT begins with the set that the state holds.
+func (s *State) agrees(doc *cmttypes.GenesisDoc) error {
+	set := s.Set()
+	if len(set) == 0 {
+		return nil
+	}
+	told := make([]valset.Validator, len(doc.Validators))
+	for i, v := range doc.Validators {
+		var err error
+		if told[i], err = valset.FromCompressed(v.PubKey.Bytes(), uint64(v.Power)); err != nil { //nolint:gosec // not negative: checked by CometBFT
+			return fmt.Errorf("genesis: validator %X: %w", v.Address, err)
+		}
+	}
+	if d := valset.Diff(set, told); len(d) > 0 {
+		return fmt.Errorf("genesis: validator %v of the state is not the file's", d[0].Address())
+	}
+	return nil
 }
 
 // Load reads a genesis file and everything in it, and checks that its parts agree.
@@ -95,6 +116,9 @@ func Read(raw []byte) (*cmttypes.GenesisDoc, *State, error) {
 		return nil, nil, fmt.Errorf("genesis: app state hashes to %v, the file says %X", s.Hash(), doc.AppHash)
 	case doc.GenesisTime.Unix() != int64(s.EVM.Timestamp): //nolint:gosec // compared, not used
 		return nil, nil, errors.New("genesis: time of the file and of the first block differ")
+	}
+	if err := s.agrees(doc); err != nil {
+		return nil, nil, err
 	}
 	return doc, s, nil
 }

@@ -94,7 +94,7 @@ func TestWhatCannotBeAGenesisIsRefused(t *testing.T) {
 	}{
 		"chain id 0":         {func(s *genesis.Spec) { s.ChainID = new(big.Int) }, "positive"},
 		"no time":            {func(s *genesis.Spec) { s.Time = time.Time{} }, "no time"},
-		"staking mode":       {func(s *genesis.Spec) { s.Mode = genesis.Hybrid }, "arrives with staking"},
+		"staking mode":       {func(s *genesis.Spec) { s.Mode = "pow" }, "none of poa, pos, hybrid"},
 		"negative balance":   {func(s *genesis.Spec) { s.Alloc[alice] = big.NewInt(-1) }, "2^128"},
 		"enormous balance":   {func(s *genesis.Spec) { s.Alloc[alice] = new(big.Int).Lsh(big.NewInt(1), 128) }, "2^128"},
 		"balance on a proxy": {func(s *genesis.Spec) { s.Alloc[proxy] = big.NewInt(1) }, "taken"},
@@ -119,7 +119,7 @@ func TestAppStateDecoderIsStrict(t *testing.T) {
 	require.NoError(t, err)
 	for name, c := range map[string]struct{ old, now, want string }{
 		"unknown field": {`{"consensus_mode"`, `{"extra":1,"consensus_mode"`, "unknown field"},
-		"mode":          {`"poa"`, `"pos"`, "arrives with staking"},
+		"mode":          {`"poa"`, `"pow"`, "none of poa, pos, hybrid"},
 		"difficulty":    {`"difficulty":"0x0"`, `"difficulty":"0x1"`, "difficulty"},
 		"extra data":    {`"extraData":"0x6169`, `"extraData":"0x6269`, "extra data"},
 		"gas limit":     {`"gasLimit":"0x5f5e100"`, `"gasLimit":"0x1"`, "gas limit"},

@@ -11,28 +11,31 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core"
+
+	"github.com/aitbc/aitbc/chain/exec"
+	"github.com/aitbc/aitbc/chain/valset"
 )
 
 // Mode is how validators are chosen.
 type Mode string
 
-// PoA gives each authority of the genesis file the same power. The other modes arrive with staking.
 const (
-	PoA    Mode = "poa"
-	PoS    Mode = "pos"
+	// PoA gives each authority the same power.
+	PoA Mode = "poa"
+	// PoS gives everyone power by stake.
+	PoS Mode = "pos"
+	// Hybrid gives authorities, whom governance admits, power by stake.
 	Hybrid Mode = "hybrid"
 )
 
-// ErrMode refuses a consensus mode that this version cannot run.
-var ErrMode = errors.New("consensus mode not available")
+// ErrMode refuses a word that names no consensus mode.
+var ErrMode = errors.New("unknown consensus mode")
 
-// Check returns ErrMode unless this version can run the mode.
+// Check returns ErrMode unless m is a mode.
 func (m Mode) Check() error {
 	switch m {
-	case PoA:
+	case PoA, PoS, Hybrid:
 		return nil
-	case PoS, Hybrid:
-		return fmt.Errorf("%w: %q arrives with staking; this version runs %q", ErrMode, m, PoA)
 	default:
 		return fmt.Errorf("%w: %q is none of poa, pos, hybrid", ErrMode, m)
 	}
@@ -42,14 +45,36 @@ func (m Mode) Check() error {
 type Contract struct {
 	Name    string         `json:"name"`
 	Address common.Address `json:"address"`
+	// NoMoney marks a contract that owes nobody anything and is not asked.
+	NoMoney bool `json:"no_money,omitempty"`
 }
 
 // Call is a call that the node makes at the end of each block.
 type Call struct {
 	Name string         `json:"name"`
+	Kind exec.Kind      `json:"kind,omitempty"`
 	To   common.Address `json:"to"`
-	Data hexutil.Bytes  `json:"data"`
+	Data hexutil.Bytes  `json:"data,omitempty"`
 	Gas  uint64         `json:"gas"`
+	// Cap is the most base units that one block may issue; only for exec.Issuance.
+	Cap *hexutil.Big `json:"cap,omitempty"`
+}
+
+func (c Call) check(hasSet bool) error {
+	switch c.Kind {
+	case exec.Plain:
+	case exec.Validators:
+		if !hasSet {
+			return fmt.Errorf("call %s changes validators, and the first block has none", c.Name)
+		}
+	case exec.Issuance:
+		if c.Cap == nil || c.Cap.ToInt().Sign() < 0 {
+			return fmt.Errorf("call %s issues coins without a cap", c.Name)
+		}
+	default:
+		return fmt.Errorf("call %s is of an unknown kind %q", c.Name, c.Kind)
+	}
+	return nil
 }
 
 // State is the application's part of genesis.json: all that a node needs to know about its chain.
@@ -57,8 +82,26 @@ type State struct {
 	Mode       Mode          `json:"consensus_mode"`
 	Predeploys []Contract    `json:"predeploys"`
 	EndBlock   []Call        `json:"end_block"`
-	EVM        *core.Genesis `json:"evm"`
+	// Upgrades is the contract whose plan the node follows; nil is none.
+	Upgrades *common.Address `json:"upgrades,omitempty"`
+	EVM      *core.Genesis   `json:"evm"`
 }
+
+// Calls are the system calls at the end of a block, for the executor.
+func (s *State) Calls() []exec.SystemCall {
+	out := make([]exec.SystemCall, len(s.EndBlock))
+	for i, c := range s.EndBlock {
+		out[i] = exec.SystemCall{Name: c.Name, Kind: c.Kind, To: c.To, Data: c.Data, Gas: c.Gas, Cap: (*big.Int)(c.Cap)}
+	}
+	return out
+}
+
+// Set is the set of validators as the first block has it. It is empty if the chain's set never changes.
+func (s *State) Set() []valset.Validator { return valset.Read(storage(s.EVM.Alloc[valset.Account].Storage)) }
+
+type storage map[common.Hash]common.Hash
+
+func (m storage) GetState(_ common.Address, k common.Hash) common.Hash { return m[k] }
 
 // Supply is the number of base units that the chain starts with.
 func (s *State) Supply() *big.Int {
@@ -103,6 +146,11 @@ func Parse(raw []byte) (*State, error) {
 		return nil, errors.New("parse app state: no base fee")
 	case s.EVM.GasLimit < minGasLimit || s.EVM.GasLimit > maxGasLimit:
 		return nil, fmt.Errorf("parse app state: gas limit %d is not between %d and %d", s.EVM.GasLimit, uint64(minGasLimit), uint64(maxGasLimit))
+	}
+	for _, c := range s.EndBlock {
+		if err := c.check(len(s.Set()) > 0); err != nil {
+			return nil, fmt.Errorf("parse app state: %w", err)
+		}
 	}
 	for addr, a := range s.EVM.Alloc {
 		if a.Balance == nil || a.Balance.Sign() < 0 || a.Balance.BitLen() > 128 {

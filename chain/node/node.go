@@ -121,10 +121,12 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, doors []net.Listener)
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[0], handler) })
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[1], hub) })
 	outer.Go(func() error { return hub.Run(outerCtx) })
-	outer.Go(func() error { // consensus that ends by itself closes the doors
+	outer.Go(func() error { // consensus that ends by itself, or needs another program, closes the doors
 		select {
 		case <-outerCtx.Done():
 			return nil
+		case <-app.Needed():
+			return app.Halt()
 		case <-innerCtx.Done():
 			return context.Cause(innerCtx)
 		}

@@ -355,7 +355,7 @@ func TestANodeRefusesToStartWrongly(t *testing.T) {
 		want   string
 	}{
 		"another validator": {func(n *network) { n.conf.ValidatorAddress = bob.Hex() }, "VALIDATOR_ADDRESS"},
-		"staking mode":      {func(n *network) { n.conf.ConsensusMode = "pos" }, "arrives with staking"},
+		"staking mode":      {func(n *network) { n.conf.ConsensusMode = "pos" }, "in the genesis"},
 		"taken port":        {func(n *network) { n.conf.Listen.RPC = n.doors.RPC }, "address already in use"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,9 @@ var rootLayers = [][]string{
 
 // chainLayers lists those of the node's module.
 var chainLayers = [][]string{
-	{"evm", "exec", "genesis"},
+	{"valset"},
+	{"exec"},
+	{"evm", "genesis", "upgrade"},
 	{"abci", "audit", "config", "internal", "proof", "stream"},
 	{"home", "consensus"},
 	{"setup", "rpc"},

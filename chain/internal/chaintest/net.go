@@ -104,11 +104,7 @@ func (n *Net) open(change ...func(*evm.Config)) {
 	var err error
 	n.Chain, err = evm.Open(cfg)
 	require.NoError(n.t, err)
-	var calls []exec.SystemCall
-	for _, c := range n.State.EndBlock {
-		calls = append(calls, exec.SystemCall{Name: c.Name, To: c.To, Data: c.Data, Gas: c.Gas})
-	}
-	n.Exec = exec.New(n.Chain.BlockChain(), calls)
+	n.Exec = exec.New(n.Chain.BlockChain(), n.State.Calls())
 }
 
 // Reopen closes the chain and opens it again.
