@@ -29,6 +29,14 @@ type Config struct {
 	BuildTime time.Duration
 	// Committed, if set, is told of every block after it is final. It must not block.
 	Committed func(*exec.Result)
+	// Timer, if set, is told how long blocks take.
+	Timer Timer
+}
+
+// Timer hears how long it took to make a proposal once there was work, and to run a block that another node made.
+type Timer interface {
+	Built(time.Duration)
+	Executed(time.Duration)
 }
 
 // App implements CometBFT's Application. The consensus calls come one at a time; those of the mempool and of queries

@@ -27,6 +27,7 @@ func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal)
 		}
 	}
 	res, err := a.hold(func() (*exec.Result, error) {
+		defer a.time(Timer.Built)()
 		return a.exec.Build(info, a.cfg.Chain.Pool(), exec.Limits{Bytes: r.MaxTxBytes, Time: a.cfg.BuildTime})
 	})
 	if err != nil {
@@ -86,6 +87,7 @@ func (a *App) execute(info exec.Info, raw [][]byte) (*exec.Result, error) {
 	if res := a.cache[key]; res != nil {
 		return res, nil
 	}
+	defer a.time(Timer.Executed)()
 	txs, err := a.decode(raw)
 	if err != nil {
 		return nil, err
@@ -96,6 +98,15 @@ func (a *App) execute(info exec.Info, raw [][]byte) (*exec.Result, error) {
 	}
 	a.cache[key] = res
 	return res, nil
+}
+
+// time begins to measure; what it returns ends that and tells the timer.
+func (a *App) time(what func(Timer, time.Duration)) (done func()) {
+	if a.cfg.Timer == nil {
+		return func() {}
+	}
+	begin := time.Now()                                    //nolint:forbidigo // for those who watch; no block depends on it
+	return func() { what(a.cfg.Timer, time.Since(begin)) } //nolint:forbidigo // as above
 }
 
 // decode prefers the pool's copy of a transaction, whose sender is already recovered, and recovers the others'.

@@ -18,6 +18,7 @@ import (
 	"github.com/cometbft/cometbft/proxy"
 	"github.com/cometbft/cometbft/rpc/core"
 	cmttypes "github.com/cometbft/cometbft/types"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config is what consensus needs.
@@ -34,6 +35,8 @@ type Config struct {
 	// BlockTime is the longest time between blocks, Gap the shortest, BuildTime what making one takes at most.
 	BlockTime, Gap, BuildTime time.Duration
 	Log                       *slog.Logger
+	// Metrics, if set, takes CometBFT's figures.
+	Metrics prometheus.Registerer
 }
 
 // Node is a CometBFT node.
@@ -58,7 +61,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 		// Each connection of the application has its own lock: one for all would shut the mempool out while a proposal is held.
 		proxy.NewConnSyncLocalClientCreator(c.App),
 		func() (*cmttypes.GenesisDoc, error) { return c.Genesis, nil },
-		openGate, node.DefaultMetricsProvider(cc.Instrumentation), l)
+		openGate, figures(c.Metrics), l)
 	if err != nil {
 		return nil, fmt.Errorf("open consensus: %w", err)
 	}

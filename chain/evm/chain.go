@@ -32,6 +32,7 @@ type Chain struct {
 	flushEvery uint64
 	archive    bool
 	flushed    atomic.Uint64
+	refused    func(Refusal)
 }
 
 // Open opens or creates the chain in cfg.Dir and starts serving it. Close must be called.
@@ -86,7 +87,7 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 	}
 	c := &Chain{
 		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
-		archive: cfg.Archive,
+		archive: cfg.Archive, refused: cfg.Refused,
 	}
 	submit, err := newSubmitAPI(c, svc.APIs())
 	if err != nil {

@@ -32,6 +32,8 @@ type Config struct {
 	StateHistory uint64
 	// FlushEvery is the number of blocks between forced writes of the state to disk: the longest replay after a crash.
 	FlushEvery uint64
+	// Refused, if set, is told of every transaction that the pool does not take.
+	Refused func(Refusal)
 }
 
 // Validate reports what cannot work.

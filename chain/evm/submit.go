@@ -15,6 +15,11 @@ import (
 // ErrBlob refuses EIP-4844 transactions: nobody keeps their data here.
 var ErrBlob = errors.New("blob transactions are not accepted on this chain")
 
+var (
+	errMalformed   = errors.New("decode transaction")
+	errUnprotected = errors.New("only transactions signed for this chain id are accepted (EIP-155)")
+)
+
 // MaxTxBytes bounds an encoded transaction; the pool has the same limit and checks it after decoding.
 const MaxTxBytes = 128 << 10
 
@@ -23,9 +28,11 @@ const MaxTxBytes = 128 << 10
 func (c *Chain) Submit(raw []byte) (common.Hash, error) {
 	tx, err := decode(raw)
 	if err != nil {
+		c.refuse(err)
 		return common.Hash{}, err
 	}
 	if err := c.pool.Add([]*types.Transaction{tx}, false)[0]; err != nil && !errors.Is(err, txpool.ErrAlreadyKnown) {
+		c.refuse(err)
 		return common.Hash{}, err
 	}
 	return tx.Hash(), nil
@@ -38,13 +45,13 @@ func decode(raw []byte) (*types.Transaction, error) {
 	}
 	tx := new(types.Transaction)
 	if err := tx.UnmarshalBinary(raw); err != nil {
-		return nil, fmt.Errorf("decode transaction: %w", err)
+		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if tx.Type() == types.BlobTxType {
 		return nil, ErrBlob
 	}
 	if !tx.Protected() {
-		return nil, errors.New("only transactions signed for this chain id are accepted (EIP-155)")
+		return nil, errUnprotected
 	}
 	return tx, nil
 }
@@ -78,6 +85,7 @@ func (s *submitAPI) SendRawTransaction(_ context.Context, raw hexutil.Bytes) (co
 // SendRawTransactionSync adds a signed transaction to the pool and waits for its receipt.
 func (s *submitAPI) SendRawTransactionSync(ctx context.Context, raw hexutil.Bytes, timeoutMs *uint64) (map[string]any, error) {
 	if _, err := decode(raw); err != nil {
+		s.chain.refuse(err)
 		return nil, err
 	}
 	return s.stock.SendRawTransactionSync(ctx, raw, timeoutMs)

@@ -19,6 +19,7 @@ import (
 	"github.com/aitbc/aitbc/chain/evm"
 	"github.com/aitbc/aitbc/chain/genesis"
 	"github.com/aitbc/aitbc/chain/home"
+	"github.com/aitbc/aitbc/chain/metrics"
 	"github.com/aitbc/aitbc/chain/proof"
 	"github.com/aitbc/aitbc/chain/rpc"
 	"github.com/aitbc/aitbc/chain/stream"
@@ -37,6 +38,8 @@ type Options struct {
 // Doors are the addresses of an open node, "host:port".
 type Doors struct {
 	RPC, WS, EthHTTP, EthWS string
+	// Metrics is empty if there is none.
+	Metrics string
 }
 
 // ErrValidator refuses to start with another key than the operator expects.
@@ -48,7 +51,11 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(ctx, o.Config.Listen.RPC, o.Config.Listen.WS)
+	addresses := []string{o.Config.Listen.RPC, o.Config.Listen.WS}
+	if o.Config.Listen.Metrics != "" {
+		addresses = append(addresses, o.Config.Listen.Metrics)
+	}
+	listeners, err := listen(ctx, addresses...)
 	if err != nil {
 		return err
 	}
@@ -57,16 +64,18 @@ func Run(ctx context.Context, o Options) error {
 			_ = l.Close() // closed already if it was served
 		}
 	}()
+	figures := metrics.New(p.state.CometID(), o.Version)
 	elog.SetDefault(elog.NewLogger(quiet{o.Log.With("part", "evm").Handler()}))
 	chain, err := evm.Open(evm.Config{
 		Dir: o.Home.EVM(), Genesis: p.state.EVM, HTTP: o.Config.Listen.EthHTTP, WS: o.Config.Listen.EthWS,
 		CORSOrigins: o.Config.RPC.CORSOrigins, VirtualHosts: o.Config.RPC.VirtualHosts,
 		Archive: o.Config.Storage.Archive, StateHistory: o.Config.Storage.StateHistory, FlushEvery: o.Config.Storage.FlushEvery,
+		Refused: func(why evm.Refusal) { figures.Refused(string(why)) },
 	})
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.run(ctx, chain, listeners), chain.Close())
+	return errors.Join(p.run(ctx, chain, figures, listeners), chain.Close())
 }
 
 // listen takes the ports before anything is started, so that a taken one stops the node at once.
@@ -86,11 +95,11 @@ func listen(ctx context.Context, addresses ...string) ([]net.Listener, error) {
 }
 
 // run runs everything above the EVM.
-func (p *parts) run(ctx context.Context, chain *evm.Chain, doors []net.Listener) error {
+func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metrics, doors []net.Listener) error {
 	hub := stream.New(signer(p.state), p.opt.Log)
 	block := time.Duration(p.opt.Config.BlockTime)
 	app, err := abci.New(abci.Config{
-		Chain: chain, Genesis: p.state, Log: p.opt.Log, Committed: hub.Publish,
+		Chain: chain, Genesis: p.state, Log: p.opt.Log, Committed: committed(chain, figures, hub), Timer: figures,
 		Hold: max(block-config.Gap, 0), BuildTime: config.BuildTime,
 	})
 	if err != nil {
@@ -99,11 +108,12 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, doors []net.Listener)
 	cons, err := consensus.Open(ctx, consensus.Config{
 		Dir: p.opt.Home.Data(), App: app, Genesis: p.doc, Signer: p.keys.Consensus, NodeKey: p.keys.Node,
 		Listen: p.opt.Config.Listen.P2P, Peers: p.opt.Config.P2P.Peers,
-		BlockTime: block, Gap: config.Gap, BuildTime: config.BuildTime, Log: p.opt.Log,
+		BlockTime: block, Gap: config.Gap, BuildTime: config.BuildTime, Log: p.opt.Log, Metrics: figures.Registry(),
 	})
 	if err != nil {
 		return err
 	}
+	p.watch(figures, chain, cons, hub)
 	api := rpc.NewAPI(rpc.API{
 		Chain: chain, Genesis: p.state, Decided: cons.Decided(), Proofs: proof.NewBuilder(chain, cons.Decided()),
 		Validator: p.validator, Version: p.opt.Version, FailedCalls: app.FailedCalls,
@@ -121,6 +131,9 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, doors []net.Listener)
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[0], handler) })
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[1], hub) })
 	outer.Go(func() error { return hub.Run(outerCtx) })
+	if len(doors) > 2 {
+		outer.Go(func() error { return rpc.Serve(outerCtx, doors[2], figures.Handler()) })
+	}
 	outer.Go(func() error { // consensus that ends by itself, or needs another program, closes the doors
 		select {
 		case <-outerCtx.Done():
@@ -147,7 +160,10 @@ func ignoreCanceled(err error) error {
 
 func (p *parts) announce(chain *evm.Chain, doors []net.Listener) {
 	d := Doors{RPC: doors[0].Addr().String(), WS: doors[1].Addr().String(), EthHTTP: bare(chain.HTTPEndpoint()), EthWS: bare(chain.WSEndpoint())}
-	p.opt.Log.Info("node is open", "chain", p.state.CometID(), "validator", p.validator, "rpc", d.RPC, "ws", d.WS, "eth", d.EthHTTP, "eth_ws", d.EthWS)
+	if len(doors) > 2 {
+		d.Metrics = doors[2].Addr().String()
+	}
+	p.opt.Log.Info("node is open", "chain", p.state.CometID(), "validator", p.validator, "rpc", d.RPC, "ws", d.WS, "eth", d.EthHTTP, "eth_ws", d.EthWS, "metrics", d.Metrics)
 	if p.opt.Ready != nil {
 		p.opt.Ready(d)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/core/types"
@@ -33,6 +34,8 @@ type Hub struct {
 	blocks chan *exec.Result
 	wg     sync.WaitGroup
 
+	dropped atomic.Uint64
+
 	// mu guards clients and closed.
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -50,6 +53,7 @@ func (h *Hub) Publish(res *exec.Result) {
 	select {
 	case h.blocks <- res:
 	default:
+		h.dropped.Add(uint64(h.Clients())) //nolint:gosec // a number of connections
 		h.log.Warn("block stream cannot keep up; its clients are dropped", "height", res.Block.NumberU64())
 		h.dropAll()
 	}
@@ -81,6 +85,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	}
 }
 
+// Dropped counts the clients that were too slow.
+func (h *Hub) Dropped() uint64 { return h.dropped.Load() }
+
 // Clients is the number of clients that are connected.
 func (h *Hub) Clients() int {
 	h.mu.Lock()
@@ -99,6 +106,7 @@ func (h *Hub) deliver(msgs []message) {
 			if !c.push(m.raw) {
 				delete(h.clients, c)
 				close(c.queue)
+				h.dropped.Add(1)
 				h.log.Info("slow stream client dropped", "client", c.conn.RemoteAddr().String())
 				break
 			}

@@ -23,7 +23,7 @@ var rootLayers = [][]string{
 
 // chainLayers lists those of the node's module.
 var chainLayers = [][]string{
-	{"valset"},
+	{"valset", "metrics"},
 	{"exec"},
 	{"evm", "genesis", "upgrade"},
 	{"abci", "audit", "config", "internal", "proof", "stream"},

@@ -9,12 +9,11 @@ import (
 	"runtime/debug"
 	"strconv"
 
+	"github.com/aitbc/aitbc/chain/config"
 	"github.com/aitbc/aitbc/chain/home"
+	"github.com/aitbc/aitbc/chain/internal/memlimit"
 	"github.com/aitbc/aitbc/chain/node"
 )
-
-// memoryLimit makes the collector work harder before the process grows past it; GOMEMLIMIT overrides it.
-const memoryLimit = 1 << 30
 
 // errNoHome is a folder that holds no node.
 var errNoHome = errors.New("there is no node in this folder")
@@ -44,22 +43,36 @@ func start(ctx context.Context, c *call) error {
 	if err := os.WriteFile(offsetFile(h), []byte(strconv.Itoa(*c.offset)+"\n"), 0o600); err != nil {
 		return fmt.Errorf("write port offset: %w", err)
 	}
-	if env("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
-	}
 	lv, err := conf.Level()
 	if err != nil {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: lv}))
+	limitMemory(conf, env, log)
 	return node.Run(ctx, node.Options{
 		Home: h, Config: conf, Log: log, Version: Version(),
 		Ready: func(d node.Doors) {
 			if *c.json {
-				_ = c.print(map[string]string{"rpc": d.RPC, "ws": d.WS, "eth_http": d.EthHTTP, "eth_ws": d.EthWS})
+				_ = c.print(map[string]string{"rpc": d.RPC, "ws": d.WS, "eth_http": d.EthHTTP, "eth_ws": d.EthWS, "metrics": d.Metrics})
 			}
 		},
 	})
+}
+
+// limitMemory makes the collector work harder before the process grows past a limit. GOMEMLIMIT, which the runtime has
+// read itself, wins over the configuration, and that over what fits the machine.
+func limitMemory(conf config.Config, env func(string) string, log *slog.Logger) {
+	limit, by := int64(conf.MemoryLimit), "memory_limit"
+	switch {
+	case env("GOMEMLIMIT") != "":
+		limit, by = debug.SetMemoryLimit(-1), "GOMEMLIMIT"
+	case limit == 0:
+		limit, by = memlimit.Choose(os.DirFS("/"))
+		debug.SetMemoryLimit(limit)
+	default:
+		debug.SetMemoryLimit(limit)
+	}
+	log.Info("memory limit", "mib", limit>>20, "by", by)
 }
 
 func exists(h home.Home) error {
