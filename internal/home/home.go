@@ -17,6 +17,7 @@ const (
 	PortChainP2P    = 26656
 	PortEthRPC      = 8545
 	PortEthWS       = 8546
+	PortMetrics     = 26660
 )
 
 // Dir is the data directory that all programs of one network share.

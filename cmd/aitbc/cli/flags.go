@@ -48,7 +48,7 @@ func parseOffset(s string) (int, error) {
 	if err != nil || n < 0 {
 		return 0, fmt.Errorf("want a whole number from 0")
 	}
-	if _, err := home.Loopback(home.PortChainWS, n); err != nil {
+	if _, err := home.Loopback(home.PortMetrics, n); err != nil {
 		return 0, err
 	}
 	return n, nil
