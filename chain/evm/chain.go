@@ -44,16 +44,16 @@ func Open(cfg Config) (*Chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Archive {
-		if err := prepare(sc, cfg); err != nil {
-			return nil, err
-		}
+	if err := prepare(sc, cfg); err != nil {
+		return nil, err
 	}
 	return start(sc, cfg)
 }
 
 // prepare writes the first block of a new chain. go-ethereum decides when it opens a database whether to index old
-// states from now on; it does so at once only if there is a recent block by then.
+// states from now on; it does so at once only if there is a recent block by then. And until it has indexed a second
+// block it answers "indexing is in progress" to whoever asks for a transaction that is not there yet, unless it finds
+// that everything is indexed from the first block on.
 func prepare(sc *node.Config, cfg Config) error {
 	if _, err := os.Stat(filepath.Join(cfg.Dir, sc.Name, "chaindata")); !errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -64,6 +64,7 @@ func prepare(sc *node.Config, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	rawdb.WriteTxIndexTail(c.db, 0)
 	return c.Close()
 }
 

@@ -3,8 +3,10 @@ package evm
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/rawdb"
@@ -105,12 +107,17 @@ func (c Config) stack() (*node.Config, error) {
 	return n, nil
 }
 
+// pendingTime bounds the making of the pending state from the pool.
+const pendingTime = 50 * time.Millisecond
+
 func (c Config) service() *ethconfig.Config {
 	e := ethconfig.Defaults
 	e.Genesis, e.NetworkId = c.Genesis, c.Genesis.Config.ChainID.Uint64()
 	e.SyncMode, e.StateScheme = ethconfig.FullSync, rawdb.PathScheme
 	e.DatabaseCache, e.TrieCleanCache, e.TrieDirtyCache, e.SnapshotCache = 32, 32, 32, 32
 	e.TxPool = Pool()
+	// The pending state is made only when somebody asks for it, once a block.
+	e.Miner.GasCeil, e.Miner.Recommit, e.Miner.GasPrice = c.Genesis.GasLimit, pendingTime, new(big.Int).SetUint64(e.TxPool.PriceLimit)
 	e.EthDiscoveryURLs, e.SnapDiscoveryURLs = nil, nil
 	e.RPCTxFeeCap = 0        // the sender's own wallet decides what a transaction may cost
 	e.TransactionHistory = 0 // every transaction can be found

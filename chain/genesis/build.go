@@ -55,6 +55,12 @@ const DefaultGasLimit = 100_000_000
 // firstBaseFee is the base fee of the first block in base units: it soon follows demand.
 const firstBaseFee = 1_000_000
 
+// silent stands where Ethereum keeps the queues of its own validators, which go-ethereum asks whenever it is asked for
+// the pending state. It answers every call with nothing and refuses coins.
+//
+//	CALLVALUE PUSH1 5 JUMPI STOP JUMPDEST PUSH0 PUSH0 REVERT
+var silent = common.FromHex("34600557005b5f5ffd")
+
 // Build executes the predeploys' creation and returns the state of the first block.
 func Build(spec Spec) (*State, error) {
 	if err := spec.Mode.Check(); err != nil {
@@ -75,7 +81,9 @@ func Build(spec Spec) (*State, error) {
 		ExtraData: []byte(cometID(spec.ChainID)), // so that no two networks share a first block
 		Timestamp: uint64(spec.Time.Unix()),      //nolint:gosec // checked to be after 1970
 		Alloc: types.GenesisAlloc{
-			params.HistoryStorageAddress: {Nonce: 1, Code: params.HistoryStorageCode, Balance: new(big.Int)},
+			params.HistoryStorageAddress:     {Nonce: 1, Code: params.HistoryStorageCode, Balance: new(big.Int)},
+			params.WithdrawalQueueAddress:    {Nonce: 1, Code: silent, Balance: new(big.Int)},
+			params.ConsolidationQueueAddress: {Nonce: 1, Code: silent, Balance: new(big.Int)},
 		},
 	}
 	for addr, balance := range spec.Alloc {
