@@ -76,6 +76,9 @@ type Config struct {
 	LogLevel         string       `toml:"log_level"`
 	// MemoryLimit makes the garbage collector work harder before the process grows past it.
 	MemoryLimit Size `toml:"memory_limit"`
+	// CheckEvery has the node add up all money after every so many blocks, as aitbcd check does; 0 is never. It reads
+	// every account: about a second for each million.
+	CheckEvery uint64 `toml:"check_every"`
 
 	Listen  Listen  `toml:"listen"`
 	P2P     P2P     `toml:"p2p"`

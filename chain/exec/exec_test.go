@@ -166,15 +166,15 @@ func TestKeySeparatesEverythingThatExecutionDependsOn(t *testing.T) {
 	txs := [][]byte{{1}, {2}}
 	seen := map[common.Hash]string{base.Key(txs): "base"}
 	for name, k := range map[string]common.Hash{
-		"height":   exec.Info{Height: 6, Time: chaintest.Begin, Proposer: bob}.Key(txs),
-		"time":     exec.Info{Height: 5, Time: chaintest.Begin.Add(1), Proposer: bob}.Key(txs),
-		"proposer": exec.Info{Height: 5, Time: chaintest.Begin}.Key(txs),
-		"missed":   exec.Info{Height: 5, Time: chaintest.Begin, Proposer: bob, Missed: []common.Address{bob}}.Key(txs),
-		"guilty":   exec.Info{Height: 5, Time: chaintest.Begin, Proposer: bob, Guilty: []exec.Evidence{{Validator: bob, Height: 3, Time: 7}}}.Key(txs),
+		"height":    exec.Info{Height: 6, Time: chaintest.Begin, Proposer: bob}.Key(txs),
+		"time":      exec.Info{Height: 5, Time: chaintest.Begin.Add(1), Proposer: bob}.Key(txs),
+		"proposer":  exec.Info{Height: 5, Time: chaintest.Begin}.Key(txs),
+		"missed":    exec.Info{Height: 5, Time: chaintest.Begin, Proposer: bob, Missed: []common.Address{bob}}.Key(txs),
+		"guilty":    exec.Info{Height: 5, Time: chaintest.Begin, Proposer: bob, Guilty: []exec.Evidence{{Validator: bob, Height: 3, Time: 7}}}.Key(txs),
 		"guilty of": exec.Info{Height: 5, Time: chaintest.Begin, Proposer: bob, Guilty: []exec.Evidence{{Validator: bob, Height: 4, Time: 7}}}.Key(txs),
-		"order":    base.Key([][]byte{{2}, {1}}),
-		"boundary": base.Key([][]byte{{1, 2}}),
-		"fewer":    base.Key([][]byte{{1}}),
+		"order":     base.Key([][]byte{{2}, {1}}),
+		"boundary":  base.Key([][]byte{{1, 2}}),
+		"fewer":     base.Key([][]byte{{1}}),
 	} {
 		require.NotContains(t, seen, k, name)
 		seen[k] = name

@@ -79,9 +79,9 @@ func (c Call) check(hasSet bool) error {
 
 // State is the application's part of genesis.json: all that a node needs to know about its chain.
 type State struct {
-	Mode       Mode          `json:"consensus_mode"`
-	Predeploys []Contract    `json:"predeploys"`
-	EndBlock   []Call        `json:"end_block"`
+	Mode       Mode       `json:"consensus_mode"`
+	Predeploys []Contract `json:"predeploys"`
+	EndBlock   []Call     `json:"end_block"`
 	// Upgrades is the contract whose plan the node follows; nil is none.
 	Upgrades *common.Address `json:"upgrades,omitempty"`
 	EVM      *core.Genesis   `json:"evm"`
@@ -97,7 +97,9 @@ func (s *State) Calls() []exec.SystemCall {
 }
 
 // Set is the set of validators as the first block has it. It is empty if the chain's set never changes.
-func (s *State) Set() []valset.Validator { return valset.Read(storage(s.EVM.Alloc[valset.Account].Storage)) }
+func (s *State) Set() []valset.Validator {
+	return valset.Read(storage(s.EVM.Alloc[valset.Account].Storage))
+}
 
 type storage map[common.Hash]common.Hash
 

@@ -17,6 +17,8 @@ type Metrics struct {
 
 	height, gas, issued, burned prometheus.Gauge
 	blocks, txs                 prometheus.Counter
+	problems                    prometheus.Gauge
+	checks                      prometheus.Counter
 	failed                      *prometheus.CounterVec
 	refused                     *prometheus.CounterVec
 	build, execute              prometheus.Histogram
@@ -46,6 +48,8 @@ func New(chain, version string) *Metrics {
 		burned:   gauge("burned_coins", "Coins burned since genesis, about."),
 		blocks:   prometheus.NewCounter(counter("committed_blocks_total", "Blocks committed since the node started.")),
 		txs:      prometheus.NewCounter(counter("committed_transactions_total", "Transactions in those blocks.")),
+		problems: gauge("money_check_problems", "What did not add up when all money was last added up."),
+		checks:   prometheus.NewCounter(counter("money_checks_total", "How often all money was added up since the node started.")),
 		failed: prometheus.NewCounterVec(
 			counter("system_call_failures_total", "System calls that failed since the node started, by call."), []string{"call"}),
 		refused: prometheus.NewCounterVec(
@@ -61,12 +65,18 @@ func New(chain, version string) *Metrics {
 	})
 	info.Set(1)
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		info, m.height, m.gas, m.issued, m.burned, m.blocks, m.txs, m.failed, m.refused, m.build, m.execute, m.blockGas, m.blockTxs)
+		info, m.height, m.gas, m.issued, m.burned, m.blocks, m.txs, m.failed, m.problems, m.checks, m.refused, m.build, m.execute, m.blockGas, m.blockTxs)
 	return m
 }
 
 // Registry is where others of the same node add theirs.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// Checked counts an audit of all money that found so many problems.
+func (m *Metrics) Checked(problems int) {
+	m.checks.Inc()
+	m.problems.Set(float64(problems))
+}
 
 // Block is what a committed block adds.
 type Block struct {

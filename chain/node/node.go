@@ -98,8 +98,9 @@ func listen(ctx context.Context, addresses ...string) ([]net.Listener, error) {
 func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metrics, doors []net.Listener) error {
 	hub := stream.New(signer(p.state), p.opt.Log)
 	block := time.Duration(p.opt.Config.BlockTime)
+	money := newAuditor(p, chain, figures)
 	app, err := abci.New(abci.Config{
-		Chain: chain, Genesis: p.state, Log: p.opt.Log, Committed: committed(chain, figures, hub), Timer: figures,
+		Chain: chain, Genesis: p.state, Log: p.opt.Log, Committed: committed(chain, figures, hub, money), Timer: figures,
 		Hold: max(block-config.Gap, 0), BuildTime: config.BuildTime,
 	})
 	if err != nil {
@@ -131,6 +132,7 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[0], handler) })
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[1], hub) })
 	outer.Go(func() error { return hub.Run(outerCtx) })
+	outer.Go(func() error { return money.run(outerCtx) })
 	if len(doors) > 2 {
 		outer.Go(func() error { return rpc.Serve(outerCtx, doors[2], figures.Handler()) })
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // committed tells the figures and the stream of each final block.
-func committed(chain *evm.Chain, figures *metrics.Metrics, hub *stream.Hub) func(*exec.Result) {
+func committed(chain *evm.Chain, figures *metrics.Metrics, hub *stream.Hub, money *auditor) func(*exec.Result) {
 	return func(res *exec.Result) {
 		b := metrics.Block{
 			Height: res.Block.NumberU64(), Gas: res.Block.GasUsed(), Txs: len(res.Block.Transactions()),
@@ -26,6 +26,7 @@ func committed(chain *evm.Chain, figures *metrics.Metrics, hub *stream.Hub) func
 			}
 		}
 		figures.Committed(b)
+		money.committed(b.Height)
 		hub.Publish(res)
 	}
 }
