@@ -5,6 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/math"
+	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/ethereum/go-ethereum/signer/core/apitypes"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aitbc/aitbc/chain/home"
@@ -29,6 +33,43 @@ func TestCreatedHomeOpensWithTheSameKeys(t *testing.T) {
 	}
 	_, err = h.Create()
 	require.ErrorIs(t, err, home.ErrExists, "a home is never made over another")
+}
+
+func TestTheConsensusKeyProvesWhoseItIs(t *testing.T) {
+	h := home.Home(filepath.Join(t.TempDir(), "n"))
+	keys, err := h.Create()
+	require.NoError(t, err)
+	validator, err := keys.Address()
+	require.NoError(t, err)
+	staking, operator := common.HexToAddress("0xA104"), common.HexToAddress("0x0123")
+	p, err := keys.Prove(77, staking, operator)
+	require.NoError(t, err)
+
+	// The digest is EIP-712's, computed by go-ethereum from the written types.
+	digest, _, err := apitypes.TypedDataAndHash(apitypes.TypedData{
+		Types: apitypes.Types{
+			"EIP712Domain": {{Name: "name", Type: "string"}, {Name: "version", Type: "string"}, {Name: "chainId", Type: "uint256"}, {Name: "verifyingContract", Type: "address"}},
+			"ValidatorKey": {{Name: "operator", Type: "address"}, {Name: "x", Type: "bytes32"}, {Name: "y", Type: "bytes32"}},
+		},
+		PrimaryType: "ValidatorKey",
+		Domain:      apitypes.TypedDataDomain{Name: "AITBC", Version: "1", ChainId: math.NewHexOrDecimal256(77), VerifyingContract: staking.Hex()},
+		Message:     apitypes.TypedDataMessage{"operator": operator.Hex(), "x": p.X.Hex(), "y": p.Y.Hex()},
+	})
+	require.NoError(t, err)
+	require.Equal(t, digest, p.Digest[:])
+
+	require.Len(t, p.Proof, 65)
+	sig := append([]byte(nil), p.Proof...)
+	sig[64] -= 27
+	signer, err := crypto.SigToPub(digest, sig)
+	require.NoError(t, err)
+	require.Equal(t, validator, crypto.PubkeyToAddress(*signer))
+	require.Equal(t, p.X[:], common.LeftPadBytes(signer.X.Bytes(), 32))
+	require.Equal(t, p.Y[:], common.LeftPadBytes(signer.Y.Bytes(), 32))
+
+	other, err := keys.Prove(78, staking, operator)
+	require.NoError(t, err)
+	require.NotEqual(t, p.Digest, other.Digest, "a proof for one chain means nothing on another")
 }
 
 func TestDamagedOrExposedKeysAreRefused(t *testing.T) {

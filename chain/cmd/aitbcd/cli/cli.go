@@ -52,6 +52,7 @@ func commands() []command {
 		{"testnet", "make the homes of a network of several validators", testnet},
 		{"start", "run the node", start},
 		{"status", "ask a running node how it is", status},
+		{"keys", "show the node's keys, or prove whose validator they are", keys},
 		{"check", "add up the chain's money at a height", check},
 		{"version", "print the version", printVersion},
 	}

@@ -112,13 +112,7 @@ func TestKillNineUnderLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "n")
 	code, _, stderr := run(nil, "init", "--home", dir, "--alloc", allocFile(t), "--chain-id", chaintest.ChainID.String())
 	require.Zero(t, code, stderr)
-	toml := filepath.Join(dir, "aitbcd.toml")
-	raw, err := os.ReadFile(toml)
-	require.NoError(t, err)
-	for _, port := range []string{"26656", "26657", "26658", "26660", "8545", "8546"} {
-		raw = bytes.ReplaceAll(raw, []byte("127.0.0.1:"+port+`"`), []byte(`127.0.0.1:0"`))
-	}
-	require.NoError(t, os.WriteFile(toml, raw, 0o600))
+	freePorts(t, dir)
 
 	var included []common.Hash
 	for range 5 {
