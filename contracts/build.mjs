@@ -6,7 +6,9 @@ import { fileURLToPath } from "node:url";
 import solc from "solc";
 
 const root = dirname(fileURLToPath(import.meta.url));
-const names = ["ERC1967Proxy", "Market", "ReceiptVerifier", "Registry", "Treasury"];
+const names = ["ERC1967Proxy", "Market", "ReceiptVerifier", "Registry", "Staking", "Treasury"];
+// A contract that hands calls to another has that one's interface too.
+const parts = { Staking: ["StakingSystem"] };
 const settings = {
   evmVersion: "prague",
   viaIR: true,
@@ -39,12 +41,19 @@ for (const e of problems) console.error(e.formattedMessage);
 if (problems.length > 0) process.exit(1);
 
 const contracts = Object.assign({}, ...Object.values(output.contracts));
+const abi = (name) => {
+  const entries = [name, ...(parts[name] ?? [])].flatMap((n) => contracts[n].abi);
+  const own = entries.filter((e) => e.type === "constructor" || e.type === "receive" || e.type === "fallback");
+  const rest = entries.filter((e) => !own.includes(e));
+  const unique = new Map(rest.map((e) => [JSON.stringify(e), e]));
+  return name in parts ? [...unique.values()] : contracts[name].abi;
+};
 const artifacts = Object.fromEntries(
   names.map((name) => [
     `${name}.json`,
     {
       contractName: name,
-      abi: contracts[name].abi,
+      abi: abi(name),
       bytecode: `0x${contracts[name].evm.bytecode.object}`,
       deployedBytecode: `0x${contracts[name].evm.deployedBytecode.object}`,
     },

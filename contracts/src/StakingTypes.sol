@@ -57,7 +57,7 @@ struct Validator {
 /// @notice One step of leaving.
 struct Unbonding {
     address operator;
-    /// @dev What it was when it began; slashing of the validator since then takes its part.
+    /// @dev What it is worth now: slashing of the validator since it began has taken its part.
     uint128 amount;
     uint64 dueAt;
     uint64 dueBlock;
