@@ -33,7 +33,15 @@ func local(r *http.Request) bool {
 	}
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	return err == nil && ip != nil && (ip.IsLoopback() || ip.Equal(served(r)))
+}
+
+// served is the address that the request came to: whoever has it too is this machine.
+func served(r *http.Request) net.IP {
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return a.IP
+	}
+	return nil
 }
 
 var errLocal = errors.New("check reads every account and answers only this machine")

@@ -33,7 +33,7 @@ func (n *Network) start(args ...string) *process {
 	p := &process{stdout: r, stderr: new(buffer), done: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(n.bin, "aitbc"), args...) //nolint:gosec,noctx // the program under test, ended by stop
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = n.environ(), w, p.stderr
-	p.cmd.SysProcAttr = dieWithParent()
+	p.cmd.SysProcAttr = DieWithParent()
 	started := make(chan error)
 	p.wg.Go(func() {
 		// The signal at our death is tied to the thread that starts the process.

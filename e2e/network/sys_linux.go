@@ -2,7 +2,7 @@ package network
 
 import "syscall"
 
-// dieWithParent has the kernel stop a process when this one is gone.
-func dieWithParent() *syscall.SysProcAttr {
+// DieWithParent has the kernel stop a process when this one is gone. The thread that starts it must live as long.
+func DieWithParent() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -4,4 +4,5 @@ package network
 
 import "syscall"
 
-func dieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// DieWithParent has a process stop when this one is gone, where the system can do that.
+func DieWithParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
