@@ -26,15 +26,19 @@ contract Market is MarketClaims {
         if (msg.sender != _state().registry) revert Unauthorized(msg.sender);
     }
 
-    /// @notice Sets the contract up, once. The Registry comes first.
-    function initialize(address governor_, address registry_, address treasury_, MarketParams calldata params_)
-        external
-        initializer
-    {
+    /// @notice Sets the contract up, once. The Registry comes first. Without Rewards (zero) no work is reported to them,
+    /// and all fees go to the Treasury.
+    function initialize(
+        address governor_,
+        address registry_,
+        address treasury_,
+        address rewards_,
+        MarketParams calldata params_
+    ) external initializer {
         if (registry_ == address(0) || treasury_ == address(0)) revert ZeroAddress();
         _initGovernor(governor_);
         MarketState storage s = _state();
-        (s.registry, s.treasury) = (registry_, treasury_);
+        (s.registry, s.treasury, s.rewards) = (registry_, treasury_, rewards_);
         _setParams(params_);
     }
 
@@ -56,6 +60,11 @@ contract Market is MarketClaims {
     /// @inheritdoc IMarket
     function treasury() external view returns (address) {
         return _state().treasury;
+    }
+
+    /// @inheritdoc IMarket
+    function rewards() external view returns (address) {
+        return _state().rewards;
     }
 
     /// @inheritdoc IMarket

@@ -158,7 +158,8 @@ contract InvariantsTest is Fixture {
 
     /// @dev No coin is made or lost.
     function invariant_CoinsAreConserved() external view {
-        uint256 sum = world.purses() + address(market).balance + address(registry).balance + address(treasury).balance;
+        uint256 sum = world.purses() + address(market).balance + address(registry).balance + address(treasury).balance
+            + address(rewards).balance + address(stakers).balance;
         vm.assertEq(sum, world.coins(), "coins");
     }
 

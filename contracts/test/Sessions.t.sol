@@ -213,15 +213,17 @@ contract SessionsTest is Fixture {
         vm.assertEq(market.session(id).debited, 0, "nothing debited");
     }
 
-    function test_FeesGoToTheTreasury() public {
+    function test_FeesGoToStakersAndTheTreasury() public {
         uint64 id = open(1 ether);
         settleVouchers(voucher(id, 1, 1 ether));
         market.collectFees();
-        vm.assertEq(address(treasury).balance, fee(1 ether), "treasury");
-        vm.assertEq(treasury.owed(), fee(1 ether), "accounted for");
+        uint256 part = uint256(fee(1 ether)) * 3 / 10;
+        vm.assertEq(address(stakers).balance, part, "stakers");
+        vm.assertEq(address(treasury).balance, fee(1 ether) - part, "treasury");
+        vm.assertEq(treasury.owed(), fee(1 ether) - part, "accounted for");
         vm.assertEq(market.fees(), 0, "collected");
         market.collectFees();
-        vm.assertEq(address(treasury).balance, fee(1 ether), "once");
+        vm.assertEq(address(treasury).balance, fee(1 ether) - part, "once");
     }
 
     function test_CoordinatorWithdrawsWhatItEarned() public {

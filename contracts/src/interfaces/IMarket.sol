@@ -71,7 +71,7 @@ interface IMarketEvents {
     event Withdrawn(address indexed account, address indexed to, uint128 amount);
     /// @notice A coordinator took coins out of its settlement account.
     event SettlementWithdrawn(address indexed coordinator, uint128 amount);
-    /// @notice Fees went to the Treasury.
+    /// @notice Fees were handed on: to the Rewards, or, if they did not take them, to the Treasury.
     event FeesCollected(uint128 amount);
     /// @notice Coins that nobody is owed went to the Treasury.
     event Swept(uint256 amount);
@@ -111,7 +111,7 @@ interface IMarket is IMarketEvents {
     function withdrawSettlement(uint128 amount) external;
     /// @notice Pays what failed pushes left the caller.
     function withdraw(address payable to) external;
-    /// @notice Sends the fees to the Treasury. Anyone.
+    /// @notice Has the Rewards divide the fees; if they do not, all goes to the Treasury. Anyone.
     function collectFees() external;
     /// @notice Moves coins that nobody is owed to the Treasury. Anyone.
     function sweep() external;
@@ -154,6 +154,8 @@ interface IMarket is IMarketEvents {
     function registry() external view returns (address);
     /// @notice Returns the Treasury.
     function treasury() external view returns (address);
+    /// @notice Returns the Rewards, or zero.
+    function rewards() external view returns (address);
     /// @notice Returns the EIP-712 domain separator.
     function domainSeparator() external view returns (bytes32);
     /// @notice Returns the EIP-712 domain, as in ERC-5267.

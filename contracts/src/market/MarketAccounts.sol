@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
+import {IRewards} from "../interfaces/IRewards.sol";
+import {Bounded} from "../lib/Bounded.sol";
 import {Governed} from "../lib/Governed.sol";
 import {Push} from "../lib/Push.sol";
 import {MarketStorage} from "./MarketStorage.sol";
@@ -10,12 +12,17 @@ import {MarketStorage} from "./MarketStorage.sol";
 /// @title MarketAccounts
 /// @notice How coins leave the Market, and the one sum of what it owes.
 abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTransient, IMarket {
+    /// @dev Far more than dividing fees takes.
+    uint256 private constant DIVIDE_GAS = 2_000_000;
+
     /// @inheritdoc IMarket
     function withdrawSettlement(uint128 amount) external nonReentrant {
-        MarketState storage s = _state();
-        uint128 account = s.settlement[msg.sender];
-        if (amount == 0 || amount > account) revert BadAmount();
-        s.settlement[msg.sender] = account - amount;
+        Account storage a = _state().settlement[msg.sender];
+        (uint128 funds, uint128 carried) = (a.amount, a.fees);
+        if (amount == 0 || amount > funds) revert BadAmount();
+        // Rounded up: what stays in the account carries no more fees than were taken of it.
+        uint128 part = uint128((uint256(carried) * amount + funds - 1) / funds);
+        (a.amount, a.fees) = (funds - amount, carried - part);
         emit SettlementWithdrawn(msg.sender, amount);
         _pay(msg.sender, amount);
     }
@@ -38,7 +45,9 @@ abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTran
         if (amount == 0) return;
         s.fees = 0;
         emit FeesCollected(amount);
-        _pay(s.treasury, amount);
+        s.owed -= amount;
+        bytes memory divide = abi.encodeCall(IRewards.divide, ());
+        if (!Bounded.tryCall(s.rewards, amount, DIVIDE_GAS, divide)) _send(s.treasury, amount);
     }
 
     /// @inheritdoc IMarket
@@ -52,7 +61,7 @@ abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTran
 
     /// @inheritdoc IMarket
     function settlement(address coordinator) external view returns (uint128) {
-        return _state().settlement[coordinator];
+        return _state().settlement[coordinator].amount;
     }
 
     /// @inheritdoc IMarket
@@ -87,6 +96,15 @@ abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTran
             s.withdrawable[to] += amount;
             emit Withdrawable(to, amount);
         }
+    }
+
+    /// @dev Books a debit: its fee, and the rest to the coordinator's account, which remembers the fee.
+    function _book(address coordinator, uint128 debited, uint128 fee) internal {
+        if (debited == 0) return;
+        MarketState storage s = _state();
+        Account storage a = s.settlement[coordinator];
+        (a.amount, a.fees) = (a.amount + debited - fee, a.fees + fee);
+        if (fee != 0) s.fees += fee;
     }
 
     /// @dev Takes coins sent with a call into the sum of what is owed.

@@ -29,10 +29,18 @@ abstract contract MarketClaims is MarketSettlement {
         if (signer == address(0) || !registry_.signerValid(COORDINATOR, coordinator, signer)) revert BadSignature();
 
         uint128 before = s.credited[coordinator][miner];
-        (uint8 reason, uint128 paid, uint128 fromBond) = _credit(coordinator, miner, minerTotal);
-        if (reason == Reason.NOTHING_OWED) revert NothingOwed();
-        if (fromBond != 0 || paid < minerTotal - before) registry_.jail(COORDINATOR, coordinator);
-        emit Claimed(coordinator, miner, digest, paid, fromBond);
-        _push(miner, paid);
+        Payment memory p = _credit(coordinator, miner, minerTotal);
+        if (p.reason == Reason.NOTHING_OWED) revert NothingOwed();
+        if (p.fromBond != 0 || p.paid < minerTotal - before) registry_.jail(COORDINATOR, coordinator);
+        emit Claimed(coordinator, miner, digest, p.paid, p.fromBond);
+        _push(miner, p.paid);
+        if (p.fees != 0) _reportOne(miner, p.fees);
+    }
+
+    function _reportOne(address miner, uint128 part) private {
+        address[] memory miners = new address[](1);
+        uint128[] memory parts = new uint128[](1);
+        (miners[0], parts[0]) = (miner, part);
+        _report(miners, parts);
     }
 }

@@ -3,6 +3,8 @@ pragma solidity 0.8.37;
 
 import {IMarket} from "../interfaces/IMarket.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
+import {IRewards} from "../interfaces/IRewards.sol";
+import {Bounded} from "../lib/Bounded.sol";
 import {Reason} from "../lib/Reason.sol";
 import {Limit} from "../Types.sol";
 import {MarketSessions} from "./MarketSessions.sol";
@@ -11,6 +13,18 @@ import {MarketSessions} from "./MarketSessions.sol";
 /// @notice What coordinators have paid miners, and the bond that stands behind what they have not.
 /// @dev Credits are cumulative: whatever is presented, in whatever order, a miner gets at most the greatest total.
 abstract contract MarketCredits is MarketSessions {
+    /// @dev Far more than a report of work takes, by itself and for each miner.
+    uint256 private constant REPORT_GAS = 60_000;
+    uint256 private constant REPORT_GAS_EACH = 32_000;
+
+    /// @dev What came of a credit: what was paid, how much of it by the bond, and the fees that go with the rest.
+    struct Payment {
+        uint8 reason;
+        uint128 paid;
+        uint128 fromBond;
+        uint128 fees;
+    }
+
     /// @inheritdoc IMarket
     function setMinerLimit(address miner, uint128 amount) external nonReentrant {
         if (miner == address(0)) revert ZeroAddress();
@@ -58,25 +72,45 @@ abstract contract MarketCredits is MarketSessions {
     }
 
     /// @dev Books what can be paid of max(0, minerTotal − credited): from the settlement account, then from the bond
-    /// within the miner's limit. The caller pushes the coins. The rest stays owed.
-    function _credit(address coordinator, address miner, uint128 minerTotal)
-        internal
-        returns (uint8 reason, uint128 paid, uint128 fromBond)
-    {
+    /// within the miner's limit. The caller pushes the coins and reports the fees. The rest stays owed.
+    function _credit(address coordinator, address miner, uint128 minerTotal) internal returns (Payment memory p) {
         MarketState storage s = _state();
         uint128 before = s.credited[coordinator][miner];
-        if (minerTotal <= before || miner == address(0)) return (Reason.NOTHING_OWED, 0, 0);
-        uint128 due = minerTotal - before;
-        uint128 account = s.settlement[coordinator];
-        paid = due < account ? due : account;
-        if (paid != 0) s.settlement[coordinator] = account - paid;
-        if (paid < due) {
-            fromBond = _draw(coordinator, miner, due - paid);
-            paid += fromBond;
+        if (minerTotal <= before || miner == address(0)) {
+            p.reason = Reason.NOTHING_OWED;
+            return p;
         }
-        if (paid == 0) return (Reason.NO_FUNDS, 0, 0);
-        s.credited[coordinator][miner] = before + paid;
-        emit Credited(coordinator, miner, before + paid, paid);
+        uint128 due = minerTotal - before;
+        (p.paid, p.fees) = _takeOut(s.settlement[coordinator], due);
+        if (p.paid < due) {
+            p.fromBond = _draw(coordinator, miner, due - p.paid);
+            p.paid += p.fromBond;
+        }
+        if (p.paid == 0) {
+            p.reason = Reason.NO_FUNDS;
+            return p;
+        }
+        s.credited[coordinator][miner] = before + p.paid;
+        emit Credited(coordinator, miner, before + p.paid, p.paid);
+    }
+
+    /// @dev Tells the Rewards which fees go with what miners were paid. Whatever they do, or fail to, the caller goes on.
+    function _report(address[] memory miners, uint128[] memory fees) internal {
+        address rewards_ = _state().rewards;
+        if (rewards_ == address(0)) return;
+        uint256 bound = REPORT_GAS + miners.length * REPORT_GAS_EACH;
+        Bounded.tryCall(rewards_, 0, bound, abi.encodeCall(IRewards.worked, (miners, fees)));
+    }
+
+    /// @dev Takes up to amount out of a settlement account, with its part of the fees that the account carries.
+    function _takeOut(Account storage a, uint128 amount) private returns (uint128 taken, uint128 fees) {
+        (uint128 funds, uint128 carried) = (a.amount, a.fees);
+        taken = amount < funds ? amount : funds;
+        if (taken == 0) return (0, 0);
+        unchecked {
+            fees = uint128(uint256(carried) * taken / funds);
+            (a.amount, a.fees) = (funds - taken, carried - fees);
+        }
     }
 
     /// @dev Draws up to amount of the bond within the miner's limit, which shrinks by what comes.

@@ -98,10 +98,7 @@ abstract contract MarketSessions is MarketAccounts {
             revert BadSignature();
         }
         (uint128 amount, uint128 fee) = _debit(id, x, coordinator, cumulative);
-        if (amount != 0) {
-            s.settlement[coordinator] += amount - fee;
-            s.fees += fee;
-        }
+        _book(coordinator, amount, fee);
         x.dueAt = uint64(block.timestamp);
         _close(id, x);
     }

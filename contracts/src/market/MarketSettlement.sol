@@ -54,15 +54,13 @@ abstract contract MarketSettlement is MarketVouchers {
             (b.debited, b.fee) = (uint128(debited), uint128(fee));
         }
         _settleOrders(b, orders);
-        if (b.debited != 0) {
-            s.settlement[coordinator] += b.debited - b.fee;
-            if (b.fee != 0) s.fees += b.fee;
-        }
-        _settleCredits(b, credits);
+        _book(coordinator, b.debited, b.fee);
+        (address[] memory miners, uint128[] memory parts) = _settleCredits(b, credits);
 
         uint64 batch = ++s.batchCount[coordinator];
         if (root != 0) s.roots[coordinator][batch] = root;
         emit Settled(coordinator, batch, root, count, b.debited, b.paid);
+        if (miners.length != 0) _report(miners, parts);
     }
 
     /// @inheritdoc IMarket
@@ -157,24 +155,38 @@ abstract contract MarketSettlement is MarketVouchers {
         return found && keccak256(packed) == miners;
     }
 
-    function _settleCredits(Batch memory b, bytes calldata credits) private {
+    /// @dev Credits and pays miners; says whose jobs paid which fees.
+    function _settleCredits(Batch memory b, bytes calldata credits)
+        private
+        returns (address[] memory miners, uint128[] memory parts)
+    {
         uint256 n = credits.length / CREDIT_BYTES;
-        address[] memory miners = new address[](n);
+        miners = new address[](n);
+        parts = new uint128[](n);
         uint128[] memory amounts = new uint128[](n);
+        uint256 done;
+        uint256 reported;
         for (uint256 i; i < n; ++i) {
             bytes calldata entry = credits[i * CREDIT_BYTES:(i + 1) * CREDIT_BYTES];
             address miner = address(bytes20(entry[0:20]));
-            (uint8 reason, uint128 paid,) = _credit(b.coordinator, miner, uint128(bytes16(entry[20:36])));
-            if (reason != Reason.NONE) {
-                emit EntrySkipped(b.coordinator, CREDIT, uint32(i), reason);
+            Payment memory p = _credit(b.coordinator, miner, uint128(bytes16(entry[20:36])));
+            if (p.reason != Reason.NONE) {
+                emit EntrySkipped(b.coordinator, CREDIT, uint32(i), p.reason);
                 continue;
             }
-            (miners[i], amounts[i]) = (miner, paid);
-            b.paid += paid;
+            (miners[done], amounts[done], parts[done]) = (miner, p.paid, p.fees);
+            if (p.fees != 0) reported = done + 1;
+            ++done;
+            b.paid += p.paid;
         }
         // All accounts are settled before the first coin moves.
-        for (uint256 i; i < n; ++i) {
+        for (uint256 i; i < done; ++i) {
             _push(miners[i], amounts[i]);
+        }
+        // Nothing is reported of what came after the account's last coin.
+        assembly ("memory-safe") {
+            mstore(miners, reported)
+            mstore(parts, reported)
         }
     }
 }

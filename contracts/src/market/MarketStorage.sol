@@ -15,6 +15,13 @@ abstract contract MarketStorage {
     uint8 internal constant MINER = 1;
     uint8 internal constant COORDINATOR = 2;
 
+    /// @notice A coordinator's settlement account, and the fees that were taken of the debits which filled it.
+    /// @dev Whoever is paid out of it takes his part of these fees along: they are what the Rewards attribute to miners.
+    struct Account {
+        uint128 amount;
+        uint128 fees;
+    }
+
     /// @dev sessions comes first: light clients prove its slots.
     /// `owed` is the sum of all session remainders, settlement accounts, withdrawable amounts and fees.
     /// @custom:storage-location erc7201:aitbc.storage.Market
@@ -28,13 +35,14 @@ abstract contract MarketStorage {
         MarketParams params;
         DueQueue.Queue queue;
         mapping(uint64 session => mapping(uint256 word => uint256 bits)) settledOrders;
-        mapping(address coordinator => uint128) settlement;
+        mapping(address coordinator => Account) settlement;
         mapping(address account => uint128) withdrawable;
         mapping(address coordinator => mapping(address miner => uint128)) credited;
         mapping(address coordinator => mapping(address miner => Limit)) limits;
         mapping(address coordinator => uint128) reserved;
         mapping(address coordinator => uint64) batchCount;
         mapping(address coordinator => mapping(uint64 batch => bytes32)) roots;
+        address rewards;
     }
 
     // keccak256(abi.encode(uint256(keccak256("aitbc.storage.Market")) - 1)) & ~bytes32(uint256(0xff))

@@ -5,9 +5,12 @@ import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.s
 import {Market} from "../../src/Market.sol";
 import {ReceiptVerifier} from "../../src/ReceiptVerifier.sol";
 import {Registry} from "../../src/Registry.sol";
+import {Rewards} from "../../src/Rewards.sol";
+import {RewardsParams} from "../../src/StakingTypes.sol";
 import {Treasury} from "../../src/Treasury.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
 import {MarketParams, Order, Receipt, RegistryParams, SingleOrder} from "../../src/Types.sol";
+import {Stakers} from "./Stakers.sol";
 import {Vm} from "./Vm.sol";
 
 /// @notice The predeploys with their default parameters, one coordinator, one miner and one client, and builders of
@@ -32,6 +35,8 @@ abstract contract Fixture {
     Registry internal registry;
     Market internal market;
     Treasury internal treasury;
+    Rewards internal rewards;
+    Stakers internal stakers;
     ReceiptVerifier internal verifier;
     address internal governor = address(0x6000000000000000000000000000000000000006);
     address internal client = vm.addr(CLIENT_KEY);
@@ -71,14 +76,23 @@ abstract contract Fixture {
         });
     }
 
-    /// @dev In the order of genesis. The three proxies' addresses are known before, as they are there.
+    function rewardsParams() internal pure returns (RewardsParams memory) {
+        return RewardsParams({
+            stakersPerSecond: 1e17, minersPerSecond: 2e17, epoch: 1 hours, minerFeeBps: 5_000, stakerFeeBps: 3_000
+        });
+    }
+
+    /// @dev In the order of genesis. The proxies' addresses are known before, as they are there. Staking is a purse.
     function deploy() internal {
         Registry registryCode = new Registry();
         Market marketCode = new Market();
         Treasury treasuryCode = new Treasury();
+        Rewards rewardsCode = new Rewards();
+        stakers = new Stakers();
         uint256 nonce = vm.getNonce(address(this));
         address marketAt = vm.computeCreateAddress(address(this), nonce + 1);
         address treasuryAt = vm.computeCreateAddress(address(this), nonce + 2);
+        address rewardsAt = vm.computeCreateAddress(address(this), nonce + 3);
         registry = Registry(
             address(
                 new ERC1967Proxy(
@@ -89,11 +103,23 @@ abstract contract Fixture {
         market = Market(
             payable(new ERC1967Proxy(
                     address(marketCode),
-                    abi.encodeCall(Market.initialize, (governor, address(registry), treasuryAt, marketParams()))
+                    abi.encodeCall(
+                        Market.initialize, (governor, address(registry), treasuryAt, rewardsAt, marketParams())
+                    )
                 ))
         );
         treasury =
             Treasury(payable(new ERC1967Proxy(address(treasuryCode), abi.encodeCall(Treasury.initialize, (governor)))));
+        rewards = Rewards(
+            address(
+                new ERC1967Proxy(
+                    address(rewardsCode),
+                    abi.encodeCall(
+                        Rewards.initialize, (governor, marketAt, address(stakers), treasuryAt, rewardsParams())
+                    )
+                )
+            )
+        );
         verifier = new ReceiptVerifier(IMarket(address(market)));
     }
 
