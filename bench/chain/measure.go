@@ -1,0 +1,301 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/bench/chain/load"
+	"github.com/aitbc/aitbc/bench/chain/settle"
+	"github.com/aitbc/aitbc/bench/chain/target"
+	"github.com/aitbc/aitbc/bench/chain/token"
+	"github.com/aitbc/aitbc/bench/figure"
+)
+
+// The rates that are offered, in transactions a second.
+const (
+	idleRate  = 3.7 // a gap that is no multiple of anything that nodes wait for
+	loadRate  = 500
+	floodRate = 8000 // more than the machine can carry
+	tokenRate = 6000
+	batchRate = 60 // settlements
+)
+
+// The accounts: senders send, the rest are the holders of other parts.
+const (
+	senders     = 500
+	coordinator = senders
+	client      = senders + 1
+	spenders    = senders + 10
+	deployer    = senders + 2
+	accounts    = spenders + settle.Vouchers
+	peerFunded  = 4000 // the peer's own generator deploys from its account 3999
+)
+
+// measurement is of networks of one size.
+type measurement struct {
+	plan       plan
+	validators int
+	accounts   []*load.Account
+	section    *figure.Section
+}
+
+func newMeasurement(p plan, validators int) *measurement {
+	return &measurement{plan: p, validators: validators, section: figure.New(
+		fmt.Sprintf("Chain: validators %d", validators),
+		fmt.Sprintf("From when a transaction is due until a final block with it is seen over HTTP, asked every 2 ms. Idle: %v a second. Load: %d a second. Floods offer more than is taken: latency is of what the pool accepted. CPU is of all nodes, memory and disk of the first.", idleRate, loadRate))}
+}
+
+// network measures one network.
+type network struct {
+	*measurement
+	*target.Chain
+	values map[string]float64
+	units  map[string]string
+	order  []string
+}
+
+func (m *measurement) round(ctx context.Context) error {
+	funded, err := load.Accounts(peerFunded)
+	if err != nil {
+		return err
+	}
+	m.accounts = funded
+	o := target.Options{Dir: m.plan.dir, Validators: m.validators}
+	for _, a := range funded {
+		o.Accounts = append(o.Accounts, a.Address())
+	}
+	o.Binary, o.Pruned = m.plan.bin, m.plan.pruned
+	ours, err := m.measure(ctx, o, target.Ours)
+	if err != nil {
+		return err
+	}
+	if m.plan.peer == "" {
+		for _, name := range ours.order {
+			m.section.Sample(name, ours.units[name], ours.values[name])
+		}
+		return nil
+	}
+	o.Binary = m.plan.peer
+	peer, err := m.measure(ctx, o, target.Peer)
+	if err != nil {
+		return err
+	}
+	for _, name := range ours.order {
+		m.section.Sample(name, ours.units[name], ours.values[name])
+		if theirs, ok := peer.values[name]; ok {
+			m.section.Sample(name+", "+peer.Name, ours.units[name], theirs)
+			if theirs > 0 {
+				m.section.Sample(name+", ratio", "×", ours.values[name]/theirs)
+			}
+		}
+	}
+	return nil
+}
+
+// measure starts a network, measures it, stops it and forgets its data.
+func (m *measurement) measure(ctx context.Context, o target.Options, start func(context.Context, target.Options) (*target.Chain, error)) (n *network, err error) {
+	if o.Dir, err = os.MkdirTemp(o.Dir, "net"); err != nil {
+		return nil, fmt.Errorf("make folder: %w", err)
+	}
+	chain, err := start(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, chain.Stop(), os.RemoveAll(o.Dir)) }()
+	n = &network{measurement: m, Chain: chain, values: map[string]float64{}, units: map[string]string{}}
+	for _, phase := range phases {
+		if !slices.Contains(m.plan.only, phase) {
+			continue
+		}
+		if err := n.phase(ctx, phase); err != nil {
+			return nil, fmt.Errorf("%s, %s: %w", n.Name, phase, err)
+		}
+	}
+	bytes, err := n.Resident()
+	if err != nil {
+		return nil, err
+	}
+	n.note("memory at the end", "MB", float64(bytes)/1e6)
+	return n, nil
+}
+
+func (n *network) note(name, unit string, v float64) {
+	if _, ok := n.values[name]; !ok {
+		n.order = append(n.order, name)
+	}
+	n.values[name], n.units[name] = v, unit
+}
+
+func (n *network) phase(ctx context.Context, name string) error {
+	if err := load.Sync(ctx, n.URLs[0], n.accounts[:accounts]); err != nil {
+		return err
+	}
+	switch name {
+	case "idle":
+		bytes, err := n.Resident()
+		if err != nil {
+			return err
+		}
+		n.note("idle, memory", "MB", float64(bytes)/1e6)
+		return n.transfers(ctx, name, idleRate, n.plan.pick(20*time.Second, 4*time.Second), 1)
+	case "load":
+		return n.transfers(ctx, name, loadRate, n.plan.pick(10*time.Second, 2*time.Second), 1)
+	case "flood":
+		return n.transfers(ctx, name, floodRate, n.plan.pick(8*time.Second, 2*time.Second), 10)
+	case "erc20":
+		return n.tokens(ctx, n.plan.pick(8*time.Second, 2*time.Second))
+	default:
+		if n.Name == "prototype" {
+			return n.peerSettles(ctx)
+		}
+		return n.settles(ctx, n.plan.pick(8*time.Second, 2*time.Second))
+	}
+}
+
+func (n *network) transfers(ctx context.Context, name string, rate float64, t time.Duration, batch int) error {
+	queues, err := load.Queues(n.ID, n.accounts[:senders], int(rate*t.Seconds())/senders+2, func(i, _ int) (load.Call, error) {
+		to := n.accounts[(i+1)%senders].Address()
+		return load.Call{To: &to, Value: big.NewInt(1), Gas: 21_000}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return n.offer(ctx, name, load.Plan{URLs: n.URLs, Queues: queues, Rate: rate, Time: t, Batch: batch}, name != "idle")
+}
+
+// offer runs a load and notes what came of it.
+func (n *network) offer(ctx context.Context, name string, p load.Plan, heavy bool) error {
+	cpu, err := n.CPU()
+	if err != nil {
+		return err
+	}
+	disk, err := n.Disk()
+	if err != nil {
+		return err
+	}
+	res, err := load.Run(ctx, p)
+	if err != nil {
+		return err
+	}
+	if res.Committed == 0 {
+		return fmt.Errorf("nothing of %d was committed: %v", res.Offered, res.Reasons)
+	}
+	n.note(name+", p50", "ms", figure.Millis(figure.Quantile(res.Took, 0.5)))
+	n.note(name+", p99", "ms", figure.Millis(figure.Quantile(res.Took, 0.99)))
+	if !heavy {
+		return nil
+	}
+	after, err := n.CPU()
+	if err != nil {
+		return err
+	}
+	used, err := n.Disk()
+	if err != nil {
+		return err
+	}
+	n.note(name+", committed", "1/s", res.Rate())
+	n.note(name+", refused", "%", 100*float64(res.Refused)/float64(res.Offered))
+	n.note(name+", not offered in time", "%", 100*float64(res.Late)/float64(res.Late+res.Offered))
+	n.note(name+", CPU each", "µs", figure.Micros(after-cpu)/float64(res.Committed))
+	n.note(name+", disk each", "bytes", float64(used-disk)/float64(res.Committed))
+	return nil
+}
+
+func (n *network) tokens(ctx context.Context, t time.Duration) error {
+	var holders []common.Address
+	for _, a := range n.accounts[:senders] {
+		holders = append(holders, a.Address())
+	}
+	code, err := token.Creation(holders, big.NewInt(1e18))
+	if err != nil {
+		return err
+	}
+	made, err := load.Do(ctx, n.URLs[0], n.ID, n.accounts[deployer], load.Call{Value: new(big.Int), Gas: 16_000_000, Data: code})
+	if err != nil {
+		return fmt.Errorf("deploy token: %w", err)
+	}
+	queues, err := load.Queues(n.ID, n.accounts[:senders], int(tokenRate*t.Seconds())/senders+2, func(i, _ int) (load.Call, error) {
+		data, err := token.Transfer(n.accounts[(i+1)%senders].Address(), big.NewInt(1))
+		return load.Call{To: made.Contract, Value: new(big.Int), Gas: 80_000, Data: data}, err
+	})
+	if err != nil {
+		return err
+	}
+	return n.offer(ctx, "erc20", load.Plan{URLs: n.URLs, Queues: queues, Rate: tokenRate, Time: t, Batch: 10}, true)
+}
+
+func (n *network) settles(ctx context.Context, t time.Duration) error {
+	house, err := settle.Open(ctx, n.URLs[0], n.ID, n.accounts[coordinator], n.accounts[client], n.accounts[spenders:spenders+settle.Vouchers])
+	if err != nil {
+		return err
+	}
+	queue, err := house.Sign(int(batchRate*t.Seconds()) + 2)
+	if err != nil {
+		return err
+	}
+	if err := n.offer(ctx, "settle", load.Plan{URLs: n.URLs[:1], Queues: []load.Queue{queue}, Rate: batchRate, Time: t, Batch: 1}, true); err != nil {
+		return err
+	}
+	n.note("settle, vouchers", "1/s", n.values["settle, committed"]*settle.Vouchers)
+	return nil
+}
+
+var (
+	vouchersWord = regexp.MustCompile(`vouchers/s=(\d+)`)
+	p99Word      = regexp.MustCompile(`p99=(\S+)`)
+)
+
+// peerSettles lets the peer's own generator settle with the peer's own contract.
+func (n *network) peerSettles(ctx context.Context) error {
+	t := n.plan.pick(8*time.Second, 2*time.Second)
+	cmd := exec.CommandContext(ctx, n.plan.peer, "load", "-rpc", n.URLs[0], "-ws", n.WS, "-kind", "settle", "-n", "8", "-off", strconv.Itoa(accounts), "-rate", strconv.Itoa(batchRate), "-dur", t.String()) //nolint:gosec // the operator names it
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("the peer's own load: %w\n%s", err, out)
+	}
+	rate, p99 := vouchersWord.FindSubmatch(out), p99Word.FindSubmatch(out)
+	if rate == nil || p99 == nil {
+		return fmt.Errorf("the peer's own load printed %q", out)
+	}
+	vouchers, err := strconv.ParseFloat(string(rate[1]), 64)
+	if err != nil {
+		return err
+	}
+	took, err := time.ParseDuration(string(p99[1]))
+	if err != nil {
+		return err
+	}
+	n.note("settle, p99", "ms", figure.Millis(took))
+	n.note("settle, vouchers", "1/s", vouchers)
+	return nil
+}
+
+// aims are the goals of the chain.
+func (m *measurement) aims() {
+	s := m.section
+	if m.validators == 1 {
+		s.AtMost("idle, p99", 50)
+	} else {
+		s.AtMost("idle, p99", 150)
+		s.AtMost("load, p99", 700)
+	}
+	for _, name := range []string{"flood, p99", "erc20, p99", "settle, p99"} {
+		s.AtMost(name, 1000)
+	}
+	for _, name := range []string{"flood, committed, ratio", "erc20, committed, ratio", "settle, vouchers, ratio"} {
+		s.AtLeast(name, 1)
+	}
+	for _, name := range []string{"idle, p50, ratio", "idle, p99, ratio", "load, p50, ratio", "load, p99, ratio"} {
+		s.AtMost(name, 1)
+	}
+}
