@@ -66,6 +66,8 @@ type Storage struct {
 	// FlushEvery is the longest replay after a crash, in blocks. Every block costs its 10 to 30 ms whenever that
 	// happens, so one at a time, hidden in the gap after each block, is better than many at once.
 	FlushEvery uint64 `toml:"flush_every"`
+	// MinFreeMiB is the space in MiB below which the node stops rather than fill the disk; 0 does not look.
+	MinFreeMiB uint64 `toml:"min_free_mib"`
 }
 
 // Config is a node's configuration.
@@ -108,7 +110,7 @@ func Default() Config {
 		},
 		P2P:     P2P{Peers: []string{}},
 		RPC:     RPC{CORSOrigins: []string{}, VirtualHosts: []string{"localhost"}},
-		Storage: Storage{Archive: true, StateHistory: 90_000, FlushEvery: 1},
+		Storage: Storage{Archive: true, StateHistory: 90_000, FlushEvery: 1, MinFreeMiB: 64},
 	}
 }
 
@@ -183,6 +185,9 @@ func (c Config) Validate() error {
 	}
 	if c.Storage.FlushEvery == 0 || c.Storage.FlushEvery > 10_000 {
 		return fmt.Errorf("storage.flush_every is %d, not between 1 and 10000", c.Storage.FlushEvery)
+	}
+	if c.Storage.MinFreeMiB > 1<<20 {
+		return fmt.Errorf("storage.min_free_mib is %d, more than a TiB", c.Storage.MinFreeMiB)
 	}
 	if !c.Storage.Archive && c.Storage.StateHistory == 0 {
 		return errors.New("storage.state_history must be above 0 without archive")

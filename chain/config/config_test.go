@@ -77,6 +77,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		"memory":              {file: "memory_limit = \"lots\"", want: "no size"},
 		"negative memory":     {file: "memory_limit = \"-1MiB\"", want: "no size"},
 		"metrics":             {file: "[listen]\nmetrics = \"nowhere\"", want: "listen.metrics"},
+		"free space":          {file: "[storage]\nmin_free_mib = 99999999", want: "min_free_mib"},
 		"flush":               {file: "[storage]\nflush_every = 0", want: "flush_every"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -55,6 +55,9 @@ func Run(ctx context.Context, o Options) error {
 	if o.Config.Listen.Metrics != "" {
 		addresses = append(addresses, o.Config.Listen.Metrics)
 	}
+	if err := p.room(o.Config.Storage.MinFreeMiB << 20); err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, addresses...)
 	if err != nil {
 		return err
@@ -75,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.run(ctx, chain, figures, listeners), chain.Close())
+	return p.whyStopped(errors.Join(p.run(ctx, chain, figures, listeners), chain.Close()))
 }
 
 // listen takes the ports before anything is started, so that a taken one stops the node at once.
@@ -136,6 +139,7 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 	if len(doors) > 2 {
 		outer.Go(func() error { return rpc.Serve(outerCtx, doors[2], figures.Handler()) })
 	}
+	outer.Go(func() error { return p.watchDisk(outerCtx) })
 	outer.Go(func() error { // consensus that ends by itself, or needs another program, closes the doors
 		select {
 		case <-outerCtx.Done():
@@ -150,7 +154,10 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 	err = outer.Wait()
 	app.Stop()
 	stopCons()
-	return errors.Join(err, ignoreCanceled(inner.Wait()))
+	if failed := ignoreCanceled(inner.Wait()); failed != nil && !errors.Is(err, failed) {
+		return errors.Join(err, failed)
+	}
+	return err
 }
 
 func ignoreCanceled(err error) error {

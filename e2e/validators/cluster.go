@@ -48,11 +48,13 @@ type Node struct {
 	ID        string         `json:"node_id"`
 	RPC       string         `json:"rpc"`
 	Eth       string         `json:"eth_http"`
+	P2P       string         `json:"p2p"`
 
-	index   int
-	process *process
-	eth     door
-	comet   door
+	index    int
+	pardoned int // bytes of the log that are not searched for alarms
+	process  *process
+	eth      door
+	comet    door
 }
 
 // Cluster is a network of validators. Its methods fail the test when something

@@ -110,6 +110,8 @@ func hint(err error) string {
 		return "CONSENSUS_MODE=poa"
 	case errors.Is(err, node.ErrValidator):
 		return "unset VALIDATOR_ADDRESS, or use the home whose key it names"
+	case errors.Is(err, node.ErrDisk):
+		return "make room and start it again: nothing that was committed is lost"
 	case errors.Is(err, errNoHome):
 		return "aitbcd init makes one"
 	case errors.Is(err, errDown):

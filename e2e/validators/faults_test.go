@@ -1,0 +1,119 @@
+package validators_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aitbc/aitbc/e2e/validators"
+)
+
+// A machine that hangs and wakes up again is caught up with the others.
+func TestAPausedValidatorCatchesUp(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{})
+	load := c.Load()
+	for _, i := range []int{1, 3} {
+		c.Pause(i)
+		c.Progress(4, others(c, i)...)
+		c.Resume(i)
+		c.Progress(2)
+	}
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// Twenty times a node, or all nodes at once, end as in a power cut.
+func TestTwentyKillsUnderLoad(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{})
+	load := c.Load()
+	for n := range 20 {
+		if n%5 == 4 { // all of them
+			for i := range c.Nodes {
+				c.Kill(i)
+			}
+			for i := range c.Nodes {
+				c.Launch(i)
+			}
+			for i := range c.Nodes {
+				c.Answers(i)
+			}
+		} else {
+			i := n % len(c.Nodes)
+			c.Kill(i)
+			c.For(time.Duration(n%3) * 700 * time.Millisecond)
+			c.Restart(i)
+		}
+		c.Progress(1)
+		c.Agree()
+	}
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// A validator behind a slow line does not stop the others, nor is it lost.
+func TestASlowLineIsNoHalt(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{Namespaces: true})
+	load := c.Load()
+	c.Progress(2)
+	if err := c.Slow(2, "64kbit", "2s"); err != nil {
+		t.Skipf("this kernel has no tbf: %v", err)
+	}
+	begin := time.Now()
+	c.Progress(10, 0, 1, 3)
+	t.Logf("10 blocks took %s with node2 behind 64 kbit/s", time.Since(begin).Round(time.Millisecond))
+	c.Fast(2)
+	c.Progress(2)
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// A disk that is full stops a node with words that say so, and with space it
+// goes on where it was.
+func TestAFullDiskStopsANodeAndNothingElse(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{})
+	disk := c.SmallDisk(1, 512<<20)
+	load := c.Load()
+	c.Progress(2)
+	disk.Fill()
+	if !c.Ends(1, time.Minute) {
+		t.Fatal("node1 runs on with a full disk")
+	}
+	c.Says(1, "aitbcd: the disk is full")
+	c.Says(1, "aitbcd: hint: make room")
+	c.Progress(3, 0, 2, 3)
+	disk.Free()
+	c.Restart(1)
+	c.Progress(2)
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// Two nodes with the key of one validator sign different things: the evidence
+// is in a block, and everybody comes to the same conclusion.
+func TestSigningTwiceIsProven(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{})
+	load := c.Load()
+	c.Progress(2)
+	twin := c.Twin(3)
+	height, guilty := c.Evidence(3 * time.Minute)
+	if guilty != c.Nodes[3].Validator {
+		t.Fatalf("block %d has evidence against %s, not against %s", height, guilty, c.Nodes[3].Validator)
+	}
+	twin.Kill()
+	t.Logf("block %d has the evidence", height)
+	if c.HasStaking() {
+		c.Expelled(3, time.Minute)
+	}
+	c.Progress(3)
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+func others(c *validators.Cluster, not int) []int {
+	var out []int
+	for i := range c.Nodes {
+		if i != not {
+			out = append(out, i)
+		}
+	}
+	return out
+}
