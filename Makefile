@@ -68,6 +68,11 @@ test-e2e: build ## test whole networks of the real programs
 	cd e2e/openai && npm ci --no-audit --no-fund
 	AITBC_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 20m ./e2e/...
 
+.PHONY: chaos
+chaos: bin/aitbcd ## let faults happen to four validators: SEED=7 DURATION=5m; the same seed gives the same faults
+	AITBC_BIN=$(CURDIR)/bin AITBC_CHAOS_SEED=$(or $(SEED),$(shell date +%s)) AITBC_CHAOS_DURATION=$(or $(DURATION),5m) \
+	  $(GO) test -count=1 -timeout 24h -v -run '^TestChaos$$' ./e2e/validators
+
 .PHONY: nightly
 nightly: build ## the long tests: race detector, fuzzing, repeated faults
 	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e')

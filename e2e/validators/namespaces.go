@@ -19,6 +19,20 @@ type namespaces struct {
 	subnet string // its first three numbers
 }
 
+// HasNamespaces reports whether nodes can have networks of their own here.
+func HasNamespaces() bool {
+	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
+		return false
+	}
+	name := fmt.Sprintf("aitbc-try-%d", os.Getpid())
+	if ip("netns", "add", name) != nil {
+		return false
+	}
+	defer ip("netns", "del", name) //nolint:errcheck // it was there a moment ago
+	return ip("-n", name, "link", "add", "try0", "type", "veth", "peer", "name", "try1") == nil &&
+		ip("-n", name, "link", "add", "try2", "type", "bridge") == nil
+}
+
 // newNamespaces makes them and removes them with the test, which is skipped if
 // this system does not allow them.
 func newNamespaces(t testing.TB, nodes int) *namespaces {
