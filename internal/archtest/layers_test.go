@@ -26,7 +26,7 @@ var chainLayers = [][]string{
 	{"valset", "metrics"},
 	{"exec"},
 	{"evm", "genesis", "upgrade"},
-	{"abci", "audit", "config", "internal", "proof", "stream"},
+	{"abci", "audit", "config", "export", "internal", "proof", "stream"},
 	{"home", "consensus"},
 	{"setup", "rpc"},
 	{"node"},

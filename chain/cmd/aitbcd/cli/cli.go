@@ -54,6 +54,7 @@ func commands() []command {
 		{"status", "ask a running node how it is", status},
 		{"keys", "show the node's keys, or prove whose validator they are", keys},
 		{"check", "add up the chain's money at a height", check},
+		{"export", "write the state at a height as JSON", export},
 		{"version", "print the version", printVersion},
 	}
 }
@@ -107,7 +108,7 @@ func hint(err error) string {
 	case errors.Is(err, home.ErrExists):
 		return "choose another --home, or start the node that is there"
 	case errors.Is(err, genesis.ErrMode):
-		return "CONSENSUS_MODE=poa"
+		return "CONSENSUS_MODE is poa, pos or hybrid, as in the genesis"
 	case errors.Is(err, node.ErrValidator):
 		return "unset VALIDATOR_ADDRESS, or use the home whose key it names"
 	case errors.Is(err, node.ErrDisk):
@@ -116,6 +117,8 @@ func hint(err error) string {
 		return "aitbcd init makes one"
 	case errors.Is(err, errDown):
 		return "aitbcd start runs the node; --port-offset must be the node's"
+	case strings.Contains(err.Error(), "already used by another process"):
+		return "stop the node first: its database has one user at a time"
 	case strings.Contains(err.Error(), "address already in use"):
 		return "another node uses the port: stop it, or give --port-offset N"
 	default:
