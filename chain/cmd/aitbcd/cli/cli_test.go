@@ -53,7 +53,7 @@ func TestInitMakesANetworkOfItsOwn(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &r))
 	require.GreaterOrEqual(t, r.ChainID.BitLen(), 41, "at least 2^40")
 	require.LessOrEqual(t, r.ChainID.BitLen(), 48)
-	require.Equal(t, "16000000000000000000000", r.Supply)
+	require.Equal(t, "26000000000000000000000", r.Supply)
 	require.Equal(t, r.Validator, r.Governor)
 
 	code, out, stderr = run(nil, "check", "--home", dir, "--json", "--port-offset", "20000")
@@ -62,7 +62,7 @@ func TestInitMakesANetworkOfItsOwn(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &report))
 	require.True(t, report.OK)
 	require.Equal(t, r.Genesis, report.Hash)
-	require.Equal(t, "16000000000000000000000", report.Supply.Total)
+	require.Equal(t, "26000000000000000000000", report.Supply.Total)
 	require.Len(t, report.Predeploys, 3)
 
 	code, _, stderr = run(nil, "init", "--home", dir)

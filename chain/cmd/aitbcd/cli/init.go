@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/market"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/chain/config"
@@ -46,13 +48,16 @@ func initialize(_ context.Context, c *call) error {
 }
 
 // networkFlags say what network to make.
-type networkFlags struct{ chainID, alloc, params *string }
+type networkFlags struct{ chainID, alloc, params, stake, operators *string }
 
 func newNetworkFlags(c *call) networkFlags {
 	return networkFlags{
 		chainID: c.flags.String("chain-id", "", "chain id (default: drawn between 2^40 and 2^48)"),
 		alloc:   c.flags.String("alloc", "", "JSON file of first balances: {\"0x…\": \"base units\"}"),
-		params:  c.flags.String("params", "", "JSON file of the predeploys' parameters (default: the network's)"),
+		stake:   c.flags.String("stake", "", "coins that each validator begins with as its own stake, made with the first block (default: the least that may validate)"),
+		operators: c.flags.String("operators", "",
+			"accounts that the validators belong to, 0x… separated by commas (default: their consensus addresses)"),
+		params: c.flags.String("params", "", "JSON file of the predeploys' parameters (default: the network's)"),
 	}
 }
 
@@ -67,6 +72,19 @@ func (f networkFlags) options(conf config.Config) (setup.Options, error) {
 		o.ChainID = id
 	}
 	var err error
+	if *f.stake != "" {
+		if o.Stake, err = market.ParseCoins(*f.stake); err != nil {
+			return setup.Options{}, fmt.Errorf("%w: --stake %q: %w", errUsage, *f.stake, err)
+		}
+	}
+	if *f.operators != "" {
+		for a := range strings.SplitSeq(*f.operators, ",") {
+			if !common.IsHexAddress(a) || len(a) != 42 {
+				return setup.Options{}, fmt.Errorf("%w: --operators: %q is no address of 0x and 40 hex digits", errUsage, a)
+			}
+			o.Operators = append(o.Operators, common.HexToAddress(a))
+		}
+	}
 	if o.Alloc, err = readAlloc(*f.alloc); err != nil {
 		return setup.Options{}, err
 	}

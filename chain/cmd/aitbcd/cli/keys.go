@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/chain/genesis"
 	"github.com/aitbc/aitbc/chain/home"
 )
-
-// stakingAddress is where the Staking predeploy stands on every AITBC chain.
-var stakingAddress = common.HexToAddress("0x000000000000000000000000000000000000A104")
 
 // keysHelp is what "aitbcd keys" alone says.
 const keysHelp = `aitbcd keys shows what is public of this node's keys. The keys themselves lie in secrets/ of its home.
@@ -118,7 +116,7 @@ func prove(c *call) error {
 	if err != nil {
 		return err
 	}
-	p, err := k.Prove(state.ChainID().Uint64(), stakingAddress, common.HexToAddress(*operator))
+	p, err := k.Prove(state.ChainID().Uint64(), contracts.StakingAddress, common.HexToAddress(*operator))
 	if err != nil {
 		return err
 	}
