@@ -33,6 +33,8 @@ type Chain struct {
 	archive    bool
 	flushed    atomic.Uint64
 	refused    func(Refusal)
+	dir        string
+	imported   atomic.Bool // no block was committed since an import
 }
 
 // Open opens or creates the chain in cfg.Dir and starts serving it. Close must be called.
@@ -42,6 +44,9 @@ func Open(cfg Config) (*Chain, error) {
 	}
 	sc, err := cfg.stack()
 	if err != nil {
+		return nil, err
+	}
+	if err := afresh(sc, cfg.Dir); err != nil {
 		return nil, err
 	}
 	if err := prepare(sc, cfg); err != nil {
@@ -88,8 +93,9 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 	}
 	c := &Chain{
 		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
-		archive: cfg.Archive, refused: cfg.Refused,
+		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
 	}
+	c.imported.Store(marked(cfg.Dir, imported))
 	submit, err := newSubmitAPI(c, svc.APIs())
 	if err != nil {
 		return nil, err
@@ -177,15 +183,31 @@ func (c *Chain) Commit(s Sealed) error {
 	c.bc.SetSafe(b.Header())
 	c.bc.SetFinalized(b.Header())
 	if b.NumberU64()%c.flushEvery == 0 {
-		// Flushing takes older states out of memory. The pool must not be reading one of them: it would find no balances.
-		if err := c.pool.Sync(); err != nil {
-			return fmt.Errorf("move the pool to block %d: %w", b.NumberU64(), err)
+		if err := c.flush(root, b.NumberU64()); err != nil {
+			return err
 		}
-		if err := c.bc.TrieDB().Commit(root, false); err != nil {
-			return fmt.Errorf("flush state of block %d: %w", b.NumberU64(), err)
-		}
-		c.flushed.Store(b.NumberU64())
 	}
+	if c.imported.CompareAndSwap(true, false) {
+		if err := os.Remove(filepath.Join(c.dir, imported)); err != nil {
+			return fmt.Errorf("unmark the import: %w", err)
+		}
+	}
+	return nil
+}
+
+// flush writes the head's state to disk, in the background. Flushing takes older states out of memory; the pool must
+// not be reading one of them: it would find no balances.
+func (c *Chain) flush(root common.Hash, number uint64) error {
+	if c.flushed.Load() == number {
+		return nil
+	}
+	if err := c.pool.Sync(); err != nil {
+		return fmt.Errorf("move the pool to block %d: %w", number, err)
+	}
+	if err := c.bc.TrieDB().Commit(root, false); err != nil {
+		return fmt.Errorf("flush state of block %d: %w", number, err)
+	}
+	c.flushed.Store(number)
 	return nil
 }
 

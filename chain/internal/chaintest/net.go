@@ -119,6 +119,12 @@ func (n *Net) Info() exec.Info {
 	return exec.Info{Height: n.Chain.Head().Number.Uint64() + 1, Time: n.now.Add(time.Second), Proposer: Proposer}
 }
 
+// At makes the next block one of the given time.
+func (n *Net) At(seconds uint64) *Net {
+	n.now = time.Unix(int64(seconds), 0).UTC().Add(-time.Second) //nolint:gosec // a test's clock
+	return n
+}
+
 // Block executes and commits a block of the transactions.
 func (n *Net) Block(txs ...*types.Transaction) *exec.Result {
 	n.t.Helper()
