@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -17,6 +18,10 @@ const (
 	NameRegistry        = "Registry"
 	NameMarket          = "Market"
 	NameTreasury        = "Treasury"
+	NameStaking         = "Staking"
+	NameStakingSystem   = "StakingSystem"
+	NameRewards         = "Rewards"
+	NameUpgrades        = "Upgrades"
 	NameProxy           = "ERC1967Proxy"
 	NameReceiptVerifier = "ReceiptVerifier"
 )
@@ -63,26 +68,46 @@ func Load(name string) (Artifact, error) {
 	return a, nil
 }
 
-// RegistryABI, MarketABI, TreasuryABI and ReceiptVerifierABI return the parsed
-// interfaces. Callers share the value and must not change it. The error is that
-// of [Load] or of the parser; for the embedded files there is none.
+// RegistryABI and its like return the parsed interfaces. Callers share the value and must not change it. The error is
+// that of [Load] or of the parser; for the embedded files there is none.
 var (
 	RegistryABI        = parsed(NameRegistry)
 	MarketABI          = parsed(NameMarket)
 	TreasuryABI        = parsed(NameTreasury)
+	RewardsABI         = parsed(NameRewards)
+	UpgradesABI        = parsed(NameUpgrades)
 	ReceiptVerifierABI = parsed(NameReceiptVerifier)
+	// StakingABI is that of both halves behind Staking's proxy.
+	StakingABI = parsed(NameStaking, NameStakingSystem)
 )
 
-func parsed(name string) func() (abi.ABI, error) {
+// interfaces are those of the predeploys, by name.
+var interfaces = map[string]func() (abi.ABI, error){
+	NameRegistry: RegistryABI, NameMarket: MarketABI, NameTreasury: TreasuryABI, NameStaking: StakingABI,
+	NameRewards: RewardsABI, NameUpgrades: UpgradesABI,
+}
+
+// parsed joins the interfaces of artefacts.
+func parsed(names ...string) func() (abi.ABI, error) {
 	return sync.OnceValues(func() (abi.ABI, error) {
-		a, err := Load(name)
-		if err != nil {
-			return abi.ABI{}, err
+		var whole abi.ABI
+		for n, name := range names {
+			a, err := Load(name)
+			if err != nil {
+				return abi.ABI{}, err
+			}
+			i, err := abi.JSON(bytes.NewReader(a.ABI))
+			if err != nil {
+				return abi.ABI{}, fmt.Errorf("parse interface of %s: %w", name, err)
+			}
+			if n == 0 {
+				whole = i
+				continue
+			}
+			maps.Copy(whole.Methods, i.Methods)
+			maps.Copy(whole.Events, i.Events)
+			maps.Copy(whole.Errors, i.Errors)
 		}
-		i, err := abi.JSON(bytes.NewReader(a.ABI))
-		if err != nil {
-			return abi.ABI{}, fmt.Errorf("parse interface of %s: %w", name, err)
-		}
-		return i, nil
+		return whole, nil
 	})
 }

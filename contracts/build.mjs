@@ -6,7 +6,17 @@ import { fileURLToPath } from "node:url";
 import solc from "solc";
 
 const root = dirname(fileURLToPath(import.meta.url));
-const names = ["ERC1967Proxy", "Market", "ReceiptVerifier", "Registry", "Staking", "Treasury"];
+const names = [
+  "ERC1967Proxy",
+  "Market",
+  "ReceiptVerifier",
+  "Registry",
+  "Rewards",
+  "Staking",
+  "StakingSystem",
+  "Treasury",
+  "Upgrades",
+];
 // A contract that hands calls to another has that one's interface too.
 const parts = { Staking: ["StakingSystem"] };
 const settings = {

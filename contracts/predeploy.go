@@ -2,10 +2,13 @@ package contracts
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/market"
 )
 
 // The addresses of the predeploys. Use the proxies; the implementations are
@@ -14,10 +17,9 @@ var (
 	RegistryAddress = common.HexToAddress("0x000000000000000000000000000000000000A101")
 	MarketAddress   = common.HexToAddress("0x000000000000000000000000000000000000A102")
 	TreasuryAddress = common.HexToAddress("0x000000000000000000000000000000000000A103")
-
-	RegistryImplementation = common.HexToAddress("0x000000000000000000000000000000000001A101")
-	MarketImplementation   = common.HexToAddress("0x000000000000000000000000000000000001A102")
-	TreasuryImplementation = common.HexToAddress("0x000000000000000000000000000000000001A103")
+	StakingAddress  = common.HexToAddress("0x000000000000000000000000000000000000A104")
+	RewardsAddress  = common.HexToAddress("0x000000000000000000000000000000000000A105")
+	UpgradesAddress = common.HexToAddress("0x000000000000000000000000000000000000A108")
 
 	// SystemAddress is the sender of the node's calls at the end of a block.
 	SystemAddress = common.HexToAddress("0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE")
@@ -25,16 +27,28 @@ var (
 
 // Predeploy is a contract that genesis holds.
 type Predeploy struct {
-	Name                  string
-	Proxy, Implementation common.Address
+	Name  string
+	Proxy common.Address
+	// NoMoney marks a contract that owes nobody anything, and has no owed().
+	NoMoney bool
+}
+
+// Implementation is what the proxy delegates to: 0x10000 above it.
+func (p Predeploy) Implementation() common.Address {
+	a := p.Proxy
+	a[len(a)-3] |= 1
+	return a
 }
 
 // Predeploys lists the predeploys in the order in which genesis makes them: the
 // Market's initializer reads the Registry.
 var Predeploys = []Predeploy{
-	{NameRegistry, RegistryAddress, RegistryImplementation},
-	{NameMarket, MarketAddress, MarketImplementation},
-	{NameTreasury, TreasuryAddress, TreasuryImplementation},
+	{Name: NameRegistry, Proxy: RegistryAddress},
+	{Name: NameMarket, Proxy: MarketAddress},
+	{Name: NameTreasury, Proxy: TreasuryAddress},
+	{Name: NameStaking, Proxy: StakingAddress},
+	{Name: NameRewards, Proxy: RewardsAddress},
+	{Name: NameUpgrades, Proxy: UpgradesAddress, NoMoney: true},
 }
 
 // Creation is the code that makes a predeploy. Each part runs as a constructor in
@@ -45,6 +59,8 @@ type Creation struct {
 	Code []byte
 	// ProxyCode makes the proxy, and calls the initializer through it.
 	ProxyCode []byte
+	// Balance is in the proxy's account before ProxyCode runs.
+	Balance market.Amount
 }
 
 // Genesis is what the predeploys are set up with.
@@ -53,6 +69,28 @@ type Genesis struct {
 	Governor common.Address `json:"governor"`
 	Market   MarketParams   `json:"market"`
 	Registry RegistryParams `json:"registry"`
+	Staking  StakingParams  `json:"staking"`
+	Rewards  RewardsParams  `json:"rewards"`
+
+	// Mode and Validators are not parameters: whoever makes the network knows them.
+	Mode       Mode               `json:"-"`
+	Validators []GenesisValidator `json:"-"`
+}
+
+// DefaultGenesis returns the parameters of a new network, which still lacks its validators.
+func DefaultGenesis() Genesis {
+	return Genesis{
+		Market: DefaultMarketParams(), Registry: DefaultRegistryParams(), Staking: DefaultStakingParams(),
+		Rewards: DefaultRewardsParams(), Mode: ModeHybrid,
+	}
+}
+
+// Authority is who governs: the Governor, or the first validator's operator.
+func (g Genesis) Authority() common.Address {
+	if g.Governor == (common.Address{}) && len(g.Validators) > 0 {
+		return g.Validators[0].Operator
+	}
+	return g.Governor
 }
 
 // Creations returns the creation code of all predeploys, in the order of
@@ -63,48 +101,67 @@ func (g Genesis) Creations() ([]Creation, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.Governor = g.Authority()
 	out := make([]Creation, 0, len(Predeploys))
 	for _, p := range Predeploys {
 		a, err := Load(p.Name)
 		if err != nil {
 			return nil, err
 		}
-		init, err := g.initializer(p.Name)
+		init, balance, err := g.initializer(p.Name)
 		if err != nil {
 			return nil, fmt.Errorf("encode initializer of %s: %w", p.Name, err)
 		}
-		args, err := proxyArguments.Pack(p.Implementation, init)
+		args, err := proxyArguments.Pack(p.Implementation(), init)
 		if err != nil {
 			return nil, fmt.Errorf("encode proxy of %s: %w", p.Name, err)
 		}
-		out = append(out, Creation{Predeploy: p, Code: a.Bytecode, ProxyCode: slices.Concat(proxy.Bytecode, args)})
+		out = append(out, Creation{Predeploy: p, Code: a.Bytecode, ProxyCode: slices.Concat(proxy.Bytecode, args), Balance: balance})
 	}
 	return out, nil
 }
 
-// initializer returns the calldata of the initializer of a predeploy.
-func (g Genesis) initializer(name string) ([]byte, error) {
+// initializer returns the calldata of the initializer of a predeploy, and the coins that it begins with.
+func (g Genesis) initializer(name string) ([]byte, market.Amount, error) {
+	var none market.Amount
+	find, ok := interfaces[name]
+	if !ok {
+		return nil, none, fmt.Errorf("no predeploy is called %q", name)
+	}
+	i, err := find()
+	if err != nil {
+		return nil, none, err
+	}
+	pack := func(args ...any) ([]byte, market.Amount, error) {
+		data, err := i.Pack("initialize", args...)
+		return data, none, err
+	}
 	switch name {
 	case NameRegistry:
-		i, err := RegistryABI()
-		if err != nil {
-			return nil, err
-		}
-		return i.Pack("initialize", g.Governor, MarketAddress, g.Registry.ABI())
+		return pack(g.Governor, MarketAddress, g.Registry.ABI())
 	case NameMarket:
-		i, err := MarketABI()
-		if err != nil {
-			return nil, err
-		}
-		return i.Pack("initialize", g.Governor, RegistryAddress, TreasuryAddress, g.Market.ABI())
+		return pack(g.Governor, RegistryAddress, TreasuryAddress, RewardsAddress, g.Market.ABI())
 	case NameTreasury:
-		i, err := TreasuryABI()
-		if err != nil {
-			return nil, err
+		return pack(g.Governor)
+	case NameStaking:
+		list := make([]GenesisValidatorABI, len(g.Validators))
+		sum := new(big.Int)
+		for n, v := range g.Validators {
+			list[n] = v.ABI()
+			sum.Add(sum, v.Stake.Big())
 		}
-		return i.Pack("initialize", g.Governor)
+		stake, err := market.AmountFromBig(sum)
+		if err != nil {
+			return nil, none, err
+		}
+		data, _, err := pack(g.Governor, TreasuryAddress, uint8(g.Mode), g.Staking.ABI(), list)
+		return data, stake, err
+	case NameRewards:
+		return pack(g.Governor, MarketAddress, StakingAddress, TreasuryAddress, g.Rewards.ABI())
+	case NameUpgrades:
+		return pack(g.Governor)
 	default:
-		return nil, fmt.Errorf("no predeploy is called %q", name)
+		return nil, none, fmt.Errorf("no predeploy is called %q", name)
 	}
 }
 

@@ -102,7 +102,7 @@ const (
 // Default is a node of one machine: every door on loopback.
 func Default() Config {
 	return Config{
-		ConsensusMode: genesis.PoA, BlockTime: Duration(time.Second), LogLevel: "info",
+		ConsensusMode: genesis.Hybrid, BlockTime: Duration(time.Second), LogLevel: "info",
 		Listen: Listen{
 			P2P: "127.0.0.1:26656", RPC: "127.0.0.1:26657", WS: "127.0.0.1:26658",
 			EthHTTP: "127.0.0.1:8545", EthWS: "127.0.0.1:8546",

@@ -5,17 +5,14 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/aitbc/aitbc/contracts"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aitbc/aitbc/chain/config"
-	"github.com/aitbc/aitbc/chain/genesis"
 	"github.com/aitbc/aitbc/chain/home"
 	"github.com/aitbc/aitbc/chain/internal/chaintest"
 	"github.com/aitbc/aitbc/chain/rpc"
@@ -46,38 +43,20 @@ func federation(t *testing.T, n int) []*network {
 	for i := range chaintest.Accounts {
 		alloc[chaintest.Address(i)] = chaintest.Funds
 	}
-	spec, err := setup.Spec(chaintest.ChainID, at, genesis.PoA, alloc, contracts.Genesis{
-		Governor: bob, Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams(),
-	})
-	require.NoError(t, err)
-	state, err := genesis.Build(spec)
-	require.NoError(t, err)
 	var nets []*network
-	var vals []genesis.Validator
-	var peers []string
+	var members []setup.Member
 	for i := range n {
 		x := &network{home: home.Home(filepath.Join(t.TempDir(), fmt.Sprint(i))), conf: conf()}
-		keys, err := x.home.Create()
-		require.NoError(t, err)
-		pub, err := keys.Consensus.GetPubKey()
-		require.NoError(t, err)
 		x.conf.Listen.P2P = free(t)
-		peers = append(peers, string(keys.Node.ID())+"@"+x.conf.Listen.P2P)
-		vals = append(vals, genesis.Validator{Key: pub, Power: genesis.AuthorityPower})
+		members = append(members, setup.Member{Home: x.home, Config: x.conf})
 		nets = append(nets, x)
 	}
-	doc, err := genesis.Document(state, at, vals)
+	_, err := setup.Testnet(setup.Options{Time: at, ChainID: chaintest.ChainID, Alloc: alloc, Config: conf()}, members)
 	require.NoError(t, err)
-	for i, x := range nets {
-		require.NoError(t, doc.SaveAs(x.home.Genesis()))
-		for j, p := range peers {
-			if i != j {
-				x.conf.P2P.Peers = append(x.conf.P2P.Peers, p)
-			}
-		}
-		raw, err := x.conf.Encode()
+	for _, x := range nets {
+		peers, err := config.Load(string(x.home), func(string) string { return "" })
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(string(x.home), config.FileName), raw, 0o600))
+		x.conf.P2P = peers.P2P
 	}
 	return nets
 }

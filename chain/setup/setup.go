@@ -4,7 +4,6 @@ package setup
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
@@ -13,8 +12,9 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/market"
+	"github.com/cometbft/cometbft/crypto"
 	cmttypes "github.com/cometbft/cometbft/types"
-	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/chain/config"
@@ -31,8 +31,13 @@ type Options struct {
 	Time time.Time
 	// Alloc are the first balances.
 	Alloc map[common.Address]*big.Int
-	// Params set up the predeploys; nil takes the defaults, with the validator as governor.
+	// Params set up the predeploys; nil takes the defaults.
 	Params *contracts.Genesis
+	// Stake is each validator's own, made with the first block; zero is the least that may validate.
+	Stake market.Amount
+	// Operators are the accounts that the validators belong to, in their order; nil is each validator's consensus
+	// address, whose key the node has.
+	Operators []common.Address
 	// Config is written to the home.
 	Config config.Config
 }
@@ -64,9 +69,6 @@ func DrawChainID() (*big.Int, error) {
 	}
 	return n.Add(n, minLocalID), nil
 }
-
-// endBlockGas bounds the Market's work at the end of a block: a full batch of refunds, with room.
-const endBlockGas = 30_000_000
 
 // Init makes the home. It returns home.ErrExists if there is one.
 func Init(o Options) (*Result, error) {
@@ -120,22 +122,21 @@ type network struct {
 
 // network makes the genesis whose validators have the given keys.
 func (o Options) network(id *big.Int, keys []home.Keys) (*network, error) {
-	validators := make([]genesis.Validator, len(keys))
+	params := contracts.DefaultGenesis()
+	if o.Params != nil {
+		params = *o.Params
+	}
+	pubs := make([]crypto.PubKey, len(keys))
+	var err error
 	for i, k := range keys {
-		pub, err := k.Consensus.GetPubKey()
-		if err != nil {
+		if pubs[i], err = k.Consensus.GetPubKey(); err != nil {
 			return nil, fmt.Errorf("consensus key: %w", err)
 		}
-		validators[i] = genesis.Validator{Key: pub, Power: genesis.AuthorityPower}
 	}
-	params := o.Params
-	if params == nil {
-		params = &contracts.Genesis{
-			Governor: common.BytesToAddress(validators[0].Key.Address()),
-			Market:   contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams(),
-		}
+	if params.Validators, err = o.validators(pubs, params.Staking.MinSelfStake); err != nil {
+		return nil, err
 	}
-	spec, err := Spec(id, o.Time, o.Config.ConsensusMode, o.Alloc, *params)
+	spec, err := Spec(id, o.Time, o.Config.ConsensusMode, o.Alloc, params)
 	if err != nil {
 		return nil, err
 	}
@@ -143,11 +144,21 @@ func (o Options) network(id *big.Int, keys []home.Keys) (*network, error) {
 	if err != nil {
 		return nil, err
 	}
+	power := map[common.Address]uint64{}
+	for _, v := range state.Set() {
+		power[v.Address()] = v.Power
+	}
+	var validators []genesis.Validator
+	for i, pub := range pubs {
+		if p := power[common.BytesToAddress(pub.Address())]; p > 0 {
+			validators = append(validators, genesis.Validator{Key: pub, Power: int64(p), Name: params.Validators[i].Moniker}) //nolint:gosec // at most valset.MaxPower
+		}
+	}
 	doc, err := genesis.Document(state, o.Time, validators)
 	if err != nil {
 		return nil, err
 	}
-	return &network{id: id, governor: params.Governor, state: state, doc: doc}, nil
+	return &network{id: id, governor: params.Authority(), state: state, doc: doc}, nil
 }
 
 // write gives a node that has its keys the network's genesis and its own configuration.
@@ -179,90 +190,4 @@ func (n *network) write(h home.Home, c config.Config, keys home.Keys) (*Result, 
 		r.Predeploys[p.Name] = p.Address
 	}
 	return r, nil
-}
-
-// Spec is a genesis with the predeploys, set up with the given parameters.
-func Spec(id *big.Int, at time.Time, mode genesis.Mode, alloc map[common.Address]*big.Int, params contracts.Genesis) (genesis.Spec, error) {
-	creations, err := params.Creations()
-	if err != nil {
-		return genesis.Spec{}, fmt.Errorf("predeploys: %w", err)
-	}
-	market, err := contracts.MarketABI()
-	if err != nil {
-		return genesis.Spec{}, fmt.Errorf("predeploys: %w", err)
-	}
-	end, err := endBlock(market)
-	if err != nil {
-		return genesis.Spec{}, err
-	}
-	spec := genesis.Spec{ChainID: id, Time: at, Mode: mode, Alloc: alloc, EndBlock: []genesis.Call{end}}
-	for _, c := range creations {
-		spec.Predeploys = append(spec.Predeploys, genesis.Predeploy{
-			Name: c.Name, Proxy: c.Proxy, Implementation: c.Implementation, Creation: c.Code, ProxyCreation: c.ProxyCode,
-		})
-	}
-	return spec, nil
-}
-
-func endBlock(market abi.ABI) (genesis.Call, error) {
-	data, err := market.Pack("endBlock")
-	if err != nil {
-		return genesis.Call{}, fmt.Errorf("predeploys: %w", err)
-	}
-	return genesis.Call{Name: "Market.endBlock", To: contracts.MarketAddress, Data: data, Gas: endBlockGas}, nil
-}
-
-// maxDigits is the length of 2^128 in decimal.
-const maxDigits = 39
-
-// ReadAlloc reads {"0x…": "decimal base units"}.
-func ReadAlloc(path string) (map[common.Address]*big.Int, error) {
-	raw, err := os.ReadFile(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fmt.Errorf("read balances: %w", err)
-	}
-	return ParseAlloc(raw)
-}
-
-// ParseAlloc is ReadAlloc for bytes.
-func ParseAlloc(raw []byte) (map[common.Address]*big.Int, error) {
-	var m map[string]string
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("parse balances: %w", err)
-	}
-	out := make(map[common.Address]*big.Int, len(m))
-	for addr, amount := range m {
-		if !common.IsHexAddress(addr) || len(addr) != 42 {
-			return nil, fmt.Errorf("parse balances: %q is no address of 0x and 40 hex digits", addr)
-		}
-		a := common.HexToAddress(addr)
-		if _, twice := out[a]; twice {
-			return nil, fmt.Errorf("parse balances: %v stands there twice", a)
-		}
-		v, ok := new(big.Int), len(amount) > 0 && len(amount) <= maxDigits
-		if ok {
-			v, ok = v.SetString(amount, 10)
-		}
-		if !ok || v.Sign() < 0 || v.BitLen() > 128 || amount[0] == '+' {
-			return nil, fmt.Errorf("parse balances: %q of %v is no amount in base units below 2^128", amount, a)
-		}
-		out[a] = v
-	}
-	return out, nil
-}
-
-// ReadParams reads the predeploys' parameters over the defaults. Unknown fields are refused.
-func ReadParams(path string) (*contracts.Genesis, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator names the file
-	if err != nil {
-		return nil, fmt.Errorf("read parameters: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	g := &contracts.Genesis{Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams()}
-	dec := json.NewDecoder(f)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(g); err != nil {
-		return nil, fmt.Errorf("parse parameters in %s: %w", path, err)
-	}
-	return g, nil
 }

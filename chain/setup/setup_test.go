@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/market"
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
@@ -25,9 +26,13 @@ var governor = common.HexToAddress("0x60d")
 
 func spec(t *testing.T, id int64) genesis.Spec {
 	t.Helper()
-	s, err := setup.Spec(big.NewInt(id), chaintest.Begin, genesis.PoA, nil, contracts.Genesis{
-		Governor: governor, Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams(),
-	})
+	p := contracts.DefaultGenesis()
+	p.Governor = governor
+	key := chaintest.Key(0).PublicKey
+	p.Validators = []contracts.GenesisValidator{{
+		Operator: chaintest.Address(1), X: common.BigToHash(key.X), Y: common.BigToHash(key.Y), Stake: market.Coins(50_000),
+	}}
+	s, err := setup.Spec(big.NewInt(id), chaintest.Begin, genesis.Hybrid, nil, p)
 	require.NoError(t, err)
 	return s
 }
@@ -70,7 +75,7 @@ func TestGenesisHoldsThePredeploysSetUpForThisChain(t *testing.T) {
 			}
 			require.Zero(t, view(t, n.Chain, p.Proxy, i, "owed")[0].(*big.Int).Sign(), name)
 			require.Equal(t, governor, view(t, n.Chain, p.Proxy, i, "governor")[0], name)
-			require.Equal(t, common.Address{}, view(t, n.Chain, p.Implementation, i, "governor")[0], "the implementation itself is nobody's")
+			require.Equal(t, common.Address{}, view(t, n.Chain, p.Implementation(), i, "governor")[0], "the implementation itself is nobody's")
 		}
 	}
 	for range 3 {

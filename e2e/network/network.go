@@ -148,13 +148,15 @@ func (n *Network) stop() error {
 
 func (n *Network) paramsFile() string {
 	n.t.Helper()
-	g := contracts.Genesis{Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams()}
+	g := contracts.DefaultGenesis()
 	n.opts.Genesis(&g)
 	// The governor is the one that aitbc up makes: it is not named here.
 	raw, err := json.Marshal(struct {
 		Market   contracts.MarketParams   `json:"market"`
 		Registry contracts.RegistryParams `json:"registry"`
-	}{g.Market, g.Registry})
+		Staking  contracts.StakingParams  `json:"staking"`
+		Rewards  contracts.RewardsParams  `json:"rewards"`
+	}{g.Market, g.Registry, g.Staking, g.Rewards})
 	if err != nil {
 		n.t.Fatal(err)
 	}

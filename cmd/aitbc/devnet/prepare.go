@@ -37,6 +37,9 @@ type Config struct {
 // Grant is what each account of a new devnet has in its first block.
 var Grant = market.Coins(1_000_000)
 
+// stake is the validator's own, in coins, made with the first block.
+const stake = "100000"
+
 // Prepare makes what the home lacks: passphrase, keys, genesis, and the miner's
 // settings. What is there is kept. It returns the network as the home has it
 // from then on.
@@ -113,7 +116,8 @@ func (n *Network) createChain(ctx context.Context, cfg Config) error {
 	for _, a := range []common.Address{n.Client, n.Coordinator, n.Miner, n.Governor} {
 		alloc[a] = Grant
 	}
-	params := contracts.Genesis{Governor: n.Governor, Market: contracts.DefaultMarketParams(), Registry: contracts.DefaultRegistryParams()}
+	params := contracts.DefaultGenesis()
+	params.Governor = n.Governor
 	if cfg.Params != "" {
 		raw, err := os.ReadFile(cfg.Params)
 		if err != nil {
@@ -135,7 +139,8 @@ func (n *Network) createChain(ctx context.Context, cfg Config) error {
 			return fmt.Errorf("make genesis: %w", err)
 		}
 	}
-	out, err := n.tool(ctx, cfg, cfg.Binaries.Node, "init", "--home", n.Home.Node(), "--alloc", allocFile, "--params", paramsFile, "--json")
+	out, err := n.tool(ctx, cfg, cfg.Binaries.Node, "init", "--home", n.Home.Node(), "--alloc", allocFile, "--params", paramsFile,
+		"--operators", n.Governor.Hex(), "--stake", stake, "--json")
 	if err != nil {
 		return fmt.Errorf("make genesis: %w", err)
 	}
