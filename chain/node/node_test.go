@@ -212,7 +212,7 @@ func TestANetworkOfOneValidator(t *testing.T) {
 	var report audit.Report
 	n.get(t, "/check", &report)
 	require.True(t, report.OK, report.Problems)
-	require.Len(t, report.Predeploys, 3)
+	require.Greater(t, len(report.Predeploys), 3)
 	n.post(t, "check", `{"height":1}`, &report)
 	require.True(t, report.OK, report.Problems)
 	require.Equal(t, uint64(1), report.Height)

@@ -63,7 +63,7 @@ func TestInitMakesANetworkOfItsOwn(t *testing.T) {
 	require.True(t, report.OK)
 	require.Equal(t, r.Genesis, report.Hash)
 	require.Equal(t, "26000000000000000000000", report.Supply.Total)
-	require.Len(t, report.Predeploys, 3)
+	require.Greater(t, len(report.Predeploys), 3)
 
 	code, _, stderr = run(nil, "init", "--home", dir)
 	require.Equal(t, 1, code)
