@@ -11,7 +11,7 @@ const codeRefused = 1
 
 // InsertTx takes a transaction from a peer.
 func (a *App) InsertTx(_ context.Context, r *abci.RequestInsertTx) (*abci.ResponseInsertTx, error) {
-	if _, err := a.cfg.Chain.Submit(r.Tx); err != nil {
+	if _, err := a.cfg.Chain.Relay(r.Tx); err != nil {
 		return &abci.ResponseInsertTx{Code: codeRefused}, nil
 	}
 	return &abci.ResponseInsertTx{Code: abci.CodeTypeOK}, nil

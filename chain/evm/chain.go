@@ -21,12 +21,15 @@ import (
 	"github.com/ethereum/go-ethereum/ethdb"
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 // Chain is an open chain. Its methods may be called from any goroutine, except Commit, which has one caller.
 type Chain struct {
 	bc         *core.BlockChain
 	pool       *txpool.TxPool
+	gate       *intake.Gate
 	db         ethdb.Database
 	stack      *node.Node
 	flushEvery uint64
@@ -92,8 +95,13 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 		return nil, fmt.Errorf("open chain in %s: %w", cfg.Dir, err)
 	}
 	c := &Chain{
+<<<<<<< Updated upstream
 		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
 		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
+=======
+		bc: svc.BlockChain(), pool: svc.TxPool(), gate: intake.New(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
+		archive: cfg.Archive, refused: cfg.Refused,
+>>>>>>> Stashed changes
 	}
 	c.imported.Store(marked(cfg.Dir, imported))
 	submit, err := newSubmitAPI(c, svc.APIs())
@@ -182,6 +190,7 @@ func (c *Chain) Commit(s Sealed) error {
 	}
 	c.bc.SetSafe(b.Header())
 	c.bc.SetFinalized(b.Header())
+	c.committed(b)
 	if b.NumberU64()%c.flushEvery == 0 {
 		if err := c.flush(root, b.NumberU64()); err != nil {
 			return err

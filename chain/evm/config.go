@@ -15,6 +15,8 @@ import (
 	"github.com/ethereum/go-ethereum/node"
 	"github.com/ethereum/go-ethereum/p2p"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 // Config says where a chain lives and what it serves.
@@ -128,13 +130,13 @@ func (c Config) service() *ethconfig.Config {
 	return &e
 }
 
-// Pool bounds the transaction pool to about what a second of blocks can carry: beyond that the node refuses, since a
-// queue would only turn into latency.
+// Pool bounds the transaction pool. What waits for room in a block is bounded before it by package intake, which knows
+// how long it waits; these bounds are above that, and bound what waits for its turn.
 func Pool() legacypool.Config {
 	c := legacypool.DefaultConfig
 	c.NoLocals, c.Journal = true, ""
 	c.PriceLimit = 1
-	c.AccountSlots, c.GlobalSlots = 256, 6144
-	c.AccountQueue, c.GlobalQueue = 256, 1024
+	c.AccountSlots, c.GlobalSlots = intake.SenderSlots, 6144
+	c.AccountQueue, c.GlobalQueue = 64, 1024
 	return c
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/ethereum/go-ethereum/core/txpool"
 	"github.com/ethereum/go-ethereum/core/txpool/legacypool"
 	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 // Refusal is why the pool did not take a transaction. It is one of the constants.
@@ -37,8 +39,8 @@ var refusals = []struct {
 	{RefusedNonce, []error{core.ErrNonceTooLow, core.ErrNonceTooHigh, core.ErrNonceMax}},
 	{RefusedFunds, []error{core.ErrInsufficientFunds, core.ErrInsufficientFundsForTransfer}},
 	{RefusedReplacement, []error{txpool.ErrReplaceUnderpriced, legacypool.ErrFutureReplacePending}},
-	{RefusedPrice, []error{txpool.ErrUnderpriced, txpool.ErrTxGasPriceTooLow, core.ErrTipAboveFeeCap, core.ErrFeeCapTooLow}},
-	{RefusedFull, []error{legacypool.ErrTxPoolOverflow, txpool.ErrAccountLimitExceeded, txpool.ErrInflightTxLimitReached, txpool.ErrOutOfCapacity}},
+	{RefusedPrice, []error{txpool.ErrUnderpriced, txpool.ErrTxGasPriceTooLow, core.ErrTipAboveFeeCap, core.ErrFeeCapTooLow, types.ErrGasFeeCapTooLow}},
+	{RefusedFull, []error{intake.ErrFull, intake.ErrSender, legacypool.ErrTxPoolOverflow, txpool.ErrAccountLimitExceeded, txpool.ErrInflightTxLimitReached, txpool.ErrOutOfCapacity}},
 	{RefusedSender, []error{txpool.ErrInvalidSender, types.ErrInvalidChainId, types.ErrInvalidSig}},
 	{RefusedMalformed, []error{errMalformed}},
 }

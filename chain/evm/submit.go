@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/consensus/misc/eip1559"
 	"github.com/ethereum/go-ethereum/core/txpool"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/rpc"
+
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 // ErrBlob refuses EIP-4844 transactions: nobody keeps their data here.
@@ -23,19 +27,68 @@ var (
 // MaxTxBytes bounds an encoded transaction; the pool has the same limit and checks it after decoding.
 const MaxTxBytes = 128 << 10
 
-// Submit decodes a signed transaction and adds it to the pool. A transaction that the pool already has is no error.
-// Errors are those of the pool, ErrBlob, or a description of the malformed bytes; nothing changed then.
-func (c *Chain) Submit(raw []byte) (common.Hash, error) {
-	tx, err := decode(raw)
+// Submit decodes a client's signed transaction and adds it to the pool. A transaction that the pool already has is no
+// error. Errors are those of the pool and of package intake, ErrBlob, or a description of the malformed bytes; nothing
+// changed then.
+func (c *Chain) Submit(raw []byte) (common.Hash, error) { return c.take(raw, intake.Client) }
+
+// Relay is Submit for what a peer has taken.
+func (c *Chain) Relay(raw []byte) (common.Hash, error) { return c.take(raw, intake.Peer) }
+
+func (c *Chain) take(raw []byte, from intake.Source) (common.Hash, error) {
+	tx, err := c.admit(raw, from)
 	if err != nil {
-		c.refuse(err)
 		return common.Hash{}, err
 	}
 	if err := c.pool.Add([]*types.Transaction{tx}, false)[0]; err != nil && !errors.Is(err, txpool.ErrAlreadyKnown) {
+		c.gate.Forget(tx.Hash())
 		c.refuse(err)
 		return common.Hash{}, err
 	}
 	return tx.Hash(), nil
+}
+
+// admit decodes a transaction that may go to the pool, or counts a refusal.
+func (c *Chain) admit(raw []byte, from intake.Source) (*types.Transaction, error) {
+	tx, err := decode(raw)
+	if err == nil {
+		err = c.room(tx, from)
+	}
+	if err != nil {
+		c.refuse(err)
+		return nil, err
+	}
+	return tx, nil
+}
+
+// room asks whether there is some for a transaction, and counts it if it waits for nothing but room in a block: one
+// that comes before its turn, or that replaces another, adds nothing to what waits, and the pool bounds their number.
+func (c *Chain) room(tx *types.Transaction, from intake.Source) error {
+	cfg := c.bc.Config()
+	tip, err := tx.EffectiveGasTip(eip1559.CalcBaseFee(cfg, c.Head()))
+	if err != nil {
+		return err
+	}
+	t := intake.Tx{Hash: tx.Hash(), Gas: tx.Gas(), Bytes: tx.Size(), Tip: tip}
+	if err := c.gate.Peek(t, from); err != nil {
+		return err // before the signature costs anything
+	}
+	if t.From, err = types.Sender(types.LatestSigner(cfg), tx); err != nil {
+		return fmt.Errorf("%w: %w", txpool.ErrInvalidSender, err)
+	}
+	if tx.Nonce() != c.pool.PoolNonce(t.From) {
+		return nil
+	}
+	return c.gate.Admit(t, from, time.Now()) //nolint:forbidigo // of the pool, outside block execution
+}
+
+// committed tells the gate what is no longer waiting.
+func (c *Chain) committed(b *types.Block) {
+	hashes := make([]common.Hash, len(b.Transactions()))
+	for i, tx := range b.Transactions() {
+		hashes[i] = tx.Hash()
+	}
+	c.gate.Committed(hashes, c.pool.Has, time.Now()) //nolint:forbidigo // of the pool, outside block execution
 }
 
 // decode reads a transaction and refuses what can never be in a block.
@@ -84,8 +137,7 @@ func (s *submitAPI) SendRawTransaction(_ context.Context, raw hexutil.Bytes) (co
 
 // SendRawTransactionSync adds a signed transaction to the pool and waits for its receipt.
 func (s *submitAPI) SendRawTransactionSync(ctx context.Context, raw hexutil.Bytes, timeoutMs *uint64) (map[string]any, error) {
-	if _, err := decode(raw); err != nil {
-		s.chain.refuse(err)
+	if _, err := s.chain.admit(raw, intake.Client); err != nil {
 		return nil, err
 	}
 	return s.stock.SendRawTransactionSync(ctx, raw, timeoutMs)

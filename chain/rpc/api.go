@@ -14,6 +14,7 @@ import (
 	"github.com/aitbc/aitbc/chain/evm"
 	"github.com/aitbc/aitbc/chain/exec"
 	"github.com/aitbc/aitbc/chain/genesis"
+	"github.com/aitbc/aitbc/chain/intake"
 	"github.com/aitbc/aitbc/chain/proof"
 )
 
@@ -111,6 +112,9 @@ func (a *API) BroadcastTx(tx string) (*Broadcast, error) {
 		return nil, fmt.Errorf("%w: tx %w", ErrRequest, err)
 	}
 	hash, err := a.Chain.Submit(raw)
+	if errors.Is(err, intake.ErrFull) || errors.Is(err, intake.ErrSender) {
+		return nil, err // the request is good, the time is not
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/cometbft/cometbft/rpc/core"
 	"github.com/cometbft/cometbft/rpc/jsonrpc/server"
 	rpctypes "github.com/cometbft/cometbft/rpc/jsonrpc/types"
+
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 // plain keeps CometBFT's encoder, which writes numbers as strings, away from our answers.
@@ -156,6 +158,8 @@ func status(err error) (int, int) {
 		return http.StatusBadRequest, -32602
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, -32001
+	case errors.Is(err, intake.ErrFull), errors.Is(err, intake.ErrSender):
+		return http.StatusServiceUnavailable, -32005
 	case errors.Is(err, errLocal):
 		return http.StatusForbidden, -32003
 	case errors.Is(err, ErrBusy):

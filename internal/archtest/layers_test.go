@@ -23,7 +23,7 @@ var rootLayers = [][]string{
 
 // chainLayers lists those of the node's module.
 var chainLayers = [][]string{
-	{"valset", "metrics"},
+	{"valset", "metrics", "intake"},
 	{"exec"},
 	{"evm", "genesis", "upgrade"},
 	{"audit", "config", "export", "internal", "proof", "snapshot", "stream"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -150,6 +151,31 @@ func Do(ctx context.Context, url string, chain *big.Int, a *Account, c Call) (*R
 	return wait(ctx, d, tx.Hash())
 }
 
+// insist sends a transaction again while the pool has no room.
+func insist(ctx context.Context, d *door, raw string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		answers, err := d.send(ctx, []string{raw})
+		if err != nil {
+			return err
+		}
+		if answers[0] == "" {
+			return nil
+		}
+		if !strings.Contains(answers[0], "try again") {
+			return fmt.Errorf("send transaction: node says %s", answers[0])
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("send transaction: node says %s: %w", answers[0], ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
 // All sends one sender's transactions, waits for the last, and fails unless all were taken.
 func All(ctx context.Context, url string, q Queue) error {
 	d := newDoor(url, 1)
@@ -158,12 +184,8 @@ func All(ctx context.Context, url string, q Queue) error {
 		if err != nil {
 			return fmt.Errorf("encode transaction: %w", err)
 		}
-		answers, err := d.send(ctx, []string{hexutil.Encode(raw)})
-		if err != nil {
+		if err := insist(ctx, d, hexutil.Encode(raw)); err != nil {
 			return err
-		}
-		if answers[0] != "" {
-			return fmt.Errorf("send transaction: node says %s", answers[0])
 		}
 	}
 	for _, tx := range q {

@@ -1,0 +1,234 @@
+package intake
+
+import (
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+)
+
+// The bounds. Gas is counted as transactions claim it, since what they use is known only afterwards.
+const (
+	// Room is the gas that may wait while nothing is known about how fast it is worked off: about what two blocks of
+	// transfers claim.
+	Room = 60_000_000
+	// MinRoom and MaxRoom bound what the waiting times of transactions make of it.
+	MinRoom = 12_000_000
+	MaxRoom = 300_000_000
+	// MaxSlots is the most pieces of 32 KiB that may wait: less than the pool itself bears before it drops some.
+	MaxSlots = 5_500
+	// SenderSlots is the most transactions of one account that may wait; all together they may claim three quarters of
+	// the room.
+	SenderSlots = 256
+	// Target is how long a transaction may wait. When the slowest of a block waited longer, less is taken from then on.
+	Target = 700 * time.Millisecond
+)
+
+// settleTime is how long the way into the pool may take, forgetAfter how long a transaction counts that no block takes,
+// since it pays too little by now.
+const (
+	settleTime  = time.Second
+	forgetAfter = 20 * time.Second
+)
+
+// slotBytes is the pool's unit of size.
+const slotBytes = 32 << 10
+
+// Source is where a transaction comes from.
+type Source int
+
+const (
+	// Client is whoever sends a transaction to this node's doors.
+	Client Source = iota
+	// Peer is a node that has taken it already. It gets twice the room, so that what one node took the others take.
+	Peer
+)
+
+// Tx is what the gate needs to know of a transaction.
+type Tx struct {
+	Hash  common.Hash
+	From  common.Address
+	Gas   uint64
+	Bytes uint64
+	// Tip is what a unit of gas pays the proposer.
+	Tip *big.Int
+}
+
+type entry struct {
+	from  common.Address
+	gas   uint64
+	slots int
+	tip   *big.Int
+	since time.Time
+}
+
+type share struct {
+	count int
+	gas   uint64
+}
+
+// Gate counts what waits. It may be used from any goroutine.
+type Gate struct {
+	// mu guards what follows.
+	mu      sync.Mutex
+	waiting map[common.Hash]entry
+	senders map[common.Address]share
+	gas     uint64
+	slots   int
+	room    uint64
+	refused bool     // somebody, since the last block
+	bar     *big.Int // the tip that gets in while the room is taken; nil: none is known
+}
+
+// New makes a gate with nothing waiting.
+func New() *Gate {
+	return &Gate{waiting: map[common.Hash]entry{}, senders: map[common.Address]share{}, room: Room}
+}
+
+// Admit counts a transaction as waiting, or returns ErrFull or ErrSender. One that waits already is admitted again.
+// Whoever then finds that the pool does not take it must call Forget.
+func (g *Gate) Admit(tx Tx, from Source, now time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.waiting[tx.Hash]; ok {
+		return nil
+	}
+	own := g.senders[tx.From]
+	if own.count >= SenderSlots {
+		return &SenderError{Waiting: own.count}
+	}
+	if own.count > 0 && own.gas+tx.Gas > g.room/4*3 {
+		g.refused = true
+		return &SenderError{Waiting: own.count}
+	}
+	if err := g.full(tx, from); err != nil {
+		g.refused = true
+		return err
+	}
+	e := entry{from: tx.From, gas: tx.Gas, slots: int(tx.Bytes/slotBytes) + 1, tip: tx.Tip, since: now} //nolint:gosec // at most a few
+	g.waiting[tx.Hash] = e
+	g.senders[tx.From] = share{own.count + 1, own.gas + tx.Gas}
+	g.gas += e.gas
+	g.slots += e.slots
+	return nil
+}
+
+// Peek says what Admit would say of any sender's transaction, which need not be known.
+func (g *Gate) Peek(tx Tx, from Source) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.waiting[tx.Hash]; ok {
+		return nil
+	}
+	err := g.full(tx, from)
+	g.refused = g.refused || err != nil
+	return err
+}
+
+// full decides whether there is room. Over it, up to twice as much, there is some for those who pay more than half of
+// the others, and for what peers have taken.
+func (g *Gate) full(tx Tx, from Source) error {
+	switch {
+	case g.gas < g.room && g.slots < MaxSlots:
+		return nil
+	case g.gas >= 2*g.room || g.slots >= MaxSlots+MaxSlots/20:
+		return &FullError{}
+	case from == Peer:
+		return nil
+	}
+	if g.bar == nil {
+		g.bar = g.median()
+	}
+	if tx.Tip.Cmp(g.bar) >= 0 {
+		return nil
+	}
+	return &FullError{Tip: new(big.Int).Set(g.bar)}
+}
+
+// median is a tenth more than what half of the waiting pay, and at least one unit more.
+func (g *Gate) median() *big.Int {
+	tips := make([]*big.Int, 0, len(g.waiting))
+	for _, e := range g.waiting {
+		tips = append(tips, e.tip)
+	}
+	if len(tips) == 0 {
+		return new(big.Int)
+	}
+	slices.SortFunc(tips, (*big.Int).Cmp)
+	m := tips[len(tips)/2]
+	more := new(big.Int).Div(m, big.NewInt(10))
+	return more.Add(more.Add(more, m), big.NewInt(1))
+}
+
+// Forget takes back an admission.
+func (g *Gate) Forget(hash common.Hash) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drop(hash)
+}
+
+func (g *Gate) drop(hash common.Hash) {
+	e, ok := g.waiting[hash]
+	if !ok {
+		return
+	}
+	delete(g.waiting, hash)
+	g.gas -= e.gas
+	g.slots -= e.slots
+	if s := g.senders[e.from]; s.count > 1 {
+		g.senders[e.from] = share{s.count - 1, s.gas - e.gas}
+	} else {
+		delete(g.senders, e.from)
+	}
+}
+
+// Committed takes out what a block holds and, by asking has, what the pool has dropped, and learns from how long the
+// block's transactions waited.
+func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var slowest time.Duration
+	known := false
+	for _, h := range block {
+		if e, ok := g.waiting[h]; ok {
+			known = true
+			slowest = max(slowest, now.Sub(e.since))
+			g.drop(h)
+		}
+	}
+	for h, e := range g.waiting {
+		// What came just now may not be in the pool yet; what stays in it for long is in no block's way.
+		if age := now.Sub(e.since); age > forgetAfter || age > settleTime && !has(h) {
+			g.drop(h)
+		}
+	}
+	switch {
+	case known && slowest > Target:
+		// Less by as much as it was too slow, by half at most: the next block tells more.
+		g.room = max(g.room/2, uint64(float64(g.room)*float64(Target)/float64(slowest)))
+	case g.refused && slowest < Target*3/4:
+		g.room += g.room / 8
+	case !g.refused && g.room > Room:
+		g.room -= (g.room - Room) / 8
+	case !g.refused && g.room < Room:
+		g.room += (Room - g.room) / 8
+	}
+	g.room = min(max(g.room, MinRoom), MaxRoom)
+	g.refused, g.bar = false, nil
+}
+
+// State is what waits now and how much may.
+type State struct {
+	Waiting int
+	Gas     uint64
+	Room    uint64
+}
+
+// State reports it.
+func (g *Gate) State() State {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return State{Waiting: len(g.waiting), Gas: g.gas, Room: g.room}
+}

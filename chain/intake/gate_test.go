@@ -1,0 +1,161 @@
+package intake_test
+
+import (
+	"encoding/binary"
+	"math/big"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/stretchr/testify/require"
+
+	"github.com/aitbc/aitbc/chain/intake"
+)
+
+var (
+	begin = time.Unix(1_800_000_000, 0)
+	all   = func(common.Hash) bool { return true }
+)
+
+// tx is the i-th transfer, each of another account.
+func tx(i int) intake.Tx {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(i)) //nolint:gosec // a test's counter
+	return intake.Tx{Hash: common.BytesToHash(b[:]), From: common.BytesToAddress(b[:]), Gas: 21_000, Bytes: 120, Tip: big.NewInt(10)}
+}
+
+// fill admits transfers until one is refused, and returns them and the refusal.
+func fill(g *intake.Gate, from int, now time.Time) ([]common.Hash, error) {
+	var hashes []common.Hash
+	for i := from; ; i++ {
+		t := tx(i)
+		if err := g.Admit(t, intake.Client, now); err != nil {
+			return hashes, err
+		}
+		hashes = append(hashes, t.Hash)
+	}
+}
+
+func TestAFullPoolSaysWhatItWouldTake(t *testing.T) {
+	g := intake.New()
+	taken, err := fill(g, 0, begin)
+	require.InDelta(t, intake.Room/21_000, len(taken), 1)
+	require.ErrorIs(t, err, intake.ErrFull)
+	var full *intake.FullError
+	require.ErrorAs(t, err, &full)
+	require.Equal(t, int64(12), full.Tip.Int64(), "a tenth and one more than half of the others")
+	require.ErrorContains(t, err, "a priority fee of 12 or more")
+	require.Equal(t, -32005, full.ErrorCode())
+	require.ErrorIs(t, g.Peek(tx(999_999), intake.Client), intake.ErrFull, "a look says the same")
+	require.NoError(t, g.Peek(tx(0), intake.Client))
+
+	paying := tx(1_000_000)
+	paying.Tip = full.Tip
+	require.NoError(t, g.Admit(paying, intake.Client, begin), "what it named is taken")
+	require.NoError(t, g.Admit(tx(0), intake.Client, begin), "what waits already is no news")
+	require.NoError(t, g.Admit(tx(2_000_000), intake.Peer, begin), "and so is what a peer took")
+
+	for i := range taken { // but there is an end to that as well
+		more := tx(3_000_000 + i)
+		more.Tip = big.NewInt(1000)
+		if err = g.Admit(more, intake.Peer, begin); err != nil {
+			break
+		}
+	}
+	require.ErrorIs(t, err, intake.ErrFull)
+	require.LessOrEqual(t, g.State().Gas, uint64(2*intake.Room+21_000))
+
+	g.Committed(taken[:10], all, begin)
+	g.Forget(paying.Hash)
+	require.Less(t, g.State().Gas, uint64(2*intake.Room))
+}
+
+func TestOneAccountCannotFillIt(t *testing.T) {
+	g := intake.New()
+	small, large := tx(1), tx(2)
+	count := 0
+	for i := 0; ; i++ {
+		small.Hash = tx(1000 + i).Hash
+		if err := g.Admit(small, intake.Client, begin); err != nil {
+			require.ErrorIs(t, err, intake.ErrSender)
+			require.ErrorContains(t, err, "256 wait")
+			break
+		}
+		count++
+	}
+	require.Equal(t, intake.SenderSlots, count)
+	large.Gas = 16_000_000
+	claimed := uint64(0)
+	for i := 0; ; i++ {
+		large.Hash = tx(10_000 + i).Hash
+		if err := g.Admit(large, intake.Peer, begin); err != nil {
+			require.ErrorIs(t, err, intake.ErrSender)
+			break
+		}
+		claimed += large.Gas
+	}
+	require.NotZero(t, claimed)
+	require.LessOrEqual(t, claimed, uint64(intake.Room/4*3))
+	require.NoError(t, g.Admit(tx(3), intake.Client, begin), "another account finds room")
+}
+
+func TestItTakesLessWhenTransactionsWaitTooLong(t *testing.T) {
+	g := intake.New()
+	now, next := begin, 0
+	for range 20 { // every block comes two seconds after its transactions
+		taken, err := fill(g, next, now)
+		require.Error(t, err)
+		next += len(taken)
+		now = now.Add(2 * time.Second)
+		g.Committed(taken, all, now)
+	}
+	require.Equal(t, uint64(intake.MinRoom), g.State().Room)
+	require.NoError(t, g.Admit(intake.Tx{Hash: common.Hash{9}, Gas: 16_000_000, Tip: new(big.Int)}, intake.Client, now), "the largest transaction still finds room")
+	g.Forget(common.Hash{9})
+
+	for range 40 { // and then a tenth of a second
+		taken, err := fill(g, next, now)
+		require.Error(t, err)
+		next += len(taken)
+		now = now.Add(100 * time.Millisecond)
+		g.Committed(taken, all, now)
+	}
+	require.Greater(t, g.State().Room, uint64(intake.Room), "quick blocks, and refusals all the same: there is more room")
+	require.LessOrEqual(t, g.State().Room, uint64(intake.MaxRoom))
+	require.Zero(t, g.State().Waiting)
+
+	for range 200 { // nobody is refused any more
+		g.Committed(nil, all, now)
+	}
+	require.InDelta(t, intake.Room, g.State().Room, 8)
+}
+
+func TestWhatThePoolDropsIsForgotten(t *testing.T) {
+	g := intake.New()
+	taken, err := fill(g, 0, begin)
+	require.Error(t, err)
+	has := func(h common.Hash) bool { return h == taken[0] }
+	g.Committed(nil, has, begin)
+	require.Equal(t, len(taken), g.State().Waiting, "they may just be on their way to it")
+	now := begin.Add(2 * time.Second)
+	g.Committed(nil, has, now)
+	require.Equal(t, 1, g.State().Waiting)
+	require.Equal(t, uint64(21_000), g.State().Gas)
+	_, err = fill(g, 100_000, now)
+	require.ErrorIs(t, err, intake.ErrFull)
+	g.Committed(nil, all, now.Add(time.Minute))
+	require.Zero(t, g.State().Waiting, "what no block takes keeps nobody out for ever")
+}
+
+func TestLargeTransactionsTakeMoreOfThePool(t *testing.T) {
+	g := intake.New()
+	for i := 0; ; i++ {
+		big := tx(i)
+		big.Gas, big.Bytes = 1, 128<<10
+		if err := g.Admit(big, intake.Client, begin); err != nil {
+			require.ErrorIs(t, err, intake.ErrFull)
+			require.InDelta(t, intake.MaxSlots/5, i, 1)
+			return
+		}
+	}
+}
