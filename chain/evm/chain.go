@@ -95,13 +95,8 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 		return nil, fmt.Errorf("open chain in %s: %w", cfg.Dir, err)
 	}
 	c := &Chain{
-<<<<<<< Updated upstream
-		bc: svc.BlockChain(), pool: svc.TxPool(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
-		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
-=======
 		bc: svc.BlockChain(), pool: svc.TxPool(), gate: intake.New(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
-		archive: cfg.Archive, refused: cfg.Refused,
->>>>>>> Stashed changes
+		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
 	}
 	c.imported.Store(marked(cfg.Dir, imported))
 	submit, err := newSubmitAPI(c, svc.APIs())

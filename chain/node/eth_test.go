@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math/big"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,7 +192,11 @@ func TestEthereumDoorAnswersBatchesTracesAndThePool(t *testing.T) {
 		Failed     bool              `json:"failed"`
 		StructLogs []json.RawMessage `json:"structLogs"`
 	}
-	require.NoError(t, raw.CallContext(ctx, &steps, "debug_traceTransaction", call.Hash()))
+	require.Eventually(t, func() bool { // the state before it is read from history, which is indexed a moment later
+		err = raw.CallContext(ctx, &steps, "debug_traceTransaction", call.Hash())
+		return err == nil || !strings.Contains(err.Error(), "historical state")
+	}, 30*time.Second, 50*time.Millisecond)
+	require.NoError(t, err)
 	require.False(t, steps.Failed)
 	require.Len(t, steps.StructLogs, 11, "one for each instruction of the counter")
 	var frames struct {
