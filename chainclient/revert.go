@@ -11,9 +11,10 @@ import (
 
 // RevertError says why a contract refused a call.
 type RevertError struct {
-	Name string // of the contract's error, or "" when it gave a text or nothing
-	Text string // the error with its values, for people
-	Data []byte // as returned
+	Name   string         // of the contract's error, or "" when it gave a text or nothing
+	Text   string         // the error with its values, for people
+	Values map[string]any // of the contract's error, by name
+	Data   []byte         // as returned
 }
 
 func (e *RevertError) Error() string { return "the contract refused: " + e.Text }
@@ -36,8 +37,10 @@ func decodeRevert(data []byte, abis []abi.ABI) *RevertError {
 				continue
 			}
 			text := make([]string, len(values))
+			e.Values = make(map[string]any, len(values))
 			for i, v := range values {
 				text[i] = fmt.Sprintf("%s %v", known.Inputs[i].Name, v)
+				e.Values[known.Inputs[i].Name] = v
 			}
 			e.Name = known.Name
 			e.Text = known.Name + "(" + strings.Join(text, ", ") + ")"

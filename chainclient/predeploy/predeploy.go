@@ -1,10 +1,11 @@
-// Package predeploy calls the network's contracts, the Registry and the Market
-// of docs/PROTOCOL.md sections 4 and 5, and reads their events, with the types
-// of the market instead of the ABI's.
+// Package predeploy calls the network's contracts and reads their events, with
+// the types of the market instead of the ABI's: the Registry and the Market of
+// docs/PROTOCOL.md sections 4 and 5, Staking, Rewards and Upgrades.
 package predeploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"reflect"
@@ -19,18 +20,33 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
+// ErrNotDeployed reports that a network does not have a contract.
+var ErrNotDeployed = errors.New("this network does not have the contract")
+
 // NewSender returns a sender that explains the contracts' refusals.
 func NewSender(c *chainclient.Client, signer chainclient.Signer) *chainclient.Sender {
-	return chainclient.NewSender(c, signer, registryABI(), marketABI())
+	return chainclient.NewSender(c, signer, interfaces()...)
 }
 
 // Explain returns err as a *[chainclient.RevertError] if it is a refusal by one
 // of the contracts, and err itself otherwise.
-func Explain(err error) error { return chainclient.Explain(err, registryABI(), marketABI()) }
+func Explain(err error) error { return chainclient.Explain(err, interfaces()...) }
 
 // The interfaces are embedded in the program: that they do not parse is a bug.
 func registryABI() abi.ABI { return must(contracts.RegistryABI()) }
 func marketABI() abi.ABI   { return must(contracts.MarketABI()) }
+func treasuryABI() abi.ABI { return must(contracts.TreasuryABI()) }
+func stakingABI() abi.ABI  { return must(contracts.StakingABI()) }
+func rewardsABI() abi.ABI  { return must(contracts.RewardsABI()) }
+func upgradesABI() abi.ABI { return must(contracts.UpgradesABI()) }
+
+// interfaces are all of them, to explain errors that pass from one to another.
+func interfaces() []abi.ABI {
+	return []abi.ABI{
+		registryABI(), marketABI(), treasuryABI(), stakingABI(), rewardsABI(),
+		upgradesABI(),
+	}
+}
 
 func must(a abi.ABI, err error) abi.ABI {
 	if err != nil {
@@ -46,7 +62,8 @@ type contract struct {
 	abi     abi.ABI
 }
 
-// read calls a view and returns its values.
+// read calls a view and returns its values. It returns [ErrNotDeployed], wrapped,
+// where there is no contract.
 func (c *contract) read(ctx context.Context, at chainclient.Block, method string, args ...any) ([]any, error) {
 	data, err := c.abi.Pack(method, args...)
 	if err != nil {
@@ -55,6 +72,9 @@ func (c *contract) read(ctx context.Context, at chainclient.Block, method string
 	out, err := c.client.CallContract(ctx, chainclient.Message{To: c.address, Data: data}, at)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", method, Explain(err))
+	}
+	if len(out) == 0 && len(c.abi.Methods[method].Outputs) > 0 {
+		return nil, fmt.Errorf("read %s at %s: %w", method, c.address, ErrNotDeployed)
 	}
 	values, err := c.abi.Unpack(method, out)
 	if err != nil {
@@ -69,14 +89,46 @@ func (c *contract) readStruct(ctx context.Context, at chainclient.Block, into an
 	if err != nil {
 		return err
 	}
-	source := reflect.ValueOf(values[0])
-	return fill(into, func(name string) (any, bool) {
+	return fill(into, fieldsOf(values[0]))
+}
+
+// readTuple calls a view that returns several named values.
+func (c *contract) readTuple(ctx context.Context, at chainclient.Block, into any, method string, args ...any) error {
+	values, err := c.read(ctx, at, method, args...)
+	if err != nil {
+		return err
+	}
+	byName := make(map[string]any, len(values))
+	for i, out := range c.abi.Methods[method].Outputs {
+		byName[abi.ToCamelCase(out.Name)] = values[i]
+	}
+	return fill(into, func(name string) (any, bool) { v, ok := byName[name]; return v, ok })
+}
+
+// readOne calls a view that returns one value of type T.
+func readOne[T any](ctx context.Context, c *contract, at chainclient.Block, method string, args ...any) (T, error) {
+	var none T
+	values, err := c.read(ctx, at, method, args...)
+	if err != nil {
+		return none, err
+	}
+	v, ok := values[0].(T)
+	if !ok {
+		return none, fmt.Errorf("decode %s: %T is no %T", method, values[0], none)
+	}
+	return v, nil
+}
+
+// fieldsOf finds the fields of a struct of the ABI's by name.
+func fieldsOf(value any) func(name string) (any, bool) {
+	source := reflect.ValueOf(value)
+	return func(name string) (any, bool) {
 		f := source.FieldByName(name)
 		if !f.IsValid() {
 			return nil, false
 		}
 		return f.Interface(), true
-	})
+	}
 }
 
 // readAmount calls a view that returns one amount.
@@ -119,7 +171,7 @@ func fill(into any, value func(name string) (any, bool)) error {
 		if !ok {
 			return fmt.Errorf("decode %s: no field %s", v.Type().Name(), f.Name)
 		}
-		if n, ok := got.(*big.Int); ok {
+		if n, ok := got.(*big.Int); ok && f.Type != reflect.TypeFor[*big.Int]() {
 			a, err := market.AmountFromBig(n)
 			if err != nil {
 				return fmt.Errorf("decode %s.%s: %w", v.Type().Name(), f.Name, err)

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/chainclient/predeploy"
 )
 
 // A usageError reports a command line that cannot be understood.
@@ -78,6 +79,12 @@ func hintFor(err error) string {
 	}
 	if errors.Is(err, errInterrupted) {
 		return ""
+	}
+	if advice := predeploy.Advice(err); advice != "" {
+		return advice
+	}
+	if errors.Is(err, predeploy.ErrNotDeployed) {
+		return "the network began before there was such a contract, or another chain is asked: AITBC_ETH_RPC_URL, --home and --port-offset say which"
 	}
 	e, ok := errors.AsType[*apierr.Error](err)
 	if !ok {

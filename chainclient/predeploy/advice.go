@@ -1,0 +1,139 @@
+package predeploy
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Advice returns a sentence that says what a refusal by one of the contracts
+// means and what to do about it, or "" if err is none that we know.
+func Advice(err error) string {
+	e, ok := errors.AsType[*chainclient.RevertError](err)
+	if !ok {
+		return ""
+	}
+	if f, ok := advice[e.Name]; ok {
+		return f(refusal{e.Values})
+	}
+	return ""
+}
+
+// refusal words the values of a contract's error.
+type refusal struct{ values map[string]any }
+
+func (r refusal) account(name string) string {
+	a, ok := r.values[name].(common.Address)
+	if !ok {
+		return "the account"
+	}
+	return a.Hex()
+}
+
+func (r refusal) amount(name string) string {
+	n, ok := r.values[name].(*big.Int)
+	if !ok {
+		return "less"
+	}
+	a, err := market.AmountFromBig(n)
+	if err != nil {
+		return n.String()
+	}
+	return a.Coins()
+}
+
+func (r refusal) time(name string) string {
+	var seconds uint64
+	switch n := r.values[name].(type) {
+	case uint64:
+		seconds = n
+	case *big.Int:
+		seconds = n.Uint64()
+	}
+	switch {
+	case seconds == 0:
+		return ""
+	case seconds > 1<<40: // the contracts' end of time
+		return "never"
+	}
+	return time.Unix(int64(seconds), 0).UTC().Format("2006-01-02 15:04:05Z") //nolint:gosec // bounded above
+}
+
+func always(text string) func(refusal) string { return func(refusal) string { return text } }
+
+// advice is by the name of a contract's error; values are those of the error.
+var advice = map[string]func(refusal) string{
+	// Staking
+	"UnknownValidator": func(r refusal) string {
+		return r.account("operator") + " operates no validator: name one of the list of validators"
+	},
+	"AlreadyValidator": func(r refusal) string {
+		return r.account("operator") + " operates a validator already; an account has one, for ever: use another account"
+	},
+	"KeyUsed":  always("a consensus key can be registered once, for ever: make a new one on the node"),
+	"BadProof": always("the proof is not this key's for this account and chain: have the node prove its key for the account that sends this"),
+	"BadAmount": always(
+		"the amount is zero, too small, or more than there is: look at what the account has, or ask for all of it"),
+	"SelfStakeTooLow": func(r refusal) string {
+		return fmt.Sprintf("the operator's own stake would be %s and must be at least %s: delegate more to itself first", r.amount("stake"), r.amount("least"))
+	},
+	"BadCommission": always("a commission is at most 100 %, changes once in 24 hours, and by no more than the validator promised when it was created"),
+	"Closed": func(r refusal) string {
+		return r.account("operator") + " was slashed and takes no new stake: choose another validator; what is there can leave"
+	},
+	"Locked": func(r refusal) string {
+		if until := r.time("until"); until != "" {
+			return "redelegated stake stays liable for the former validator until " + until + ": ask for less, or wait until then"
+		}
+		return "redelegated stake stays liable for the former validator for a while: ask for less, or wait"
+	},
+	"TooMany": always("too many unbondings or redelegations wait at once: withdraw what is due, or wait until one is over"),
+	"NotDue": func(r refusal) string {
+		if at := r.time("dueAt"); at != "" {
+			return "it is due at " + at + " at the earliest"
+		}
+		return "there is nothing that could be due"
+	},
+	"CannotUnjail": func(r refusal) string {
+		switch until := r.time("until"); until {
+		case "":
+			return "the validator is not in jail"
+		case "never":
+			return "the validator was tombstoned: its key is barred for ever"
+		default:
+			return "the validator can leave jail at " + until
+		}
+	},
+	"SetFull":       always("every place on the list of candidates is taken by a validator with more stake: bring more"),
+	"LastAuthority": always("the last authority cannot be removed: admit another one first"),
+	"FutureLookup":  always("votes are known for times that are past only: try again in a second"),
+	// Rewards and the Faucet
+	"NothingToClaim": always("no epoch that is over has anything left for this miner"),
+	"TooSoon": func(r refusal) string {
+		return "the faucet gives an account coins once in a while: again at " + r.time("next")
+	},
+	"HourlyCapReached": always("the faucet has given away this hour's coins: try again in the next"),
+	"Empty":            always("the faucet has no coins left: ask whoever runs this network"),
+	// Upgrades
+	"BadPlan": always("a plan has a name of 1 to 64 bytes that no upgrade had before, and a height that is ahead"),
+	"NoPlan":  always("no plan is ahead"),
+	// all
+	"Unauthorized": func(r refusal) string {
+		return r.account("caller") + " may not do this: governance does it by a proposal"
+	},
+	"TransferFailed": func(r refusal) string {
+		return r.account("to") + " refused the coins: the contract there must accept them"
+	},
+	"BadParameter": func(r refusal) string {
+		if name, ok := r.values["name"].(string); ok {
+			return "the value of " + name + " is out of its bounds"
+		}
+		return "a value is out of its bounds"
+	},
+}
