@@ -8,12 +8,15 @@ import solc from "solc";
 const root = dirname(fileURLToPath(import.meta.url));
 const names = [
   "ERC1967Proxy",
+  "Faucet",
+  "Governor",
   "Market",
   "ReceiptVerifier",
   "Registry",
   "Rewards",
   "Staking",
   "StakingSystem",
+  "Timelock",
   "Treasury",
   "Upgrades",
 ];
