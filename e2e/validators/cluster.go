@@ -36,6 +36,8 @@ type Options struct {
 	// Namespaces gives each node an address and a network of its own. The test
 	// is skipped where the system does not allow it.
 	Namespaces bool
+	// Params are the predeploys', over their defaults, as aitbcd reads them.
+	Params map[string]any
 	// Env is added to the environment of all nodes.
 	Env []string
 }
@@ -79,7 +81,16 @@ func Start(t testing.TB, o Options) *Cluster {
 		o.Validators = 4
 	}
 	c := &Cluster{t: t, dir: t.TempDir(), bin: filepath.Join(network.Binaries(t), "aitbcd"), env: environ(o.Env)}
-	args := []string{"testnet", "--json", "--output", filepath.Join(c.dir, "net"), "--alloc", c.alloc(), "--validators", strconv.Itoa(o.Validators)}
+	args := []string{"testnet", "--json", "--output", filepath.Join(c.dir, "net"), "--alloc", c.alloc(o.Validators), "--validators", strconv.Itoa(o.Validators)}
+	var operators []string
+	for i := range o.Validators {
+		operators = append(operators, operator(i).address.Hex())
+	}
+	// Above the least by enough that a slashed validator can come back.
+	args = append(args, "--operators", strings.Join(operators, ","), "--stake", "20000")
+	if o.Params != nil {
+		args = append(args, "--params", c.file("params.json", o.Params))
+	}
 	if o.Namespaces {
 		c.net = newNamespaces(t, o.Validators)
 		args = append(args, "--hosts", strings.Join(c.net.addresses(), ","))
@@ -134,17 +145,27 @@ next:
 	return 0
 }
 
-func (c *Cluster) alloc() string {
+// alloc funds those who send, and the validators' operators.
+func (c *Cluster) alloc(nodes int) string {
 	c.t.Helper()
 	m := map[common.Address]string{}
 	for _, k := range accounts() {
 		m[k.address] = "1000000000000000000000"
 	}
-	raw, err := json.Marshal(m)
+	for i := range nodes {
+		m[operator(i).address] = "1000000000000000000000"
+	}
+	return c.file("alloc.json", m)
+}
+
+// file writes a value as JSON and returns where.
+func (c *Cluster) file(name string, v any) string {
+	c.t.Helper()
+	raw, err := json.Marshal(v)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	path := filepath.Join(c.dir, "alloc.json")
+	path := filepath.Join(c.dir, name)
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		c.t.Fatal(err)
 	}

@@ -88,12 +88,17 @@ func TestAFullDiskStopsANodeAndNothingElse(t *testing.T) {
 }
 
 // Two nodes with the key of one validator sign different things: the evidence
-// is in a block, and everybody comes to the same conclusion.
-func TestSigningTwiceIsProven(t *testing.T) {
+// is in a block, the validator loses stake and never validates again, and
+// everybody comes to the same conclusion.
+func TestSigningTwiceIsSlashedAndTombstoned(t *testing.T) {
 	long(t)
 	c := validators.Start(t, validators.Options{})
 	load := c.Load()
 	c.Progress(2)
+	before := c.Standing(3)
+	if before.Consensus != c.Nodes[3].Validator || before.Power == 0 {
+		t.Fatalf("node3 is no validator: %+v", before)
+	}
 	twin := c.Twin(3)
 	height, guilty := c.Evidence(3 * time.Minute)
 	if guilty != c.Nodes[3].Validator {
@@ -101,10 +106,42 @@ func TestSigningTwiceIsProven(t *testing.T) {
 	}
 	twin.Kill()
 	t.Logf("block %d has the evidence", height)
-	if c.HasStaking() {
-		c.Expelled(3, time.Minute)
+	c.Expelled(3, time.Minute)
+	after := c.Standing(3)
+	if !after.Tombstoned || !after.Jailed || after.Power != 0 || after.Tokens.Cmp(before.Tokens) >= 0 {
+		t.Fatalf("before %+v, after %+v", before, after)
 	}
+	t.Logf("of %d base units %d are left", before.Tokens, after.Tokens)
 	c.Progress(3)
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// A validator that is away for too long is jailed, the others go on without it,
+// and when its jail is over its operator brings it back.
+func TestBeingAwayIsJailedAndUnjailed(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{Params: map[string]any{
+		"staking": map[string]any{"window": 40, "max_missed": 10, "downtime_jail": 5, "epoch_blocks": 10},
+	}})
+	load := c.Load()
+	c.Progress(2)
+	before := c.Standing(2)
+	c.Kill(2)
+	c.Until("node2 in jail", func() bool { return c.Standing(2).Jailed })
+	c.Expelled(2, time.Minute)
+	after := c.Standing(2)
+	if after.Tombstoned || after.Tokens.Cmp(before.Tokens) >= 0 {
+		t.Fatalf("before %+v, after %+v", before, after)
+	}
+	c.Restart(2)
+	c.Progress(2)
+	c.For(6 * time.Second) // its jail
+	c.Unjail(2)
+	c.Until("node2 among the validators", func() bool { return c.Standing(2).Power > 0 })
+	c.Progress(12)
+	if s := c.Standing(2); s.Jailed || s.Missed > 9 {
+		t.Fatalf("node2 is back and does not sign: %+v", s)
+	}
 	t.Logf("%d transactions were committed, all are kept", load.Finish())
 }
 

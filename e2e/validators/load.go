@@ -26,13 +26,20 @@ type account struct {
 func accounts() []account {
 	out := make([]account, 12)
 	for i := range out {
-		k, err := crypto.ToECDSA(crypto.Keccak256(fmt.Appendf(nil, "account %d of the validators' tests", i)))
-		if err != nil {
-			panic(err) // a keccak hash is a valid scalar
-		}
-		out[i] = account{k, crypto.PubkeyToAddress(k.PublicKey)}
+		out[i] = named("account", i)
 	}
 	return out
+}
+
+// operator is the account that a node's validator belongs to.
+func operator(i int) account { return named("operator", i) }
+
+func named(role string, i int) account {
+	k, err := crypto.ToECDSA(crypto.Keccak256(fmt.Appendf(nil, "%s %d of the validators' tests", role, i)))
+	if err != nil {
+		panic(err) // a keccak hash is a valid scalar
+	}
+	return account{k, crypto.PubkeyToAddress(k.PublicKey)}
 }
 
 // Committed is a transaction whose receipt was seen.

@@ -94,17 +94,6 @@ func (c *Cluster) Evidence(within time.Duration) (height uint64, guilty common.A
 	return height, guilty
 }
 
-// HasStaking reports whether the chain punishes: Staking is among its contracts.
-func (c *Cluster) HasStaking() bool {
-	c.t.Helper()
-	var info struct{ Predeploys map[string]common.Address }
-	if err := c.Nodes[0].comet.call(c.t.Context(), &info, "chain_info", map[string]any{}); err != nil {
-		c.t.Fatal(err)
-	}
-	_, ok := info.Predeploys["Staking"]
-	return ok
-}
-
 // Expelled waits until a node's key is no validator's any more.
 func (c *Cluster) Expelled(i int, within time.Duration) {
 	c.t.Helper()
@@ -112,7 +101,7 @@ func (c *Cluster) Expelled(i int, within time.Duration) {
 		var set struct {
 			Validators []struct{ Address string }
 		}
-		if err := c.Nodes[0].comet.call(c.t.Context(), &set, "validators", map[string]any{"per_page": "100"}); err != nil || len(set.Validators) == 0 {
+		if err := c.asked().comet.call(c.t.Context(), &set, "validators", map[string]any{"per_page": "100"}); err != nil || len(set.Validators) == 0 {
 			return false
 		}
 		for _, v := range set.Validators {

@@ -1,0 +1,114 @@
+package validators
+
+import (
+	"encoding/json"
+	"math/big"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/core/types"
+
+	"github.com/aitbc/aitbc/contracts"
+)
+
+// Standing is what Staking says of a validator.
+type Standing struct {
+	Consensus  common.Address `json:"consensus"`
+	Tokens     *big.Int       `json:"tokens"`
+	Jailed     bool           `json:"jailed"`
+	Tombstoned bool           `json:"tombstoned"`
+	Power      uint64         `json:"power"`
+	Missed     uint32         `json:"missed"`
+}
+
+// Standing asks a node that runs what Staking says of node i's validator.
+func (c *Cluster) Standing(i int) Standing {
+	c.t.Helper()
+	a, err := contracts.StakingABI()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	data, err := a.Pack("validator", operator(i).address)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var raw hexutil.Bytes
+	c.ask(&raw, "eth_call", map[string]any{"to": contracts.StakingAddress, "input": hexutil.Bytes(data)}, "latest")
+	values, err := a.Unpack("validator", raw)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	text, err := json.Marshal(values[0])
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var s Standing
+	if err := json.Unmarshal(text, &s); err != nil {
+		c.t.Fatalf("standing of node%d: %v in %s", i, err, text)
+	}
+	return s
+}
+
+// Unjail has the operator of node i's validator leave jail, and fails the test unless the transaction succeeds.
+func (c *Cluster) Unjail(i int) {
+	c.t.Helper()
+	a, err := contracts.StakingABI()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	data, err := a.Pack("unjail")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	who := operator(i)
+	var id, nonce hexutil.Uint64
+	c.ask(&id, "eth_chainId")
+	c.ask(&nonce, "eth_getTransactionCount", who.address, "latest")
+	chain := new(big.Int).SetUint64(uint64(id))
+	tx, err := types.SignNewTx(who.key, types.LatestSignerForChainID(chain), &types.DynamicFeeTx{
+		ChainID: chain, Nonce: uint64(nonce), Gas: 1_000_000, GasFeeCap: big.NewInt(1e11), GasTipCap: big.NewInt(1e6), To: &contracts.StakingAddress, Data: data,
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	raw, err := tx.MarshalBinary()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var hash common.Hash
+	c.ask(&hash, "eth_sendRawTransaction", hexutil.Bytes(raw))
+	c.wait(agreeWithin, "unjail in a block", func() bool {
+		r, err := c.asked().receipt(c.t.Context(), hash)
+		if err == nil && r.Status != types.ReceiptStatusSuccessful {
+			c.t.Fatalf("unjail of node%d reverted", i)
+		}
+		return err == nil
+	})
+}
+
+// asked is a node that runs.
+func (c *Cluster) asked() *Node {
+	c.t.Helper()
+	all := c.chosen(nil)
+	if len(all) == 0 {
+		c.t.Fatal("no node runs")
+	}
+	return all[0]
+}
+
+// ask makes an Ethereum request to a node that runs.
+func (c *Cluster) ask(out any, method string, params ...any) {
+	c.t.Helper()
+	if params == nil {
+		params = []any{}
+	}
+	if err := c.asked().eth.call(c.t.Context(), out, method, params); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Until waits until something is so.
+func (c *Cluster) Until(what string, f func() bool) {
+	c.t.Helper()
+	c.wait(agreeWithin, what, f)
+}
