@@ -111,6 +111,10 @@ func TestALightClientChecksAnyBalance(t *testing.T) {
 		heights = append(heights, new(big.Int).SetUint64(*n.included(t, count.Hash()).Height))
 	}
 	follow := follower(ctx, t, n)
+	require.Eventually(t, func() bool { // old states are there when their index has been looked through
+		_, err := geth.GetProof(ctx, bob, nil, heights[0])
+		return err == nil
+	}, 30*time.Second, 50*time.Millisecond)
 	for _, i := range []int{149, 148, 100, 20, 3, 0} {
 		t.Run(fmt.Sprint(heights[len(heights)-1].Int64()-heights[i].Int64(), " blocks old"), func(t *testing.T) {
 			header, err := c.HeaderByNumber(ctx, heights[i])

@@ -170,6 +170,9 @@ func TestANetworkOfOneValidator(t *testing.T) {
 	var balance rpc.Balance
 	n.get(t, "/get_balance?address="+bob.Hex(), &balance)
 	require.Equal(t, "12", balance.Balance)
+	require.Eventually(t, func() bool { // old states are there when their index has been looked through
+		return n.get(t, "/get_balance?height=0&address="+bob.Hex(), nil) == http.StatusOK
+	}, time.Minute, 50*time.Millisecond)
 	n.post(t, "get_balance", `{"address":"`+bob.Hex()+`","height":"0"}`, &balance)
 	require.Equal(t, rpc.Balance{Address: bob, Balance: "0", Height: 0}, balance)
 
