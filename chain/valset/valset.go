@@ -39,7 +39,7 @@ func FromCompressed(key []byte, power uint64) (Validator, error) {
 
 // Bounds of a set. CometBFT allows a total of 2^60, and needs room for its proposer priorities.
 const (
-	MaxValidators = 100
+	MaxValidators = 200 // twice what may be elected: who leaves may have to wait
 	MaxPower      = 1 << 52
 )
 
@@ -129,7 +129,7 @@ func word(n uint64) common.Hash {
 func Read(db Reader) []Validator {
 	n := binary.BigEndian.Uint64(bytes24(db.GetState(Account, common.Hash{})))
 	out := make([]Validator, 0, min(n, MaxValidators))
-	for i := range int(min(n, MaxValidators)) { //nolint:gosec // at most 100
+	for i := range int(min(n, MaxValidators)) { //nolint:gosec // at most 200
 		out = append(out, Validator{
 			X: db.GetState(Account, slot(i, 0)), Y: db.GetState(Account, slot(i, 1)),
 			Power: binary.BigEndian.Uint64(bytes24(db.GetState(Account, slot(i, 2)))),

@@ -69,7 +69,7 @@ func TestSetsThatCometBFTCannotTakeAreRefused(t *testing.T) {
 	idle.Power, strong.Power = 0, valset.MaxPower+1
 	forged.Y[31] ^= 1
 	for name, set := range map[string][]valset.Validator{
-		"empty": {}, "no power": {idle}, "too much power": {strong}, "twice": {good, good}, "no point": {forged}, "long": make([]valset.Validator, 101),
+		"empty": {}, "no power": {idle}, "too much power": {strong}, "twice": {good, good}, "no point": {forged}, "long": make([]valset.Validator, 201),
 	} {
 		require.ErrorIs(t, valset.Check(set), valset.ErrSet, name)
 	}

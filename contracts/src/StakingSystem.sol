@@ -38,6 +38,7 @@ contract StakingSystem is StakingViews {
         }
         if (address(this).balance < s.bonded) revert BadAmount();
         _recompute(true);
+        s.epochPower = s.totalPower;
     }
 
     /// @inheritdoc IStakingSystem
