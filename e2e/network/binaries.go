@@ -14,7 +14,7 @@ var binaryDir = sync.OnceValues(func() (string, error) {
 	if dir := os.Getenv("AITBC_BIN"); dir != "" {
 		return filepath.Abs(dir)
 	}
-	root, err := repository()
+	root, err := Repository()
 	if err != nil {
 		return "", err
 	}
@@ -32,8 +32,8 @@ var binaryDir = sync.OnceValues(func() (string, error) {
 	return dir, nil
 })
 
-// repository finds the root of the repository above the working directory.
-func repository() (string, error) {
+// Repository finds the root of the repository above the working directory.
+func Repository() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err

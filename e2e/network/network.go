@@ -150,13 +150,15 @@ func (n *Network) paramsFile() string {
 	n.t.Helper()
 	g := contracts.DefaultGenesis()
 	n.opts.Genesis(&g)
-	// The governor is the one that aitbc up makes: it is not named here.
+	// The governor and the faucet are those that aitbc up makes: they are not named here.
 	raw, err := json.Marshal(struct {
 		Market   contracts.MarketParams   `json:"market"`
 		Registry contracts.RegistryParams `json:"registry"`
 		Staking  contracts.StakingParams  `json:"staking"`
 		Rewards  contracts.RewardsParams  `json:"rewards"`
-	}{g.Market, g.Registry, g.Staking, g.Rewards})
+
+		Governance contracts.GovernanceParams `json:"governance"`
+	}{g.Market, g.Registry, g.Staking, g.Rewards, g.Governance})
 	if err != nil {
 		n.t.Fatal(err)
 	}

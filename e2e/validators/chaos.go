@@ -28,33 +28,37 @@ func (f Fault) String() string {
 	return fmt.Sprintf("after %s: %s %s for %s", f.Calm, f.Kind, strings.Join(who, ", "), f.Lasts)
 }
 
-// kinds of faults, how many nodes each happens to, and whether it needs a network that can be cut.
+// Means are what faults need: networks that can be cut, disks that can be filled.
+type Means struct{ Network, Disks bool }
+
+// kinds of faults, how many nodes each happens to, and what it needs.
 var kinds = []struct {
 	name  string
 	nodes int
-	net   bool
+	needs Means
 }{
-	{"kill", 1, false},
-	{"kill", 2, false},
-	{"kill", 4, false},
-	{"stop", 1, false},
-	{"pause", 1, false},
-	{"pause", 2, false},
-	{"cut off", 1, true},
-	{"cut off", 2, true},
-	{"slow", 1, true},
+	{"kill", 1, Means{}},
+	{"kill", 2, Means{}},
+	{"kill", 4, Means{}},
+	{"stop", 1, Means{}},
+	{"pause", 1, Means{}},
+	{"pause", 2, Means{}},
+	{"cut off", 1, Means{Network: true}},
+	{"cut off", 2, Means{Network: true}},
+	{"slow", 1, Means{Network: true}},
+	{"full disk", 1, Means{Disks: true}},
 }
 
 // Plan draws a sequence of faults that takes about the given time. The same
-// seed, number of nodes and kind of network give the same plan.
-func Plan(seed uint64, nodes int, network bool, lasts time.Duration) []Fault {
+// seed, number of nodes and means give the same plan.
+func Plan(seed uint64, nodes int, have Means, lasts time.Duration) []Fault {
 	draw := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it must be repeatable
 	var plan []Fault
 	// What each fault costs besides its own time, as nodes take it to come back.
 	const recovery = 5 * time.Second
 	for total := time.Duration(0); total < lasts; {
 		k := kinds[draw.IntN(len(kinds))]
-		if k.net && !network || k.nodes > nodes {
+		if k.needs.Network && !have.Network || k.needs.Disks && !have.Disks || k.nodes > nodes {
 			continue
 		}
 		f := Fault{
@@ -116,6 +120,18 @@ func (c *Cluster) begin(f Fault) (end func()) {
 			}
 		})
 		return func() { each(c.Fast) }
+	case "full disk":
+		each(func(i int) {
+			c.Nodes[i].disk.Fill()
+			if !c.Ends(i, time.Minute) {
+				c.t.Fatalf("node%d runs on with a full disk", i)
+			}
+		})
+		return func() {
+			each(func(i int) { c.Nodes[i].disk.Free() })
+			each(c.Launch)
+			each(c.Answers)
+		}
 	default:
 		c.t.Fatalf("there is no fault %q", f.Kind)
 		return nil

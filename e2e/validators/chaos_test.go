@@ -13,16 +13,17 @@ import (
 // A plan depends on nothing but what it is drawn from.
 func TestAPlanOfFaultsReplaysByItsSeed(t *testing.T) {
 	t.Parallel()
-	a, b := validators.Plan(7, 4, true, 5*time.Minute), validators.Plan(7, 4, true, 5*time.Minute)
+	all := validators.Means{Network: true, Disks: true}
+	a, b := validators.Plan(7, 4, all, 5*time.Minute), validators.Plan(7, 4, all, 5*time.Minute)
 	if !reflect.DeepEqual(a, b) {
 		t.Fatal("the same seed gave two plans")
 	}
-	if reflect.DeepEqual(a, validators.Plan(8, 4, true, 5*time.Minute)) {
+	if reflect.DeepEqual(a, validators.Plan(8, 4, all, 5*time.Minute)) {
 		t.Fatal("two seeds gave the same plan")
 	}
-	for _, f := range validators.Plan(7, 4, false, time.Hour) {
-		if f.Kind == "cut off" || f.Kind == "slow" {
-			t.Fatalf("%v needs a network of its own", f)
+	for _, f := range validators.Plan(7, 4, validators.Means{}, time.Hour) {
+		if f.Kind == "cut off" || f.Kind == "slow" || f.Kind == "full disk" {
+			t.Fatalf("%v needs what is not there", f)
 		}
 	}
 }
@@ -32,9 +33,9 @@ func TestAPlanOfFaultsReplaysByItsSeed(t *testing.T) {
 // AITBC_CHAOS_SEED and AITBC_CHAOS_DURATION choose it; make chaos sets them.
 func TestChaos(t *testing.T) {
 	seed, lasts := settings(t)
-	namespaces := validators.HasNamespaces()
-	plan := validators.Plan(seed, 4, namespaces, lasts)
-	t.Logf("seed %d, %d faults in about %s, namespaces: %t", seed, len(plan), lasts, namespaces)
+	have := validators.Means{Network: validators.HasNamespaces(), Disks: validators.HasDisks(t)}
+	plan := validators.Plan(seed, 4, have, lasts)
+	t.Logf("seed %d, %d faults in about %s, networks of their own: %t, disks of their own: %t", seed, len(plan), lasts, have.Network, have.Disks)
 	for i, f := range plan {
 		t.Logf("%3d  %v", i+1, f)
 	}
@@ -43,7 +44,7 @@ func TestChaos(t *testing.T) {
 			t.Logf("again: make chaos SEED=%d DURATION=%s", seed, lasts)
 		}
 	})
-	c := validators.Start(t, validators.Options{Namespaces: namespaces})
+	c := validators.Start(t, validators.Options{Namespaces: have.Network, Disks: have.Disks})
 	load := c.Load()
 	c.Progress(1)
 	for i, f := range plan {

@@ -2,6 +2,7 @@ package validators
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -36,6 +38,8 @@ type Options struct {
 	// Namespaces gives each node an address and a network of its own. The test
 	// is skipped where the system does not allow it.
 	Namespaces bool
+	// Disks gives each node's data a small file system of its own.
+	Disks bool
 	// Params are the predeploys', over their defaults, as aitbcd reads them.
 	Params map[string]any
 	// Env is added to the environment of all nodes.
@@ -53,8 +57,11 @@ type Node struct {
 	P2P       string         `json:"p2p"`
 
 	index    int
-	pardoned int // bytes of the log that are not searched for alarms
+	program  string   // another than the cluster's
+	env      []string // added to the cluster's
+	pardoned int      // bytes of the log that are not searched for alarms
 	process  *process
+	disk     *Disk // nil without one of its own
 	eth      door
 	comet    door
 }
@@ -110,6 +117,9 @@ func Start(t testing.TB, o Options) *Cluster {
 	}
 	t.Cleanup(c.end)
 	for i := range c.Nodes {
+		if o.Disks {
+			c.giveDisk(i)
+		}
 		c.Launch(i)
 	}
 	c.Reach(1)
@@ -240,7 +250,7 @@ func (c *Cluster) command(i int, argv ...string) []string {
 func (c *Cluster) Launch(i int) {
 	c.t.Helper()
 	n := c.Nodes[i]
-	p, err := launch(n.Log, c.env, c.command(i, c.bin, "start", "--home", n.Home)...)
+	p, err := launch(n.Log, slices.Concat(c.env, n.env), c.command(i, cmp.Or(n.program, c.bin), "start", "--home", n.Home)...)
 	if err != nil {
 		c.t.Fatalf("start node%d: %v", i, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 )
 
@@ -16,13 +17,36 @@ type Disk struct {
 	ballast string
 }
 
-// SmallDisk stops a node and starts it again with its data on a disk of that
-// many bytes. The test is skipped where such a disk cannot be had.
-func (c *Cluster) SmallDisk(i int, size int64) *Disk {
+// diskSize is enough for a test, and taken from memory only as it is used.
+const diskSize = 512 << 20
+
+// HasDisks reports whether small file systems can be made here.
+func HasDisks(t testing.TB) bool {
+	t.Helper()
+	dir := t.TempDir()
+	if err := mount(dir, 1<<20); err != nil {
+		return false
+	}
+	return unmount(dir) == nil
+}
+
+// SmallDisk stops a node and starts it again with its data on a disk of its
+// own. The test is skipped where such a disk cannot be had.
+func (c *Cluster) SmallDisk(i int) *Disk {
 	c.t.Helper()
+	if !HasDisks(c.t) {
+		c.t.Skip("a small disk needs a tmpfs, which cannot be mounted here")
+	}
 	c.Stop(i)
+	c.giveDisk(i)
+	c.Restart(i)
+	return c.Nodes[i].disk
+}
+
+// giveDisk moves the data of a node that does not run to a disk of its own.
+func (c *Cluster) giveDisk(i int) {
+	c.t.Helper()
 	data := filepath.Join(c.Nodes[i].Home, "data")
-	d := &Disk{c: c, node: i, ballast: filepath.Join(data, "ballast")}
 	aside := data + ".aside"
 	if err := os.Rename(data, aside); err != nil {
 		c.t.Fatal(err)
@@ -30,14 +54,12 @@ func (c *Cluster) SmallDisk(i int, size int64) *Disk {
 	if err := os.Mkdir(data, 0o700); err != nil {
 		c.t.Fatal(err)
 	}
-	if err := mount(data, size); err != nil {
-		c.t.Skipf("a small disk needs a tmpfs, which cannot be mounted here: %v", err)
+	if err := mount(data, diskSize); err != nil {
+		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() {
-		for _, n := range c.Nodes {
-			if n.process != nil {
-				n.process.kill() // nothing may use the disk any more
-			}
+		if p := c.Nodes[i].process; p != nil {
+			p.kill() // nothing may use the disk any more
 		}
 		if err := unmount(data); err != nil {
 			c.t.Errorf("unmount %s: %v", data, err)
@@ -46,12 +68,10 @@ func (c *Cluster) SmallDisk(i int, size int64) *Disk {
 	if err := os.CopyFS(data, os.DirFS(aside)); err != nil {
 		c.t.Fatal(err)
 	}
-	// The copy is readable by whoever could read the original.
-	if err := os.Chmod(filepath.Join(data, "priv_validator_state.json"), 0o600); err != nil {
+	if err := os.Chmod(filepath.Join(data, "priv_validator_state.json"), 0o600); err != nil { // as the original
 		c.t.Fatal(err)
 	}
-	c.Restart(i)
-	return d
+	c.Nodes[i].disk = &Disk{c: c, node: i, ballast: filepath.Join(data, "ballast")}
 }
 
 // Fill takes all space that is left, and goes on taking what becomes free for a moment.

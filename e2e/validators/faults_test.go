@@ -71,7 +71,7 @@ func TestASlowLineIsNoHalt(t *testing.T) {
 func TestAFullDiskStopsANodeAndNothingElse(t *testing.T) {
 	long(t)
 	c := validators.Start(t, validators.Options{})
-	disk := c.SmallDisk(1, 512<<20)
+	disk := c.SmallDisk(1)
 	load := c.Load()
 	c.Progress(2)
 	disk.Fill()
@@ -141,6 +141,28 @@ func TestBeingAwayIsJailedAndUnjailed(t *testing.T) {
 	c.Progress(12)
 	if s := c.Standing(2); s.Jailed || s.Missed > 9 {
 		t.Fatalf("node2 is back and does not sign: %+v", s)
+	}
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// A validator whose clock is an hour wrong, this way or that, changes neither
+// the time of the blocks nor their pace.
+func TestAWrongClockChangesNothing(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{})
+	load := c.Load()
+	for _, skew := range []time.Duration{time.Hour, -time.Hour} {
+		c.Skew(1, skew)
+		c.Stop(1)
+		c.Restart(1)
+		c.Progress(8)
+		if off := time.Since(c.BlockTime()); off.Abs() > 30*time.Second {
+			t.Fatalf("with a clock that is %s wrong among four the blocks are %s off", skew, off)
+		}
+		c.Agree()
+		if s := c.Standing(1); s.Power == 0 {
+			t.Fatalf("node1 with a clock %s wrong: %+v", skew, s)
+		}
 	}
 	t.Logf("%d transactions were committed, all are kept", load.Finish())
 }
