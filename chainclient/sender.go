@@ -59,6 +59,7 @@ type Tx struct {
 	Value *big.Int // nil for none
 	Data  []byte
 	Gas   uint64 // limit; zero to have it estimated
+	Spare uint64 // gas beside the estimate, where the next block's state may cost more
 }
 
 // Send signs tx, sends it, and sends it again until it is in a block or ctx is
@@ -84,7 +85,7 @@ func (s *Sender) Send(ctx context.Context, tx Tx) (*types.Receipt, error) {
 		if err != nil {
 			return nil, fmt.Errorf("send transaction: %w", Explain(err, s.abis...))
 		}
-		tx.Gas = gas + gas/5 + 10_000 // the state may change until it runs
+		tx.Gas = gas + gas/5 + 10_000 + tx.Spare // the state may change until it runs
 	}
 	nonce, err := s.freeNonce(ctx)
 	if err != nil {

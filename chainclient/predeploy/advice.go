@@ -81,7 +81,7 @@ var advice = map[string]func(refusal) string{
 	"BadAmount": always(
 		"the amount is zero, too small, or more than there is: look at what the account has, or ask for all of it"),
 	"SelfStakeTooLow": func(r refusal) string {
-		return fmt.Sprintf("the operator's own stake would be %s and must be at least %s: delegate more to itself first", r.amount("stake"), r.amount("least"))
+		return fmt.Sprintf("the operator's own stake would be %s and must be at least %s: bring more", r.amount("stake"), r.amount("least"))
 	},
 	"BadCommission": always("a commission is at most 100 %, changes once in 24 hours, and by no more than the validator promised when it was created"),
 	"Closed": func(r refusal) string {

@@ -51,7 +51,7 @@ type Market struct{ contract }
 
 // NewMarket returns the Market of the chain that c is a client of.
 func NewMarket(c *chainclient.Client) *Market {
-	return &Market{contract{c, contracts.MarketAddress, marketABI()}}
+	return &Market{contract{client: c, address: contracts.MarketAddress, abi: marketABI()}}
 }
 
 // Session returns a session; one that does not exist has the state [StateNone].

@@ -60,6 +60,7 @@ type contract struct {
 	client  *chainclient.Client
 	address common.Address
 	abi     abi.ABI
+	spare   uint64 // gas of transactions beside the estimate
 }
 
 // read calls a view and returns its values. It returns [ErrNotDeployed], wrapped,
@@ -150,7 +151,7 @@ func (c *contract) send(ctx context.Context, s *chainclient.Sender, value market
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", method, err)
 	}
-	r, err := s.Send(ctx, chainclient.Tx{To: c.address, Value: value.Big(), Data: data})
+	r, err := s.Send(ctx, chainclient.Tx{To: c.address, Value: value.Big(), Data: data, Spare: c.spare})
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", method, err)
 	}

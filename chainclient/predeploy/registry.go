@@ -44,7 +44,7 @@ type Registry struct{ contract }
 
 // NewRegistry returns the Registry of the chain that c is a client of.
 func NewRegistry(c *chainclient.Client) *Registry {
-	return &Registry{contract{c, contracts.RegistryAddress, registryABI()}}
+	return &Registry{contract{client: c, address: contracts.RegistryAddress, abi: registryABI()}}
 }
 
 // Participant returns an account's entry. One that never registered has

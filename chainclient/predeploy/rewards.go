@@ -32,7 +32,7 @@ type Rewards struct{ contract }
 
 // NewRewards returns Rewards of the chain that c is a client of.
 func NewRewards(c *chainclient.Client) *Rewards {
-	return &Rewards{contract{c, contracts.RewardsAddress, rewardsABI()}}
+	return &Rewards{contract{client: c, address: contracts.RewardsAddress, abi: rewardsABI()}}
 }
 
 // Params returns the parameters of the running epoch.

@@ -14,6 +14,10 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
+// settleGas is what settling rewards may cost: nothing in the block that an
+// estimate is made on, whose rewards may be settled, but always in the next.
+const settleGas = 150_000
+
 // pageOfValidators is how many operators are asked for at once.
 const pageOfValidators = 200
 
@@ -96,7 +100,7 @@ type Staking struct{ contract }
 
 // NewStaking returns Staking of the chain that c is a client of.
 func NewStaking(c *chainclient.Client) *Staking {
-	return &Staking{contract{c, contracts.StakingAddress, stakingABI()}}
+	return &Staking{contract{client: c, address: contracts.StakingAddress, abi: stakingABI(), spare: settleGas}}
 }
 
 // Mode returns how validators are chosen.

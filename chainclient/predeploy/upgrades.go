@@ -19,7 +19,7 @@ type Upgrades struct{ contract }
 
 // NewUpgrades returns Upgrades of the chain that c is a client of.
 func NewUpgrades(c *chainclient.Client) *Upgrades {
-	return &Upgrades{contract{c, contracts.UpgradesAddress, upgradesABI()}}
+	return &Upgrades{contract{client: c, address: contracts.UpgradesAddress, abi: upgradesABI()}}
 }
 
 // Plan returns the newest plan, which may be past.

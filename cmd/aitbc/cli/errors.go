@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 )
 
@@ -85,6 +86,9 @@ func hintFor(err error) string {
 	}
 	if errors.Is(err, predeploy.ErrNotDeployed) {
 		return "the network began before there was such a contract, or another chain is asked: AITBC_ETH_RPC_URL, --home and --port-offset say which"
+	}
+	if e, ok := errors.AsType[*chainclient.RPCError](err); ok && strings.Contains(e.Message, "insufficient funds") {
+		return "the account that sends has too little for it and its gas: aitbc balance ADDRESS shows what it has"
 	}
 	e, ok := errors.AsType[*apierr.Error](err)
 	if !ok {

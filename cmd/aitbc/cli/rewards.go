@@ -178,7 +178,7 @@ func (c *call) claimRewards(ctx context.Context, from string) error {
 	var claims []claim
 	var failed error
 	for epochs := range slices.Chunk(due, claimAtOnce) {
-		c.sending(s, fmt.Sprintf("claiming %d epochs for %s", len(epochs), miner))
+		c.sending(s, fmt.Sprintf("claiming the rewards of %d epochs for %s", len(epochs), miner))
 		amount, r, err := rewards.Claim(ctx, s.sender, miner, epochs)
 		if err != nil {
 			failed = err
