@@ -31,6 +31,10 @@ type Config struct {
 	Committed func(*exec.Result)
 	// Timer, if set, is told how long blocks take.
 	Timer Timer
+	// Snapshots are for nodes that join.
+	Snapshots Snapshots
+	// Retention says which old blocks may go.
+	Retention Retention
 }
 
 // Timer hears how long it took to make a proposal once there was work, and to run a block that another node made.
@@ -56,6 +60,7 @@ type App struct {
 	failedCalls atomic.Uint64
 	stop        chan struct{}
 	stopOnce    sync.Once
+	synced      chan error // one word on state sync; snapshot calls only
 
 	// mu guards gossip.
 	mu     sync.Mutex
@@ -73,7 +78,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, exec: exec.New(cfg.Chain.BlockChain(), cfg.Genesis.Calls()),
-		cache: map[common.Hash]*exec.Result{}, stop: make(chan struct{}), needed: make(chan struct{}),
+		cache: map[common.Hash]*exec.Result{}, stop: make(chan struct{}), synced: make(chan error, 1), needed: make(chan struct{}),
 	}
 	if a.lookAhead(); a.halt != nil {
 		return nil, a.halt

@@ -35,7 +35,7 @@ func (a *App) FinalizeBlock(_ context.Context, r *abci.RequestFinalizeBlock) (*a
 }
 
 // Commit writes the decided block. After it returns the block survives the process, if need be by replay.
-func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit, error) {
+func (a *App) Commit(ctx context.Context, _ *abci.RequestCommit) (*abci.ResponseCommit, error) {
 	res := a.next
 	if res == nil {
 		return nil, errors.New("commit without a decided block")
@@ -53,7 +53,10 @@ func (a *App) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	if a.cfg.Committed != nil {
 		a.cfg.Committed(res)
 	}
-	return &abci.ResponseCommit{}, nil
+	if m := a.cfg.Snapshots.Maker; m != nil {
+		m.Committed(ctx, res.Block.NumberU64())
+	}
+	return &abci.ResponseCommit{RetainHeight: a.prune(res)}, nil
 }
 
 // updates are the changes of the set of validators, as CometBFT takes them. They apply two blocks later.

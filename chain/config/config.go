@@ -66,8 +66,27 @@ type Storage struct {
 	// FlushEvery is the longest replay after a crash, in blocks. Every block costs its 10 to 30 ms whenever that
 	// happens, so one at a time, hidden in the gap after each block, is better than many at once.
 	FlushEvery uint64 `toml:"flush_every"`
+	// RetainBlocks is how many of the last blocks are kept; 0 keeps all. More are kept while somebody may still prove with
+	// them that a validator voted twice, and after the oldest snapshot.
+	RetainBlocks uint64 `toml:"retain_blocks"`
+	// SnapshotEvery is the number of blocks between snapshots for nodes that join; 0 makes none. SnapshotKeep is how many
+	// stay.
+	SnapshotEvery uint64 `toml:"snapshot_every"`
+	SnapshotKeep  int    `toml:"snapshot_keep"`
 	// MinFreeMiB is the space in MiB below which the node stops rather than fill the disk; 0 does not look.
 	MinFreeMiB uint64 `toml:"min_free_mib"`
+}
+
+// StateSync lets a node without blocks begin from a snapshot of its peers. What they send is checked against headers
+// that a light client follows, from one that the operator trusts, over the RPC of at least two servers.
+type StateSync struct {
+	Enabled     bool     `toml:"enabled"`
+	RPCServers  []string `toml:"rpc_servers"`
+	TrustHeight int64    `toml:"trust_height"`
+	// TrustHash is the hash of CometBFT's header of TrustHeight, in hex, as /commit shows it.
+	TrustHash string `toml:"trust_hash"`
+	// TrustPeriod is how old the trusted header may be. It must be shorter than validators' stake stays bound.
+	TrustPeriod Duration `toml:"trust_period"`
 }
 
 // Config is a node's configuration.
@@ -86,6 +105,8 @@ type Config struct {
 	P2P     P2P     `toml:"p2p"`
 	RPC     RPC     `toml:"rpc"`
 	Storage Storage `toml:"storage"`
+
+	StateSync StateSync `toml:"state_sync"`
 }
 
 // The consensus timing that is not the operator's to choose.
@@ -110,7 +131,9 @@ func Default() Config {
 		},
 		P2P:     P2P{Peers: []string{}},
 		RPC:     RPC{CORSOrigins: []string{}, VirtualHosts: []string{"localhost"}},
-		Storage: Storage{Archive: true, StateHistory: 90_000, FlushEvery: 1, MinFreeMiB: 64},
+		Storage: Storage{Archive: true, StateHistory: 90_000, FlushEvery: 1, MinFreeMiB: 64, SnapshotEvery: 1000, SnapshotKeep: 2},
+
+		StateSync: StateSync{RPCServers: []string{}, TrustPeriod: Duration(24 * time.Hour)},
 	}
 }
 
@@ -191,6 +214,12 @@ func (c Config) Validate() error {
 	}
 	if !c.Storage.Archive && c.Storage.StateHistory == 0 {
 		return errors.New("storage.state_history must be above 0 without archive")
+	}
+	if c.Storage.SnapshotKeep < 1 || c.Storage.SnapshotKeep > 10 {
+		return fmt.Errorf("storage.snapshot_keep is %d, not between 1 and 10", c.Storage.SnapshotKeep)
+	}
+	if err := c.StateSync.check(); err != nil {
+		return err
 	}
 	for _, d := range c.doors() {
 		if _, _, err := net.SplitHostPort(*d.address); err != nil {

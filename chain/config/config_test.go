@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,4 +130,26 @@ func TestDoorsMoveToAHostAndToPortsInARow(t *testing.T) {
 	require.Equal(t, "[::1]:3000", c.Listen.P2P)
 	require.ErrorContains(t, c.Ports(65534), "out of range")
 	require.ErrorContains(t, c.Ports(0), "out of range")
+}
+
+func TestStateSyncNeedsSomebodyToTrust(t *testing.T) {
+	good := config.Default()
+	good.StateSync = config.StateSync{
+		Enabled: true, RPCServers: []string{"a:1", "b:1"}, TrustHeight: 5, TrustPeriod: config.Duration(time.Hour),
+		TrustHash: "0x" + strings.Repeat("aB", 32),
+	}
+	require.NoError(t, good.Validate())
+	for name, change := range map[string]func(*config.Config){
+		"two servers":   func(c *config.Config) { c.StateSync.RPCServers = c.StateSync.RPCServers[:1] },
+		"height":        func(c *config.Config) { c.StateSync.TrustHeight = 0 },
+		"hash":          func(c *config.Config) { c.StateSync.TrustHash = "abcd" },
+		"period":        func(c *config.Config) { c.StateSync.TrustPeriod = 0 },
+		"snapshot_keep": func(c *config.Config) { c.Storage.SnapshotKeep = 0 },
+	} {
+		bad := good
+		change(&bad)
+		require.Error(t, bad.Validate(), name)
+	}
+	require.Error(t, config.Default().StateSync.Trustworthy())
+	require.NoError(t, config.Default().Validate())
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/cometbft/cometbft/proxy"
 	"github.com/cometbft/cometbft/rpc/core"
 	cmttypes "github.com/cometbft/cometbft/types"
+
+	"github.com/aitbc/aitbc/chain/config"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -34,7 +36,9 @@ type Config struct {
 	Peers  []string
 	// BlockTime is the longest time between blocks, Gap the shortest, BuildTime what making one takes at most.
 	BlockTime, Gap, BuildTime time.Duration
-	Log                       *slog.Logger
+	// StateSync lets a node without blocks begin from a snapshot of its peers.
+	StateSync config.StateSync
+	Log       *slog.Logger
 	// Metrics, if set, takes CometBFT's figures.
 	Metrics prometheus.Registerer
 }
@@ -72,10 +76,16 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	return &Node{node: n, env: env, log: l}, nil
 }
 
+// discovery is how long a node that syncs asks its peers for snapshots before it chooses one.
+const discovery = 5 * time.Second
+
+// dbPath is where CometBFT's databases are in the data folder.
+const dbPath = "db"
+
 func settings(c Config) *cfg.Config {
 	cc := cfg.DefaultConfig()
 	cc.SetRoot(c.Dir)
-	cc.DBPath = "db"
+	cc.DBPath = dbPath
 	cc.P2P.AddrBook = "addrbook.json"
 	cc.Consensus.WalPath = "wal/wal"
 	cc.RPC.ListenAddress = "" // we serve its routes ourselves, with our own
@@ -95,6 +105,13 @@ func settings(c Config) *cfg.Config {
 	cc.Mempool.MaxBatchBytes = 1 << 20
 	cc.TxIndex.Indexer = "null" // transactions are found in the Ethereum database
 	cc.Storage.DiscardABCIResponses = false
+	if s := c.StateSync; s.Enabled {
+		cc.StateSync.Enable, cc.StateSync.TempDir = true, c.Dir
+		cc.StateSync.RPCServers = s.RPCServers
+		cc.StateSync.TrustHeight, cc.StateSync.TrustHash = s.TrustHeight, strings.TrimPrefix(strings.ToLower(s.TrustHash), "0x")
+		cc.StateSync.TrustPeriod = time.Duration(s.TrustPeriod)
+		cc.StateSync.DiscoveryTime = discovery
+	}
 	return cc
 }
 

@@ -151,6 +151,9 @@ func (c *Chain) StateAt(h *types.Header) (*state.StateDB, error) {
 	if err == nil {
 		return st, nil
 	}
+	if !c.archive {
+		return nil, fmt.Errorf("state of block %d: %w, but nodes with storage.archive = true do: %w", h.Number, ErrPruned, err)
+	}
 	if st, err = c.bc.HistoricState(h.Root, h.Number, h.Time); err != nil {
 		return nil, fmt.Errorf("state of block %d: %w", h.Number, err)
 	}

@@ -33,6 +33,9 @@ func (h Home) Data() string { return filepath.Join(string(h), "data") }
 // EVM is the folder of the Ethereum database.
 func (h Home) EVM() string { return filepath.Join(h.Data(), "evm") }
 
+// Snapshots is the folder of the snapshots for nodes that join.
+func (h Home) Snapshots() string { return filepath.Join(h.Data(), "snapshots") }
+
 // ConsensusKey is the path of the key that signs blocks, readable by its owner only.
 func (h Home) ConsensusKey() string { return filepath.Join(h.secrets(), "consensus_key.json") }
 

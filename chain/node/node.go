@@ -45,8 +45,21 @@ type Doors struct {
 // ErrValidator refuses to start with another key than the operator expects.
 var ErrValidator = errors.New("VALIDATOR_ADDRESS is not the address of this home's consensus key")
 
-// Run runs the node until ctx ends, and then stops it in the reverse order of its start.
+// Run runs the node until ctx ends, and then stops it in the reverse order of its start. A node that begins with state
+// sync is opened twice, and ready the second time.
 func Run(ctx context.Context, o Options) error {
+	err := once(ctx, o)
+	if errors.Is(err, errSynced) && ctx.Err() == nil {
+		o.Log.Info("state sync is done, opening the node again")
+		err = once(ctx, o)
+	}
+	if errors.Is(err, errSynced) {
+		return nil
+	}
+	return err
+}
+
+func once(ctx context.Context, o Options) error {
 	p, err := load(o)
 	if err != nil {
 		return err
@@ -56,6 +69,9 @@ func Run(ctx context.Context, o Options) error {
 		addresses = append(addresses, o.Config.Listen.Metrics)
 	}
 	if err := p.room(o.Config.Storage.MinFreeMiB << 20); err != nil {
+		return err
+	}
+	if err := p.leftover(); err != nil {
 		return err
 	}
 	listeners, err := listen(ctx, addresses...)
@@ -102,7 +118,12 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 	hub := stream.New(signer(p.state), p.opt.Log)
 	block := time.Duration(p.opt.Config.BlockTime)
 	money := newAuditor(p, chain, figures)
+	snapshots, err := p.snapshots(chain)
+	if err != nil {
+		return err
+	}
 	app, err := abci.New(abci.Config{
+		Snapshots: snapshots, Retention: p.retention(),
 		Chain: chain, Genesis: p.state, Log: p.opt.Log, Committed: committed(chain, figures, hub, money), Timer: figures,
 		Hold: max(block-config.Gap, 0), BuildTime: config.BuildTime,
 	})
@@ -112,7 +133,7 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 	cons, err := consensus.Open(ctx, consensus.Config{
 		Dir: p.opt.Home.Data(), App: app, Genesis: p.doc, Signer: p.keys.Consensus, NodeKey: p.keys.Node,
 		Listen: p.opt.Config.Listen.P2P, Peers: p.opt.Config.P2P.Peers,
-		BlockTime: block, Gap: config.Gap, BuildTime: config.BuildTime, Log: p.opt.Log, Metrics: figures.Registry(),
+		BlockTime: block, Gap: config.Gap, BuildTime: config.BuildTime, StateSync: p.opt.Config.StateSync, Log: p.opt.Log, Metrics: figures.Registry(),
 	})
 	if err != nil {
 		return err
@@ -130,6 +151,7 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 	inner, innerCtx := errgroup.WithContext(consCtx)
 	inner.Go(func() error { return app.Run(innerCtx) })
 	inner.Go(func() error { return cons.Run(innerCtx) })
+	inner.Go(func() error { return snapshots.Maker.Run(innerCtx) })
 
 	outer, outerCtx := errgroup.WithContext(ctx)
 	outer.Go(func() error { return rpc.Serve(outerCtx, doors[0], handler) })
@@ -150,7 +172,12 @@ func (p *parts) run(ctx context.Context, chain *evm.Chain, figures *metrics.Metr
 			return context.Cause(innerCtx)
 		}
 	})
-	p.announce(chain, doors)
+	if p.joins(chain) {
+		p.opt.Log.Info("state sync: asking peers for a snapshot", "rpc", doors[0].Addr().String())
+		outer.Go(func() error { return synced(outerCtx, app, cons, chain) })
+	} else {
+		p.announce(chain, doors)
+	}
 	err = outer.Wait()
 	app.Stop()
 	stopCons()
