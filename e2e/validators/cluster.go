@@ -165,6 +165,7 @@ func (c *Cluster) alloc(nodes int) string {
 	for i := range nodes {
 		m[operator(i).address] = "1000000000000000000000"
 	}
+	m[operator(nodes).address] = "50000000000000000000000" // one who may join
 	return c.file("alloc.json", m)
 }
 

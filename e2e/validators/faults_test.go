@@ -149,6 +149,7 @@ func TestBeingAwayIsJailedAndUnjailed(t *testing.T) {
 // the time of the blocks nor their pace.
 func TestAWrongClockChangesNothing(t *testing.T) {
 	long(t)
+	validators.BuildSkewed(t)
 	c := validators.Start(t, validators.Options{})
 	load := c.Load()
 	for _, skew := range []time.Duration{time.Hour, -time.Hour} {
@@ -164,6 +165,33 @@ func TestAWrongClockChangesNothing(t *testing.T) {
 			t.Fatalf("node1 with a clock %s wrong: %+v", skew, s)
 		}
 	}
+	t.Logf("%d transactions were committed, all are kept", load.Finish())
+}
+
+// A node that nobody knew follows the chain, is registered with the proof that
+// aitbcd makes, and decides blocks with the others.
+func TestAFifthValidatorJoins(t *testing.T) {
+	long(t)
+	c := validators.Start(t, validators.Options{
+		Env:    []string{"CONSENSUS_MODE=pos"},
+		Params: map[string]any{"staking": map[string]any{"epoch_blocks": 5}},
+	})
+	load := c.Load()
+	c.Progress(3)
+	fifth := c.Follow()
+	c.Progress(1)
+	c.Register(fifth, 20_000)
+	c.Until("five validators", func() bool { return c.Standing(fifth).Power > 0 })
+	c.Progress(6)
+	before := c.Standing(fifth).Missed
+	c.Progress(6)
+	if s := c.Standing(fifth); s.Missed > before+3 {
+		t.Fatalf("node%d is a validator and does not sign: %+v, %d before", fifth, s, before)
+	}
+	c.Kill(0) // three of five would decide nothing: the fifth is needed now
+	c.Progress(3)
+	c.Restart(0)
+	c.Progress(1)
 	t.Logf("%d transactions were committed, all are kept", load.Finish())
 }
 

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/aitbc/aitbc/e2e/network"
@@ -77,13 +78,20 @@ var testSkew = func() (n int64) {
 }()
 `
 
+// BuildSkewed makes the program whose clock can be wrong, once for all tests.
+// It takes minutes where it has not been built before.
+func BuildSkewed(t testing.TB) {
+	t.Helper()
+	if _, err := skewed(); err != nil {
+		t.Fatalf("build a node whose clock can be wrong: %v", err)
+	}
+}
+
 // Skew makes the clock of a node wrong from its next start on.
 func (c *Cluster) Skew(i int, by time.Duration) {
 	c.t.Helper()
-	program, err := skewed()
-	if err != nil {
-		c.t.Fatalf("build a node whose clock can be wrong: %v", err)
-	}
+	BuildSkewed(c.t)
+	program, _ := skewed() // built
 	c.Nodes[i].program, c.Nodes[i].env = program, []string{fmt.Sprintf("%s=%d", skewVariable, int64(by/time.Second))}
 }
 

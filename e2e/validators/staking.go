@@ -52,21 +52,45 @@ func (c *Cluster) Standing(i int) Standing {
 // Unjail has the operator of node i's validator leave jail, and fails the test unless the transaction succeeds.
 func (c *Cluster) Unjail(i int) {
 	c.t.Helper()
+	c.transact(operator(i), new(big.Int), "unjail")
+}
+
+// Register makes node i a validator with that many coins of its operator, who
+// proves with the program's own proof that the node's key is its own.
+func (c *Cluster) Register(i int, coins int64) {
+	c.t.Helper()
+	who := operator(i)
+	var p struct {
+		X, Y   common.Hash
+		Digest string
+		Proof  hexutil.Bytes
+	}
+	prove := []string{"keys", "prove", "--home", c.Nodes[i].Home, "--operator", who.address.Hex(), "--json"}
+	if err := json.Unmarshal(c.run(prove...), &p); err != nil {
+		c.t.Fatal(err)
+	}
+	value := new(big.Int).Mul(big.NewInt(coins), big.NewInt(1e18))
+	c.transact(who, value, "createValidator", [32]byte(p.X), [32]byte(p.Y), []byte(p.Proof), uint16(500), uint16(100), c.Nodes[i].Validator.Hex())
+}
+
+// transact calls Staking in a transaction, and fails the test unless it succeeds.
+func (c *Cluster) transact(who account, value *big.Int, method string, args ...any) {
+	c.t.Helper()
 	a, err := contracts.StakingABI()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	data, err := a.Pack("unjail")
+	data, err := a.Pack(method, args...)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	who := operator(i)
 	var id, nonce hexutil.Uint64
 	c.ask(&id, "eth_chainId")
 	c.ask(&nonce, "eth_getTransactionCount", who.address, "latest")
 	chain := new(big.Int).SetUint64(uint64(id))
 	tx, err := types.SignNewTx(who.key, types.LatestSignerForChainID(chain), &types.DynamicFeeTx{
-		ChainID: chain, Nonce: uint64(nonce), Gas: 1_000_000, GasFeeCap: big.NewInt(1e11), GasTipCap: big.NewInt(1e6), To: &contracts.StakingAddress, Data: data,
+		ChainID: chain, Nonce: uint64(nonce), Gas: 2_000_000, GasFeeCap: big.NewInt(1e11), GasTipCap: big.NewInt(1e6),
+		To: &contracts.StakingAddress, Value: value, Data: data,
 	})
 	if err != nil {
 		c.t.Fatal(err)
@@ -77,10 +101,10 @@ func (c *Cluster) Unjail(i int) {
 	}
 	var hash common.Hash
 	c.ask(&hash, "eth_sendRawTransaction", hexutil.Bytes(raw))
-	c.wait(agreeWithin, "unjail in a block", func() bool {
+	c.wait(agreeWithin, method+" in a block", func() bool {
 		r, err := c.asked().receipt(c.t.Context(), hash)
 		if err == nil && r.Status != types.ReceiptStatusSuccessful {
-			c.t.Fatalf("unjail of node%d reverted", i)
+			c.t.Fatalf("%s of %s reverted", method, who.address)
 		}
 		return err == nil
 	})

@@ -1,6 +1,7 @@
 package validators
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,18 +24,47 @@ func (t *Twin) Kill() { t.process.kill() }
 // Twin starts one for a node of a cluster on loopback.
 func (c *Cluster) Twin(i int) *Twin {
 	c.t.Helper()
-	n := c.Nodes[i]
-	home := filepath.Join(c.dir, "twin")
-	ports := strconv.Itoa(freePorts(c.t, 1))
-	c.run("testnet", "--validators", "1", "--output", home, "--starting-port", ports) // for keys, ports and an empty record of what was signed
-	home = filepath.Join(home, "node0")
-	conf, err := os.ReadFile(filepath.Join(home, "aitbcd.toml"))
+	n := c.newHome("twin", func(j int) bool { return j != i })
+	c.copyTo(n, c.Nodes[i], "secrets/consensus_key.json")
+	p, err := launch(filepath.Join(c.dir, "twin.log"), c.env, c.bin, "start", "--home", n.Home)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(p.kill)
+	return &Twin{p}
+}
+
+// Follow adds a node with keys of its own to a cluster on loopback, which
+// fetches the chain and is no validator. It returns its number.
+func (c *Cluster) Follow() int {
+	c.t.Helper()
+	i := len(c.Nodes)
+	n := c.newHome(fmt.Sprintf("follower%d", i), func(int) bool { return true })
+	n.index, n.Log, n.eth, n.comet = i, filepath.Join(c.dir, fmt.Sprintf("node%d.log", i)), newDoor(n.Eth), newDoor(n.RPC)
+	c.Nodes = append(c.Nodes, n)
+	c.Restart(i)
+	return i
+}
+
+// newHome makes a home with new keys and ports for the cluster's chain, whose peers are those nodes that know says.
+func (c *Cluster) newHome(name string, know func(i int) bool) *Node {
+	c.t.Helper()
+	var made struct {
+		Nodes []*Node `json:"nodes"`
+	}
+	raw := c.run("testnet", "--json", "--validators", "1", "--output", filepath.Join(c.dir, name), "--starting-port", strconv.Itoa(freePorts(c.t, 1)))
+	if err := json.Unmarshal(raw, &made); err != nil {
+		c.t.Fatal(err)
+	}
+	n := made.Nodes[0]
+	path := filepath.Join(n.Home, "aitbcd.toml")
+	conf, err := os.ReadFile(path) //nolint:gosec // of the test
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	var peers []string
-	for j, o := range c.Nodes {
-		if j != i {
+	for i, o := range c.Nodes {
+		if know(i) {
 			peers = append(peers, fmt.Sprintf("%q", o.ID+"@"+o.P2P))
 		}
 	}
@@ -42,24 +72,23 @@ func (c *Cluster) Twin(i int) *Twin {
 	if text == string(conf) {
 		c.t.Fatal("the configuration has no empty list of peers")
 	}
-	if err := os.WriteFile(filepath.Join(home, "aitbcd.toml"), []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		c.t.Fatal(err)
 	}
-	for _, name := range []string{"genesis.json", "secrets/consensus_key.json"} {
-		raw, err := os.ReadFile(filepath.Join(n.Home, name))
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(home, name), raw, 0o600); err != nil {
-			c.t.Fatal(err)
-		}
-	}
-	p, err := launch(filepath.Join(c.dir, "twin.log"), c.env, c.bin, "start", "--home", home)
+	c.copyTo(n, c.Nodes[0], "genesis.json")
+	return n
+}
+
+// copyTo gives a node a file of another's home.
+func (c *Cluster) copyTo(to, from *Node, name string) {
+	c.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(from.Home, name))
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(p.kill)
-	return &Twin{p}
+	if err := os.WriteFile(filepath.Join(to.Home, name), raw, 0o600); err != nil {
+		c.t.Fatal(err)
+	}
 }
 
 // Evidence waits for a block that has evidence, and returns its height and whom it proves guilty.
