@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strings"
 	"sync"
 
@@ -19,9 +18,11 @@ const (
 	NameMarket          = "Market"
 	NameTreasury        = "Treasury"
 	NameStaking         = "Staking"
-	NameStakingSystem   = "StakingSystem"
 	NameRewards         = "Rewards"
+	NameTimelock        = "Timelock"
+	NameGovernor        = "Governor"
 	NameUpgrades        = "Upgrades"
+	NameFaucet          = "Faucet"
 	NameProxy           = "ERC1967Proxy"
 	NameReceiptVerifier = "ReceiptVerifier"
 )
@@ -78,36 +79,29 @@ var (
 	UpgradesABI        = parsed(NameUpgrades)
 	ReceiptVerifierABI = parsed(NameReceiptVerifier)
 	// StakingABI is that of both halves behind Staking's proxy.
-	StakingABI = parsed(NameStaking, NameStakingSystem)
+	StakingABI  = parsed(NameStaking)
+	TimelockABI = parsed(NameTimelock)
+	GovernorABI = parsed(NameGovernor)
+	FaucetABI   = parsed(NameFaucet)
 )
 
 // interfaces are those of the predeploys, by name.
 var interfaces = map[string]func() (abi.ABI, error){
 	NameRegistry: RegistryABI, NameMarket: MarketABI, NameTreasury: TreasuryABI, NameStaking: StakingABI,
-	NameRewards: RewardsABI, NameUpgrades: UpgradesABI,
+	NameRewards: RewardsABI, NameTimelock: TimelockABI, NameGovernor: GovernorABI, NameUpgrades: UpgradesABI,
+	NameFaucet: FaucetABI,
 }
 
-// parsed joins the interfaces of artefacts.
-func parsed(names ...string) func() (abi.ABI, error) {
+func parsed(name string) func() (abi.ABI, error) {
 	return sync.OnceValues(func() (abi.ABI, error) {
-		var whole abi.ABI
-		for n, name := range names {
-			a, err := Load(name)
-			if err != nil {
-				return abi.ABI{}, err
-			}
-			i, err := abi.JSON(bytes.NewReader(a.ABI))
-			if err != nil {
-				return abi.ABI{}, fmt.Errorf("parse interface of %s: %w", name, err)
-			}
-			if n == 0 {
-				whole = i
-				continue
-			}
-			maps.Copy(whole.Methods, i.Methods)
-			maps.Copy(whole.Events, i.Events)
-			maps.Copy(whole.Errors, i.Errors)
+		a, err := Load(name)
+		if err != nil {
+			return abi.ABI{}, err
 		}
-		return whole, nil
+		i, err := abi.JSON(bytes.NewReader(a.ABI))
+		if err != nil {
+			return abi.ABI{}, fmt.Errorf("parse interface of %s: %w", name, err)
+		}
+		return i, nil
 	})
 }

@@ -15,7 +15,6 @@ const names = [
   "Registry",
   "Rewards",
   "Staking",
-  "StakingSystem",
   "Timelock",
   "Treasury",
   "Upgrades",

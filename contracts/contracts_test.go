@@ -59,7 +59,8 @@ func TestArtifactsMatchSources(t *testing.T) {
 func TestLoadEveryArtifact(t *testing.T) {
 	for _, name := range []string{
 		contracts.NameRegistry, contracts.NameMarket, contracts.NameTreasury,
-		contracts.NameStaking, contracts.NameStakingSystem, contracts.NameRewards, contracts.NameUpgrades,
+		contracts.NameStaking, contracts.NameRewards, contracts.NameTimelock, contracts.NameGovernor, contracts.NameUpgrades,
+		contracts.NameFaucet,
 		contracts.NameProxy, contracts.NameReceiptVerifier,
 	} {
 		a, err := contracts.Load(name)
@@ -141,6 +142,8 @@ func TestInterfaceIsTheProtocols(t *testing.T) {
 func TestCreationsAreThePredeploysInOrder(t *testing.T) {
 	g := contracts.DefaultGenesis()
 	g.Governor = common.HexToAddress("0x01")
+	faucet := contracts.DefaultFaucetParams()
+	g.Faucet = &faucet
 	g.Validators = []contracts.GenesisValidator{{Operator: common.HexToAddress("0x02"), Stake: market.Coins(10_000)}}
 	all, err := g.Creations()
 	if err != nil {

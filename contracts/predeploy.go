@@ -19,7 +19,11 @@ var (
 	TreasuryAddress = common.HexToAddress("0x000000000000000000000000000000000000A103")
 	StakingAddress  = common.HexToAddress("0x000000000000000000000000000000000000A104")
 	RewardsAddress  = common.HexToAddress("0x000000000000000000000000000000000000A105")
+	GovernorAddress = common.HexToAddress("0x000000000000000000000000000000000000A106")
+	TimelockAddress = common.HexToAddress("0x000000000000000000000000000000000000A107")
 	UpgradesAddress = common.HexToAddress("0x000000000000000000000000000000000000A108")
+	// FaucetAddress has code on test networks only.
+	FaucetAddress = common.HexToAddress("0x000000000000000000000000000000000000A109")
 
 	// SystemAddress is the sender of the node's calls at the end of a block.
 	SystemAddress = common.HexToAddress("0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE")
@@ -41,14 +45,17 @@ func (p Predeploy) Implementation() common.Address {
 }
 
 // Predeploys lists the predeploys in the order in which genesis makes them: the
-// Market's initializer reads the Registry.
+// Market's initializer reads the Registry. The Faucet is on test networks only.
 var Predeploys = []Predeploy{
 	{Name: NameRegistry, Proxy: RegistryAddress},
 	{Name: NameMarket, Proxy: MarketAddress},
 	{Name: NameTreasury, Proxy: TreasuryAddress},
 	{Name: NameStaking, Proxy: StakingAddress},
 	{Name: NameRewards, Proxy: RewardsAddress},
+	{Name: NameTimelock, Proxy: TimelockAddress, NoMoney: true},
+	{Name: NameGovernor, Proxy: GovernorAddress, NoMoney: true},
 	{Name: NameUpgrades, Proxy: UpgradesAddress, NoMoney: true},
+	{Name: NameFaucet, Proxy: FaucetAddress},
 }
 
 // Creation is the code that makes a predeploy. Each part runs as a constructor in
@@ -65,12 +72,16 @@ type Creation struct {
 
 // Genesis is what the predeploys are set up with.
 type Genesis struct {
-	// Governor sets parameters, spends the treasury and upgrades contracts.
-	Governor common.Address `json:"governor"`
-	Market   MarketParams   `json:"market"`
-	Registry RegistryParams `json:"registry"`
-	Staking  StakingParams  `json:"staking"`
-	Rewards  RewardsParams  `json:"rewards"`
+	// Governor sets parameters, spends the treasury and upgrades contracts. Zero is the Timelock, which does what the
+	// Governor contract's votes decide.
+	Governor   common.Address   `json:"governor"`
+	Market     MarketParams     `json:"market"`
+	Registry   RegistryParams   `json:"registry"`
+	Staking    StakingParams    `json:"staking"`
+	Rewards    RewardsParams    `json:"rewards"`
+	Governance GovernanceParams `json:"governance"`
+	// Faucet is nil on networks whose coins are worth something.
+	Faucet *FaucetParams `json:"faucet,omitempty"`
 
 	// Mode and Validators are not parameters: whoever makes the network knows them.
 	Mode       Mode               `json:"-"`
@@ -81,14 +92,14 @@ type Genesis struct {
 func DefaultGenesis() Genesis {
 	return Genesis{
 		Market: DefaultMarketParams(), Registry: DefaultRegistryParams(), Staking: DefaultStakingParams(),
-		Rewards: DefaultRewardsParams(), Mode: ModeHybrid,
+		Rewards: DefaultRewardsParams(), Governance: DefaultGovernanceParams(), Mode: ModeHybrid,
 	}
 }
 
-// Authority is who governs: the Governor, or the first validator's operator.
+// Authority is who governs: Governor, or the Timelock.
 func (g Genesis) Authority() common.Address {
-	if g.Governor == (common.Address{}) && len(g.Validators) > 0 {
-		return g.Validators[0].Operator
+	if g.Governor == (common.Address{}) {
+		return TimelockAddress
 	}
 	return g.Governor
 }
@@ -104,6 +115,9 @@ func (g Genesis) Creations() ([]Creation, error) {
 	g.Governor = g.Authority()
 	out := make([]Creation, 0, len(Predeploys))
 	for _, p := range Predeploys {
+		if p.Name == NameFaucet && g.Faucet == nil {
+			continue
+		}
 		a, err := Load(p.Name)
 		if err != nil {
 			return nil, err
@@ -141,8 +155,6 @@ func (g Genesis) initializer(name string) ([]byte, market.Amount, error) {
 		return pack(g.Governor, MarketAddress, g.Registry.ABI())
 	case NameMarket:
 		return pack(g.Governor, RegistryAddress, TreasuryAddress, RewardsAddress, g.Market.ABI())
-	case NameTreasury:
-		return pack(g.Governor)
 	case NameStaking:
 		list := make([]GenesisValidatorABI, len(g.Validators))
 		sum := new(big.Int)
@@ -158,10 +170,16 @@ func (g Genesis) initializer(name string) ([]byte, market.Amount, error) {
 		return data, stake, err
 	case NameRewards:
 		return pack(g.Governor, MarketAddress, StakingAddress, TreasuryAddress, g.Rewards.ABI())
-	case NameUpgrades:
+	case NameTimelock:
+		delay := new(big.Int).SetUint64(g.Governance.TimelockDelay)
+		return pack(delay, []common.Address{GovernorAddress}, []common.Address{{}}, common.Address{})
+	case NameGovernor:
+		return pack(StakingAddress, TimelockAddress, g.Governance.ABI())
+	case NameFaucet:
+		data, _, err := pack(g.Governor, TreasuryAddress, g.Faucet.ABI())
+		return data, g.Faucet.Balance, err
+	default: // Treasury and Upgrades
 		return pack(g.Governor)
-	default:
-		return nil, none, fmt.Errorf("no predeploy is called %q", name)
 	}
 }
 

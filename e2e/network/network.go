@@ -148,7 +148,7 @@ func (n *Network) stop() error {
 
 func (n *Network) paramsFile() string {
 	n.t.Helper()
-	g := contracts.DefaultGenesis()
+	g := devnet.DefaultGenesis()
 	n.opts.Genesis(&g)
 	// The governor and the faucet are those that aitbc up makes: they are not named here.
 	raw, err := json.Marshal(struct {

@@ -106,6 +106,17 @@ func (n *Network) createKeys() error {
 	return nil
 }
 
+// DefaultGenesis are a test network's parameters: a faucet, and votes that end while one watches.
+func DefaultGenesis() contracts.Genesis {
+	g := contracts.DefaultGenesis()
+	faucet := contracts.DefaultFaucetParams()
+	faucet.Cooldown = 60
+	g.Faucet = &faucet
+	g.Governance.VotingDelay, g.Governance.VotingPeriod, g.Governance.TimelockDelay = 2, 60, 5
+	g.Staking.EpochBlocks = 20
+	return g
+}
+
 // createChain makes the node's home with a genesis that grants each account its coins.
 func (n *Network) createChain(ctx context.Context, cfg Config) error {
 	// A network without chain id was interrupted here: what lies there never ran.
@@ -116,8 +127,7 @@ func (n *Network) createChain(ctx context.Context, cfg Config) error {
 	for _, a := range []common.Address{n.Client, n.Coordinator, n.Miner, n.Governor} {
 		alloc[a] = Grant
 	}
-	params := contracts.DefaultGenesis()
-	params.Governor = n.Governor
+	params := DefaultGenesis()
 	if cfg.Params != "" {
 		raw, err := os.ReadFile(cfg.Params)
 		if err != nil {
