@@ -220,4 +220,10 @@ abstract contract StakingFixture {
         }
         vm.assertEq(sum, bonded, "tokens are what is bonded");
     }
+
+    /// @dev What is rounded down may be a few base units less, and never more.
+    function near(uint256 got, uint256 want, string memory what) internal pure {
+        vm.assertLe(got, want, what);
+        vm.assertGe(got + 3, want, what);
+    }
 }
