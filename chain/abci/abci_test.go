@@ -31,7 +31,7 @@ type node struct {
 	blocks []*exec.Result
 }
 
-func open(t *testing.T, ender []byte, hold time.Duration) *node {
+func open(t testing.TB, ender []byte, hold time.Duration) *node {
 	t.Helper()
 	n := &node{Net: chaintest.Open(t, chaintest.Spec(ender, 100_000)), now: chaintest.Begin}
 	var err error

@@ -22,7 +22,7 @@ import (
 var bob = common.HexToAddress("0xb0b")
 
 // serve runs a hub behind a test server until the test ends.
-func serve(t *testing.T) (*stream.Hub, string, func()) {
+func serve(t testing.TB) (*stream.Hub, string, func()) {
 	t.Helper()
 	hub := stream.New(types.LatestSignerForChainID(chaintest.ChainID), slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -38,7 +38,7 @@ func serve(t *testing.T) (*stream.Hub, string, func()) {
 	return hub, "ws" + strings.TrimPrefix(srv.URL, "http"), stop
 }
 
-func dial(t *testing.T, url string) *websocket.Conn {
+func dial(t testing.TB, url string) *websocket.Conn {
 	t.Helper()
 	c, _, err := websocket.DefaultDialer.Dial(url, nil)
 	require.NoError(t, err)
@@ -55,7 +55,7 @@ func next(t *testing.T, c *websocket.Conn, into any) {
 	require.NoError(t, json.Unmarshal(raw, into))
 }
 
-func block(t *testing.T) *exec.Result {
+func block(t testing.TB) *exec.Result {
 	t.Helper()
 	n := chaintest.Open(t, chaintest.Spec(chaintest.Counter, 100_000))
 	return n.Block(n.Send(0, &bob, 7, nil), n.Send(1, &chaintest.Vault, 0, nil))
