@@ -51,21 +51,30 @@ const (
 )
 
 // OpenStore reads the folder, which is made if need be, and removes what is unfinished or unreadable in it. The hash is
-// of the chain's first block and the supply what it gave away.
+// of the chain's first block and the supply what it gave away. One process at a time may have a folder open.
 func OpenStore(dir string, genesis common.Hash, supply *big.Int) (*Store, error) {
-	s := &Store{dir: dir, genesis: genesis, supply: supply}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
+	return open(dir, genesis, supply, os.RemoveAll)
+}
+
+// ReadStore is OpenStore for reading beside the node that writes: it changes nothing.
+func ReadStore(dir string, genesis common.Hash) (*Store, error) {
+	return open(dir, genesis, nil, func(string) error { return nil })
+}
+
+func open(dir string, genesis common.Hash, supply *big.Int, refuse func(path string) error) (*Store, error) {
+	s := &Store{dir: dir, genesis: genesis, supply: supply}
 	names, err := os.ReadDir(dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open snapshots: %w", err)
 	}
 	for _, n := range names {
 		path := filepath.Join(dir, n.Name())
 		e, err := read(path)
 		if err != nil || e.Manifest.Genesis != genesis || strings.HasPrefix(n.Name(), unfinished) {
-			if err := os.RemoveAll(path); err != nil {
+			if err := refuse(path); err != nil {
 				return nil, fmt.Errorf("remove an unfinished snapshot: %w", err)
 			}
 			continue

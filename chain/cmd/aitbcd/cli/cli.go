@@ -55,6 +55,7 @@ func commands() []command {
 		{"keys", "show the node's keys, or prove whose validator they are", keys},
 		{"check", "add up the chain's money at a height", check},
 		{"export", "write the state at a height as JSON", export},
+		{"snapshot", "list, make and restore snapshots of the state", snapshots},
 		{"version", "print the version", printVersion},
 	}
 }
