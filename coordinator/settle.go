@@ -13,9 +13,11 @@ import (
 	"github.com/aitbc/aitbc/receipt"
 )
 
-// maxBatch bounds the jobs of one settlement. A transaction's size is bounded
-// by its vouchers and credits: one a session and one a miner.
-const maxBatch = 250
+// maxBatch bounds the jobs of one settlement. A transaction's size and gas are
+// bounded by its vouchers and credits: one a session and one a miner. At worst
+// each costs 84,000 gas together, and 90,000 where the Rewards contract is
+// broken; a transaction may use 16.7 million.
+const maxBatch = 180
 
 // settle sends batches to the chain until nothing is left to settle. A batch is
 // on disk before it is sent; one that was sent and not seen in a block is
