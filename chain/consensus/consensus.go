@@ -18,9 +18,9 @@ import (
 	"github.com/cometbft/cometbft/proxy"
 	"github.com/cometbft/cometbft/rpc/core"
 	cmttypes "github.com/cometbft/cometbft/types"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/aitbc/aitbc/chain/config"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Config is what consensus needs.

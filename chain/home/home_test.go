@@ -64,8 +64,7 @@ func TestTheConsensusKeyProvesWhoseItIs(t *testing.T) {
 	signer, err := crypto.SigToPub(digest, sig)
 	require.NoError(t, err)
 	require.Equal(t, validator, crypto.PubkeyToAddress(*signer))
-	require.Equal(t, p.X[:], common.LeftPadBytes(signer.X.Bytes(), 32))
-	require.Equal(t, p.Y[:], common.LeftPadBytes(signer.Y.Bytes(), 32))
+	require.Equal(t, append(append([]byte{4}, p.X[:]...), p.Y[:]...), crypto.FromECDSAPub(signer))
 
 	other, err := keys.Prove(78, staking, operator)
 	require.NoError(t, err)

@@ -4,7 +4,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,5 +60,5 @@ func TestFiguresOfBlocksAndPartsAreShown(t *testing.T) {
 func TestTwoNodesOfOneProcessDoNotShareFigures(t *testing.T) {
 	a, b := metrics.New("aitbc-1", "v1"), metrics.New("aitbc-1", "v1")
 	a.Refused("nonce")
-	require.False(t, strings.Contains(scrape(t, b), "pool_refusals_total{"))
+	require.NotContains(t, scrape(t, b), "pool_refusals_total{")
 }

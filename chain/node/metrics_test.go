@@ -15,7 +15,7 @@ import (
 
 func scrape(t *testing.T, address string) string {
 	t.Helper()
-	res, err := http.Get("http://" + address + "/metrics") //nolint:noctx // a test of loopback
+	res, err := http.Get("http://" + address + "/metrics")
 	require.NoError(t, err)
 	defer res.Body.Close() //nolint:errcheck // read only
 	raw, err := io.ReadAll(res.Body)

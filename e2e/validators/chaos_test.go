@@ -61,7 +61,7 @@ func settings(t *testing.T) (seed uint64, lasts time.Duration) {
 	text, given := os.LookupEnv("AITBC_CHAOS_SEED")
 	if !given {
 		long(t)
-		return uint64(time.Now().Unix()), 5 * time.Minute //nolint:gosec // after 1970
+		return uint64(time.Now().Unix()), 5 * time.Minute
 	}
 	seed, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {

@@ -31,7 +31,7 @@ var skewed = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	original := filepath.Join(runtime.GOROOT(), "src", "time", "time.go") //nolint:staticcheck // the toolchain that runs the test builds the program
-	source, err := os.ReadFile(original)
+	source, err := os.ReadFile(original)                                  //nolint:gosec // of the toolchain
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +55,7 @@ var skewed = sync.OnceValues(func() (string, error) {
 		}
 	}
 	program := filepath.Join(dir, "aitbcd")
-	cmd := exec.Command("go", "build", "-overlay", list, "-o", program, "./cmd/aitbcd") //nolint:gosec,noctx // our own sources
+	cmd := exec.Command("go", "build", "-overlay", list, "-o", program, "./cmd/aitbcd") //nolint:gosec // our own sources
 	cmd.Dir, cmd.Stderr = filepath.Join(root, "chain"), os.Stderr
 	return program, cmd.Run()
 })

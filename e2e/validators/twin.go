@@ -72,7 +72,7 @@ func (c *Cluster) newHome(name string, know func(i int) bool) *Node {
 	if text == string(conf) {
 		c.t.Fatal("the configuration has no empty list of peers")
 	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // of the test
 		c.t.Fatal(err)
 	}
 	c.copyTo(n, c.Nodes[0], "genesis.json")
@@ -82,11 +82,11 @@ func (c *Cluster) newHome(name string, know func(i int) bool) *Node {
 // copyTo gives a node a file of another's home.
 func (c *Cluster) copyTo(to, from *Node, name string) {
 	c.t.Helper()
-	raw, err := os.ReadFile(filepath.Join(from.Home, name))
+	raw, err := os.ReadFile(filepath.Join(from.Home, name)) //nolint:gosec // of the test
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(to.Home, name), raw, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(to.Home, name), raw, 0o600); err != nil { //nolint:gosec // of the test
 		c.t.Fatal(err)
 	}
 }

@@ -47,7 +47,7 @@ func export(_ context.Context, c *call) (err error) {
 	defer func() { err = errors.Join(err, chain.Close()) }()
 	at := chain.Head().Number.Uint64()
 	if *height != audit.Latest {
-		at = uint64(*height)
+		at = uint64(*height) //nolint:gosec // checked to be positive
 	}
 	out := c.Stdout
 	if *output != "" {

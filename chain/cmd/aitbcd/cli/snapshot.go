@@ -12,9 +12,8 @@ import (
 	"strings"
 	"time"
 
-	elog "github.com/ethereum/go-ethereum/log"
-
 	"github.com/ethereum/go-ethereum/common"
+	elog "github.com/ethereum/go-ethereum/log"
 
 	"github.com/aitbc/aitbc/chain/config"
 	"github.com/aitbc/aitbc/chain/consensus"
