@@ -134,15 +134,19 @@ contract StakingBlockGasTest is StakingFixture {
     }
 }
 
-/// @notice A third of a hundred sign twice, and from each of them stake has left on each of sixty days.
+/// @notice Fifty of a hundred sign twice, and from each of them stake has left on each of sixty days.
 contract StakingEvidenceGasTest is StakingFixture {
+    uint256 private constant GUILTY = 50;
+    address private alice = address(0xa11ce);
+
     function setUp() public {
         StakingParams memory p = stakingParams();
         p.unbondDelay = 60 days;
         deploy(Mode.POS, p, 100);
+        delegate(alice, 0, 100 * COIN);
         // Sixteen unbondings are an account's most, so every sixteen days another one leaves.
         for (uint256 day; day < 60; ++day) {
-            for (uint256 i; i < 33; ++i) {
+            for (uint256 i; i < GUILTY; ++i) {
                 address who = address(uint160(0xa00000 + day / 16 * 1_000 + i));
                 delegate(who, i, COIN);
                 undelegate(who, i, COIN);
@@ -151,15 +155,34 @@ contract StakingEvidenceGasTest is StakingFixture {
         }
     }
 
-    function test_AThirdSignsTwice() public {
-        Evidence[] memory guilty = new Evidence[](33);
-        for (uint256 i; i < 33; ++i) {
+    /// @dev At the end of an epoch. All are tombstoned at once, and slashed within a few blocks, by each of which
+    /// their stake can have moved, and not fled.
+    function test_HalfOfAllSignTwice() public {
+        Evidence[] memory guilty = new Evidence[](2 * GUILTY);
+        for (uint256 i; i < GUILTY; ++i) {
             guilty[i] = Evidence(consensus(i), uint64(vm.getBlockNumber()), uint64(START));
+            guilty[GUILTY + i] = guilty[i];
         }
+        vm.roll(vm.getBlockNumber() / 10 * 10 + 9);
         endBlock(new address[](0), guilty);
         uint256 used = vm.lastCallGas().gasTotalUsed;
-        emit log_named_uint("endBlock, 33 double signers with 60 days of unbonding each", used);
+        emit log_named_uint("endBlock, 50 double signers with 60 days of unbonding each", used);
         vm.assertLe(used, 30_000_000, "granted");
         vm.assertEq(power(0), 0, "out");
+        vm.assertEq(tokens(0), 1_100 * COIN, "not yet slashed");
+        vm.assertTrue(staking.validator(operator(0)).tombstoned, "but tombstoned");
+        redelegate(alice, 0, 99, ALL);
+        for (uint256 i; i < 6; ++i) {
+            endBlock();
+            if (i == 0) emit log_named_uint("the next one", vm.lastCallGas().gasTotalUsed);
+        }
+        for (uint256 i; i < GUILTY; ++i) {
+            vm.assertEq(tokens(i), 950 * COIN, "slashed once");
+        }
+        staking.settleRedelegations(alice, operator(99));
+        vm.assertEq(worth(alice, 99), 95 * COIN, "and who moved meanwhile pays");
+        (, uint256 unbonding,) = staking.accounts();
+        vm.assertEq(unbonding, 60 * GUILTY * COIN * 95 / 100, "and who left");
+        checkBooks();
     }
 }

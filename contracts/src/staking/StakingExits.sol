@@ -29,8 +29,8 @@ abstract contract StakingExits is StakingDelegation {
         if (amount == 0) revert BadAmount();
         (ValidatorState storage w, Stake storage e) = _sync(msg.sender, to);
         _mint(msg.sender, to, w, e, amount);
-        // Nobody is slashed again after the tombstone.
-        if (!v.tombstoned) _lien(from, v, e, amount);
+        // Once the slashing that comes with the tombstone is done there is no other.
+        if (!v.tombstoned || _state().deeds.length != 0) _lien(from, v, e, amount);
         emit Redelegated(msg.sender, from, to, amount);
         _enter(to, w);
     }

@@ -13,6 +13,8 @@ abstract contract StakingSlashing is StakingSet, IStakingSystem {
     address private constant SYSTEM = 0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE;
     /// @dev More days than stake stays liable for.
     uint256 private constant MAX_DAYS = 400;
+    /// @dev How many double signers are slashed in a block; when more are caught at once the others follow.
+    uint256 private constant MAX_DEEDS = 8;
 
     /// @inheritdoc IStakingSystem
     function endBlock(address[] calldata missed, Evidence[] calldata guilty)
@@ -24,7 +26,13 @@ abstract contract StakingSlashing is StakingSet, IStakingSystem {
         StakingState storage s = _state();
         _countAbsent(missed);
         for (uint256 i; i < guilty.length; ++i) {
-            _punish(guilty[i]);
+            _judge(guilty[i]);
+        }
+        uint256 left = s.deeds.length;
+        for (uint256 i; i < MAX_DEEDS && left > 0; ++i) {
+            Deed memory deed = s.deeds[--left];
+            s.deeds.pop();
+            _slash(deed.operator, s.validators[deed.operator], s.params.doubleSignBps, deed.since, "double sign");
         }
         bool epochEnds = block.number % s.params.epochBlocks == 0;
         if (epochEnds || s.dirty) set = _recompute(epochEnds);
@@ -53,7 +61,8 @@ abstract contract StakingSlashing is StakingSet, IStakingSystem {
         }
     }
 
-    function _punish(Evidence calldata e) private {
+    /// @dev Tombstones whom evidence names, once, and notes the deed.
+    function _judge(Evidence calldata e) private {
         StakingState storage s = _state();
         address operator = s.operatorOf[e.consensus];
         ValidatorState storage v = s.validators[operator];
@@ -68,8 +77,8 @@ abstract contract StakingSlashing is StakingSet, IStakingSystem {
         ) {
             reason = "old";
         } else {
-            _slash(operator, v, s.params.doubleSignBps, e.time, "double sign");
             v.tombstoned = true;
+            s.deeds.push(Deed(operator, e.time));
             _jail(operator, v, type(uint64).max, "double sign");
             return;
         }

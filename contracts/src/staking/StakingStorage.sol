@@ -83,6 +83,12 @@ abstract contract StakingStorage {
         uint64 dueBlock;
     }
 
+    /// @dev What a tombstoned validator is still to be slashed for.
+    struct Deed {
+        address operator;
+        uint64 since;
+    }
+
     /// @dev removed is the power taken away since the epoch began with epochPower. activeTokens are the tokens of all
     /// with power. owed is bonded + unbonding + unpaidRewards.
     /// @custom:storage-location erc7201:aitbc.storage.Staking
@@ -113,6 +119,7 @@ abstract contract StakingStorage {
         mapping(address delegator => EnumerableSet.AddressSet) delegated;
         mapping(address delegator => Leaving[]) leaving;
         Checkpoints.Trace208 totalAt;
+        Deed[] deeds;
     }
 
     // keccak256(abi.encode(uint256(keccak256("aitbc.storage.Staking")) - 1)) & ~bytes32(uint256(0xff))
