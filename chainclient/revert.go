@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 )
 
@@ -39,7 +40,7 @@ func decodeRevert(data []byte, abis []abi.ABI) *RevertError {
 			text := make([]string, len(values))
 			e.Values = make(map[string]any, len(values))
 			for i, v := range values {
-				text[i] = fmt.Sprintf("%s %v", known.Inputs[i].Name, v)
+				text[i] = known.Inputs[i].Name + " " + word(v)
 				e.Values[known.Inputs[i].Name] = v
 			}
 			e.Name = known.Name
@@ -52,6 +53,18 @@ func decodeRevert(data []byte, abis []abi.ABI) *RevertError {
 		e.Text = "unknown error " + hexutil.Encode(data[:min(len(data), 36)])
 	}
 	return e
+}
+
+// word is a value of a contract's error for people.
+func word(v any) string {
+	switch v := v.(type) {
+	case [32]byte:
+		return common.Hash(v).Hex()
+	case []byte:
+		return hexutil.Encode(v)
+	default:
+		return fmt.Sprint(v)
+	}
 }
 
 // Explain returns err as a *[RevertError] if it is a node's report of a revert,

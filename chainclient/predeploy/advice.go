@@ -62,7 +62,7 @@ func (r refusal) time(name string) string {
 	case seconds > 1<<40: // the contracts' end of time
 		return "never"
 	}
-	return time.Unix(int64(seconds), 0).UTC().Format("2006-01-02 15:04:05Z") //nolint:gosec // bounded above
+	return time.Unix(int64(seconds), 0).UTC().Format("2006-01-02 15:04:05Z")
 }
 
 func always(text string) func(refusal) string { return func(refusal) string { return text } }
@@ -123,6 +123,29 @@ var advice = map[string]func(refusal) string{
 	// Upgrades
 	"BadPlan": always("a plan has a name of 1 to 64 bytes that no upgrade had before, and a height that is ahead"),
 	"NoPlan":  always("no plan is ahead"),
+	// the Governor and the Timelock
+	"GovernorInsufficientProposerVotes": func(r refusal) string {
+		return fmt.Sprintf("proposing takes %s of stake, and this account had %s a second ago: delegate more", r.amount("threshold"), r.amount("votes"))
+	},
+	"GovernorUnexpectedProposalState": func(r refusal) string {
+		state, _ := r.values["current"].(uint8)
+		return fmt.Sprintf("the proposal is %s, which does not allow this: look at its times", ProposalState(state))
+	},
+	"GovernorNonexistentProposal": always("there is no proposal of that number, or its actions and text are others"),
+	"GovernorAlreadyCastVote":     always("this account has voted: a vote cannot be changed"),
+	"GovernorUnableToCancel":      always("only the proposer can take a proposal back, and only before its vote begins"),
+	"AlreadyOverridden": func(r refusal) string {
+		return "the account has voted with its stake at " + r.account("operator") + " already: a vote cannot be changed"
+	},
+	"OwnStake": func(r refusal) string {
+		return r.account("operator") + " is the operator itself: its own stake is part of its vote as validator"
+	},
+	"NoVotes": func(r refusal) string {
+		return r.account("account") + " had no stake at " + r.account("operator") + " when the vote began that is not counted yet: a delegator names the validator it delegated to"
+	},
+	"GovernorInvalidVoteType": always("a vote is for, against or abstain"),
+	"TimelockUnexpectedOperationState": always(
+		"the Timelock is not ready for this: the delay after queueing is not over, or it was done already"),
 	// all
 	"Unauthorized": func(r refusal) string {
 		return r.account("caller") + " may not do this: governance does it by a proposal"

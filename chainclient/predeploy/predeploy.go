@@ -1,6 +1,6 @@
 // Package predeploy calls the network's contracts and reads their events, with
 // the types of the market instead of the ABI's: the Registry and the Market of
-// docs/PROTOCOL.md sections 4 and 5, Staking, Rewards and Upgrades.
+// docs/PROTOCOL.md sections 4 and 5, Staking, Rewards, and those that govern.
 package predeploy
 
 import (
@@ -38,13 +38,16 @@ func marketABI() abi.ABI   { return must(contracts.MarketABI()) }
 func treasuryABI() abi.ABI { return must(contracts.TreasuryABI()) }
 func stakingABI() abi.ABI  { return must(contracts.StakingABI()) }
 func rewardsABI() abi.ABI  { return must(contracts.RewardsABI()) }
+func governorABI() abi.ABI { return must(contracts.GovernorABI()) }
+func timelockABI() abi.ABI { return must(contracts.TimelockABI()) }
 func upgradesABI() abi.ABI { return must(contracts.UpgradesABI()) }
+func faucetABI() abi.ABI   { return must(contracts.FaucetABI()) }
 
 // interfaces are all of them, to explain errors that pass from one to another.
 func interfaces() []abi.ABI {
 	return []abi.ABI{
 		registryABI(), marketABI(), treasuryABI(), stakingABI(), rewardsABI(),
-		upgradesABI(),
+		governorABI(), timelockABI(), upgradesABI(), faucetABI(),
 	}
 }
 
@@ -82,6 +85,17 @@ func (c *contract) read(ctx context.Context, at chainclient.Block, method string
 		return nil, fmt.Errorf("decode %s: %w", method, err)
 	}
 	return values, nil
+}
+
+// form returns the name by which the ABI knows the form of an overloaded method
+// that has this signature, or "".
+func form(a abi.ABI, signature string) string {
+	for name, m := range a.Methods {
+		if m.Sig == signature {
+			return name
+		}
+	}
+	return ""
 }
 
 // readStruct calls a view that returns one struct.
@@ -153,7 +167,7 @@ func (c *contract) send(ctx context.Context, s *chainclient.Sender, value market
 	}
 	r, err := s.Send(ctx, chainclient.Tx{To: c.address, Value: value.Big(), Data: data, Spare: c.spare})
 	if err != nil {
-		return r, fmt.Errorf("%s: %w", method, err)
+		return r, fmt.Errorf("%s: %w", c.abi.Methods[method].RawName, err)
 	}
 	return r, nil
 }

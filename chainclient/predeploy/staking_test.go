@@ -187,8 +187,8 @@ func TestStakeMovesAsItsEventsTell(t *testing.T) {
 func TestMissingContractIsSaid(t *testing.T) {
 	t.Parallel()
 	_, client := start(t)
-	if _, err := predeploy.NewUpgrades(client).Plan(t.Context(), chainclient.Latest); !errors.Is(err, predeploy.ErrNotDeployed) {
-		t.Errorf("a contract that is not there: %v", err)
+	if _, err := predeploy.NewFaucet(client).Available(t.Context(), chainclient.Latest); !errors.Is(err, predeploy.ErrNotDeployed) {
+		t.Errorf("a faucet that is not there: %v", err)
 	}
 }
 
