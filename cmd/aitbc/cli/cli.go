@@ -82,7 +82,7 @@ func commands() []command {
 		submitCommand(), statusCommand(), jobsCommand(), cancelCommand(), explainCommand(),
 		receiptsCommand(), verifyCommand(), trustCommand(),
 		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), keysCommand(), coordinatorCommand(),
-		stakeCommand(), validatorCommand(), rewardsCommand(),
+		stakeCommand(), validatorCommand(), rewardsCommand(), govCommand(), faucetCommand(),
 		completionCommand(), versionCommand(),
 	}
 }

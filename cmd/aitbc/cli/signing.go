@@ -117,7 +117,7 @@ func seconds(s uint64) string {
 	case s > math.MaxInt64/1000:
 		return "never"
 	}
-	return clock(int64(s) * 1000) //nolint:gosec // bounded above
+	return clock(int64(s) * 1000)
 }
 
 // lasting shows a number of seconds.
@@ -125,7 +125,7 @@ func lasting(s uint64) string {
 	if s > math.MaxInt64/uint64(time.Second) {
 		return fmt.Sprintf("%d s", s)
 	}
-	return (time.Duration(s) * time.Second).String() //nolint:gosec // bounded above
+	return (time.Duration(s) * time.Second).String()
 }
 
 // until shows when a time comes, and how far that is from now.

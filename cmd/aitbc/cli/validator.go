@@ -196,11 +196,11 @@ func (c *call) showValidator(ctx context.Context) error {
 	t.row("own stake", fmt.Sprintf("%s (at least %s)", v.SelfStake.Coins(), s.params.MinSelfStake.Coins()))
 	t.row("commission", fmt.Sprintf("%s, changing by at most %s a day; set at %s", share(uint64(v.CommissionBps)), share(uint64(v.MaxDailyChangeBps)), seconds(v.CommissionSetAt)))
 	t.row("missed blocks", fmt.Sprintf("%d of at most %d in %d", v.Missed, s.params.MaxMissed, s.params.Window))
-	switch v.Status {
-	case predeploy.Jailed:
+	if v.Status == predeploy.Jailed {
 		t.row("jailed until", s.until(v.JailedUntil))
-	case predeploy.Tombstoned:
-		t.row("jailed until", "never: it signed twice")
+	}
+	if v.Status == predeploy.Tombstoned {
+		t.row("jailed until", "for ever: it signed twice")
 	}
 	t.row("consensus key", v.Consensus.Hex())
 	t.row("  x", v.X.Hex())

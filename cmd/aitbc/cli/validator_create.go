@@ -28,7 +28,7 @@ Then, where the account's key is:
   aitbc validator create --key-file key.json --stake 10000 --commission 5 --moniker NAME --from ADDRESS
 
 The promise of --max-daily-change can never be changed. Where governance admits
-validators (modes poa and hybrid) the new one waits for a proposal.`
+validators (modes poa and hybrid) the new one waits for: aitbc gov propose authority.`
 
 // maxKeyFile bounds what is read of a file with a public key.
 const maxKeyFile = 64 << 10
