@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/big"
 
+	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
@@ -76,7 +77,13 @@ func (c *Cluster) Register(i int, coins int64) {
 // transact calls Staking in a transaction, and fails the test unless it succeeds.
 func (c *Cluster) transact(who account, value *big.Int, method string, args ...any) {
 	c.t.Helper()
-	a, err := contracts.StakingABI()
+	c.invoke(who, contracts.StakingAddress, contracts.StakingABI, value, method, args...)
+}
+
+// invoke calls a contract in a transaction, and fails the test unless it succeeds.
+func (c *Cluster) invoke(who account, to common.Address, interfaceOf func() (abi.ABI, error), value *big.Int, method string, args ...any) {
+	c.t.Helper()
+	a, err := interfaceOf()
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -90,7 +97,7 @@ func (c *Cluster) transact(who account, value *big.Int, method string, args ...a
 	chain := new(big.Int).SetUint64(uint64(id))
 	tx, err := types.SignNewTx(who.key, types.LatestSignerForChainID(chain), &types.DynamicFeeTx{
 		ChainID: chain, Nonce: uint64(nonce), Gas: 2_000_000, GasFeeCap: big.NewInt(1e11), GasTipCap: big.NewInt(1e6),
-		To: &contracts.StakingAddress, Value: value, Data: data,
+		To: &to, Value: value, Data: data,
 	})
 	if err != nil {
 		c.t.Fatal(err)
