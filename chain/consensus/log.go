@@ -16,7 +16,11 @@ func (l logger) Warn(msg string, kv ...any)  { l.log(slog.LevelWarn, msg, kv) }
 func (l logger) Error(msg string, kv ...any) { l.log(slog.LevelError, msg, kv) }
 
 // expected are messages that sound like failures and are how CometBFT stops.
-var expected = map[string]bool{"Stopped accept routine, as transport is closed": true}
+var expected = map[string]bool{
+	"Stopped accept routine, as transport is closed": true,
+	"Won't start a peer - switch is not running":     true,
+	"Error stopping pool":                            true, // of the blocks to fetch, which ended when there were none
+}
 
 func (l logger) log(level slog.Level, msg string, kv []any) {
 	if expected[msg] {

@@ -139,6 +139,10 @@ type call struct {
 func newCall(w World, c command) *call {
 	f := flag.NewFlagSet("aitbcd "+c.name, flag.ContinueOnError)
 	f.SetOutput(w.Stderr)
+	f.Usage = func() {
+		fmt.Fprintf(w.Stderr, "aitbcd %s: %s\n\nusage: aitbcd %s [flags]\n", c.name, c.summary, c.name)
+		f.PrintDefaults()
+	}
 	return &call{
 		World: w, flags: f,
 		home:   f.String("home", "", "the node's folder (default AITBCD_HOME or ~/.aitbc/node)"),
