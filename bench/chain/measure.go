@@ -25,9 +25,10 @@ import (
 const (
 	idleRate  = 3.7 // a gap that is no multiple of anything that nodes wait for
 	loadRate  = 500
-	floodRate = 8000 // more than the machine can carry
+	floodRate = 8000 // about twice what one validator carries on two cores
 	tokenRate = 6000
 	batchRate = 60 // settlements
+	manyShare = 3  // several validators on one machine are offered less by this
 )
 
 // The accounts: senders send, the rest are the holders of other parts.
@@ -52,7 +53,7 @@ type measurement struct {
 func newMeasurement(p plan, validators int) *measurement {
 	return &measurement{plan: p, validators: validators, section: figure.New(
 		fmt.Sprintf("Chain: validators %d", validators),
-		fmt.Sprintf("From when a transaction is due until a final block with it is seen over HTTP, asked every 2 ms. Idle: %v a second. Load: %d a second. Floods offer more than is taken: latency is of what the pool accepted. CPU is of all nodes, memory and disk of the first.", idleRate, loadRate))}
+		fmt.Sprintf("From when a transaction is due until a final block with it is seen over HTTP, asked every 2 ms. Idle: %v a second. Load: %d a second. Floods offer about twice what is taken: latency is of what the pool accepted. CPU is of all nodes, memory and disk of the first.", idleRate, loadRate))}
 }
 
 // network measures one network.
@@ -129,6 +130,14 @@ func (m *measurement) measure(ctx context.Context, o target.Options, start func(
 	return n, nil
 }
 
+// share is the part of a rate that a network of this size is offered.
+func (n *network) share(rate float64) float64 {
+	if n.validators > 1 {
+		return rate / manyShare
+	}
+	return rate
+}
+
 func (n *network) note(name, unit string, v float64) {
 	if _, ok := n.values[name]; !ok {
 		n.order = append(n.order, name)
@@ -151,7 +160,7 @@ func (n *network) phase(ctx context.Context, name string) error {
 	case "load":
 		return n.transfers(ctx, name, loadRate, n.plan.pick(10*time.Second, 2*time.Second), 1)
 	case "flood":
-		return n.transfers(ctx, name, floodRate, n.plan.pick(8*time.Second, 2*time.Second), 10)
+		return n.transfers(ctx, name, n.share(floodRate), n.plan.pick(8*time.Second, 2*time.Second), 10)
 	case "erc20":
 		return n.tokens(ctx, n.plan.pick(8*time.Second, 2*time.Second))
 	default:
@@ -224,14 +233,14 @@ func (n *network) tokens(ctx context.Context, t time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("deploy token: %w", err)
 	}
-	queues, err := load.Queues(n.ID, n.accounts[:senders], int(tokenRate*t.Seconds())/senders+2, func(i, _ int) (load.Call, error) {
+	queues, err := load.Queues(n.ID, n.accounts[:senders], int(n.share(tokenRate)*t.Seconds())/senders+2, func(i, _ int) (load.Call, error) {
 		data, err := token.Transfer(n.accounts[(i+1)%senders].Address(), big.NewInt(1))
 		return load.Call{To: made.Contract, Value: new(big.Int), Gas: 80_000, Data: data}, err
 	})
 	if err != nil {
 		return err
 	}
-	return n.offer(ctx, "erc20", load.Plan{URLs: n.URLs, Queues: queues, Rate: tokenRate, Time: t, Batch: 10}, true)
+	return n.offer(ctx, "erc20", load.Plan{URLs: n.URLs, Queues: queues, Rate: n.share(tokenRate), Time: t, Batch: 10}, true)
 }
 
 func (n *network) settles(ctx context.Context, t time.Duration) error {
@@ -239,13 +248,25 @@ func (n *network) settles(ctx context.Context, t time.Duration) error {
 	if err != nil {
 		return err
 	}
-	queue, err := house.Sign(int(batchRate*t.Seconds()) + 2)
+	queue, err := house.Sign(int(n.share(batchRate)*t.Seconds()) + 2)
 	if err != nil {
 		return err
 	}
-	if err := n.offer(ctx, "settle", load.Plan{URLs: n.URLs[:1], Queues: []load.Queue{queue}, Rate: batchRate, Time: t, Batch: 1}, true); err != nil {
+	if err := n.offer(ctx, "settle", load.Plan{URLs: n.URLs[:1], Queues: []load.Queue{queue}, Rate: n.share(batchRate), Time: t, Batch: 1}, true); err != nil {
 		return err
 	}
+	r, err := load.Find(ctx, n.URLs[0], queue[0].Hash())
+	if err != nil {
+		return err
+	}
+	moved, err := settle.Moved(r)
+	if err != nil {
+		return err
+	}
+	if moved != settle.Vouchers {
+		return fmt.Errorf("a settlement moved %d sessions, not %d", moved, settle.Vouchers)
+	}
+	n.note("settle, gas each", "gas", float64(r.GasUsed))
 	n.note("settle, vouchers", "1/s", n.values["settle, committed"]*settle.Vouchers)
 	return nil
 }
@@ -258,7 +279,7 @@ var (
 // peerSettles lets the peer's own generator settle with the peer's own contract.
 func (n *network) peerSettles(ctx context.Context) error {
 	t := n.plan.pick(8*time.Second, 2*time.Second)
-	cmd := exec.CommandContext(ctx, n.plan.peer, "load", "-rpc", n.URLs[0], "-ws", n.WS, "-kind", "settle", "-n", "8", "-off", strconv.Itoa(accounts), "-rate", strconv.Itoa(batchRate), "-dur", t.String()) //nolint:gosec // the operator names it
+	cmd := exec.CommandContext(ctx, n.plan.peer, "load", "-rpc", n.URLs[0], "-ws", n.WS, "-kind", "settle", "-n", "8", "-off", strconv.Itoa(accounts), "-rate", fmt.Sprint(n.share(batchRate)), "-dur", t.String()) //nolint:gosec // the operator names it
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("the peer's own load: %w\n%s", err, out)

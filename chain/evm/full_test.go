@@ -2,7 +2,6 @@ package evm_test
 
 import (
 	"context"
-	"errors"
 	"math/big"
 	"testing"
 
@@ -12,15 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/aitbc/aitbc/chain/intake"
-
 	"github.com/aitbc/aitbc/chain/internal/chaintest"
 )
 
 // heavy claims a tenth of the gas that may wait.
-func heavy(t *testing.T, account int, nonce uint64, tip int64) *types.Transaction {
+func heavy(t *testing.T, account int, tip int64) *types.Transaction {
 	t.Helper()
 	tx, err := types.SignNewTx(chaintest.Key(account), types.LatestSignerForChainID(chaintest.ChainID), &types.DynamicFeeTx{
-		ChainID: chaintest.ChainID, Nonce: nonce, Gas: intake.Room / 10, GasFeeCap: big.NewInt(1e10), GasTipCap: big.NewInt(tip), To: &bob,
+		ChainID: chaintest.ChainID, Gas: intake.Room / 10, GasFeeCap: big.NewInt(1e10), GasTipCap: big.NewInt(tip), To: &bob,
 	})
 	require.NoError(t, err)
 	return tx
@@ -33,27 +31,27 @@ func TestAFullPoolRefusesAtEveryDoorUntilABlockMakesRoom(t *testing.T) {
 	defer client.Close()
 	var taken []*types.Transaction
 	for i := range 10 {
-		tx := heavy(t, i, 0, 100)
+		tx := heavy(t, i, 100)
 		_, err := n.Chain.Submit(raw(t, tx))
 		require.NoError(t, err)
 		taken = append(taken, tx)
 	}
-	late := heavy(t, 10, 0, 100)
+	late := heavy(t, 10, 100)
 	_, err = n.Chain.Submit(raw(t, late))
 	require.ErrorIs(t, err, intake.ErrFull)
 	var hash hexutil.Bytes
 	err = client.CallContext(context.Background(), &hash, "eth_sendRawTransaction", hexutil.Bytes(raw(t, late)))
 	require.ErrorContains(t, err, "try again: a priority fee of 111 or more")
 	var coded rpc.Error
-	require.True(t, errors.As(err, &coded))
+	require.ErrorAs(t, err, &coded)
 	require.Equal(t, -32005, coded.ErrorCode())
 	var receipt map[string]any
 	err = client.CallContext(context.Background(), &receipt, "eth_sendRawTransactionSync", hexutil.Bytes(raw(t, late)))
 	require.ErrorContains(t, err, "try again")
 
-	_, err = n.Chain.Submit(raw(t, heavy(t, 11, 0, 111)))
+	_, err = n.Chain.Submit(raw(t, heavy(t, 11, 111)))
 	require.NoError(t, err, "the fee that it named is taken")
-	_, err = n.Chain.Relay(raw(t, heavy(t, 12, 0, 1)))
+	_, err = n.Chain.Relay(raw(t, heavy(t, 12, 1)))
 	require.NoError(t, err, "so is what a peer has taken")
 	_, err = n.Chain.Submit(raw(t, taken[0]))
 	require.NoError(t, err, "and what the pool has already")

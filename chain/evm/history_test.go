@@ -35,7 +35,7 @@ func proves(t *testing.T, n *chaintest.Net, height int64) error {
 		raw := common.FromHex(node)
 		require.NoError(t, db.Put(crypto.Keccak256(raw), raw))
 	}
-	root := n.Chain.BlockChain().GetHeaderByNumber(uint64(height)).Root //nolint:gosec // small
+	root := n.Chain.BlockChain().GetHeaderByNumber(uint64(height)).Root
 	_, err = trie.VerifyProof(root, crypto.Keccak256(bob[:]), db)
 	return err
 }
@@ -65,7 +65,7 @@ func TestAPrunedNodeSaysThatAStateIsGone(t *testing.T) {
 	require.NoError(t, proves(t, n, 300))
 	for _, height := range []int64{1, 150} {
 		require.ErrorContains(t, proves(t, n, height), "not available", "block %d", height)
-		_, err := n.Chain.StateAt(n.Chain.BlockChain().GetHeaderByNumber(uint64(height))) //nolint:gosec // small
+		_, err := n.Chain.StateAt(n.Chain.BlockChain().GetHeaderByNumber(uint64(height)))
 		require.Error(t, err)
 	}
 }

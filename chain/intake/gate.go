@@ -15,7 +15,7 @@ const (
 	// transfers claim.
 	Room = 60_000_000
 	// MinRoom and MaxRoom bound what the waiting times of transactions make of it.
-	MinRoom = 12_000_000
+	MinRoom = 20_000_000
 	MaxRoom = 300_000_000
 	// MaxSlots is the most pieces of 32 KiB that may wait: less than the pool itself bears before it drops some.
 	MaxSlots = 5_500
@@ -23,6 +23,8 @@ const (
 	// the room.
 	SenderSlots = 256
 	// Target is how long a transaction may wait. When the slowest of a block waited longer, less is taken from then on.
+	// But nothing waits less than for the end of the block that is being made and for the next: where those take longer,
+	// to refuse more would make nobody faster.
 	Target = 700 * time.Millisecond
 )
 
@@ -78,8 +80,10 @@ type Gate struct {
 	gas     uint64
 	slots   int
 	room    uint64
-	refused bool     // somebody, since the last block
-	bar     *big.Int // the tip that gets in while the room is taken; nil: none is known
+	refused bool          // somebody, since the last block
+	last    time.Time     // of the last block after which something waited; zero after one that left nothing
+	cycle   time.Duration // between blocks while something waits, smoothed
+	bar     *big.Int      // the tip that gets in while the room is taken; nil: none is known
 }
 
 // New makes a gate with nothing waiting.
@@ -204,11 +208,12 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 			g.drop(h)
 		}
 	}
+	target := g.target(now)
 	switch {
-	case known && slowest > Target:
+	case known && slowest > target:
 		// Less by as much as it was too slow, by half at most: the next block tells more.
-		g.room = max(g.room/2, uint64(float64(g.room)*float64(Target)/float64(slowest)))
-	case g.refused && slowest < Target*3/4:
+		g.room = max(g.room/2, uint64(float64(g.room)*float64(target)/float64(slowest)))
+	case g.refused && slowest < target*3/4:
 		g.room += g.room / 8
 	case !g.refused && g.room > Room:
 		g.room -= (g.room - Room) / 8
@@ -217,6 +222,18 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 	}
 	g.room = min(max(g.room, MinRoom), MaxRoom)
 	g.refused, g.bar = false, nil
+}
+
+// target is how long a transaction may wait, as blocks come now.
+func (g *Gate) target(now time.Time) time.Duration {
+	if !g.last.IsZero() {
+		g.cycle += (now.Sub(g.last) - g.cycle) / 4
+	}
+	g.last = now
+	if len(g.waiting) == 0 {
+		g.last = time.Time{}
+	}
+	return max(Target, 2*g.cycle)
 }
 
 // State is what waits now and how much may.

@@ -18,9 +18,8 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
-	"github.com/aitbc/aitbc/contracts"
-
 	"github.com/aitbc/aitbc/chain/internal/chaintest"
+	"github.com/aitbc/aitbc/contracts"
 )
 
 var update = flag.Bool("update", false, "write the compiled token again")
@@ -59,7 +58,7 @@ func tool(t *testing.T, name string, n *network) foundry {
 // run runs the tool and returns what it printed.
 func (f foundry) run(ctx context.Context, t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, f.path, args...) //nolint:gosec // a pinned development tool
+	cmd := exec.CommandContext(ctx, f.path, args...)
 	cmd.Env, cmd.Dir = f.env, t.TempDir()
 	var problems strings.Builder
 	cmd.Stderr = &problems

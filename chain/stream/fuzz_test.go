@@ -24,7 +24,7 @@ func FuzzClient(f *testing.F) {
 		}
 		good := dial(t, url+"?topics=block")
 		clients(1)
-		req, err := http.NewRequest(http.MethodGet, url, nil) //nolint:noctx // only its address is used
+		req, err := http.NewRequest(http.MethodGet, url, nil)
 		require.NoError(t, err)
 		q := req.URL.Query()
 		q.Set("topics", topics)

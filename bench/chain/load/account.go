@@ -151,6 +151,11 @@ func Do(ctx context.Context, url string, chain *big.Int, a *Account, c Call) (*R
 	return wait(ctx, d, tx.Hash())
 }
 
+// Find waits for the receipt of a transaction, which must succeed.
+func Find(ctx context.Context, url string, tx common.Hash) (*Receipt, error) {
+	return wait(ctx, newDoor(url, 1), tx)
+}
+
 // insist sends a transaction again while the pool has no room.
 func insist(ctx context.Context, d *door, raw string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)

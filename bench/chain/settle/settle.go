@@ -80,6 +80,21 @@ func Open(ctx context.Context, url string, chain *big.Int, coordinator, client *
 	return &House{chain: chain, coordinator: coordinator, spenders: spenders, first: 1}, nil
 }
 
+// Moved counts the sessions that a settlement moved, as its logs say.
+func Moved(r *load.Receipt) (int, error) {
+	mkt, err := contracts.MarketABI()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, l := range r.Logs {
+		if len(l.Topics) > 0 && l.Topics[0] == mkt.Events["Debited"].ID {
+			n++
+		}
+	}
+	return n, nil
+}
+
 // Sign makes the coordinator's next n settlements: each moves every session and pays every miner.
 func (h *House) Sign(n int) (load.Queue, error) {
 	mkt, err := contracts.MarketABI()
