@@ -60,10 +60,11 @@ type Anchor struct {
 	Header     hexutil.Bytes `json:"header"`     // protobuf
 	Commit     hexutil.Bytes `json:"commit"`     // protobuf
 	Validators hexutil.Bytes `json:"validators"` // protobuf
-	Links      []Link        `json:"links"`      // from the trusted set, where it changed
+	Links      []Link        `json:"links"`      // from the trusted set to the block's
 }
 
-// Link is a header at which the validators changed, signed by the old set.
+// Link is a header that carries trust to later validators: its set follows the
+// one before, and names the next or signs for a later one.
 type Link struct {
 	Header     hexutil.Bytes `json:"header"`
 	Commit     hexutil.Bytes `json:"commit"`

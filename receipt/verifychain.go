@@ -180,33 +180,16 @@ func (v *verifier) trusted() (string, error) {
 		return "", err
 	}
 	for _, b := range blocks {
-		set := v.trust.ValidatorsHash
-		height := v.trust.Height
+		t := trail{chain: v.trust.CometID, next: v.trust.ValidatorsHash[:], height: v.trust.Height}
 		for i, l := range b.links {
-			h, err := light.ParseHeader(l.Header)
-			if err != nil {
+			if err := t.follow(l); err != nil {
 				return "", fmt.Errorf("link %d: %w", i, err)
 			}
-			c, err := light.ParseCommit(l.Commit)
-			if err != nil {
-				return "", fmt.Errorf("link %d: %w", i, err)
-			}
-			vals, err := light.ParseOnlyValidators(l.Validators)
-			if err != nil {
-				return "", fmt.Errorf("link %d: %w", i, err)
-			}
-			if !bytes.Equal(h.ValidatorsHash, set[:]) || h.Height < height {
-				return "", fmt.Errorf("link %d does not follow", i)
-			}
-			if err := light.Verify(v.trust.CometID, h, c, vals); err != nil {
-				return "", fmt.Errorf("link %d: %w", i, err)
-			}
-			set, height = common.BytesToHash(h.NextValidatorsHash), h.Height
 		}
-		if !bytes.Equal(b.header.ValidatorsHash, set[:]) {
+		if !t.leads(b.header, b.commit, b.validators) {
 			return "", errors.New("the block was signed by validators that you do not trust")
 		}
-		if b.header.Height < height {
+		if b.header.Height < t.height {
 			return "", errors.New("the block is older than the validators that you trust")
 		}
 	}
@@ -298,4 +281,43 @@ func plain(nodes []hexutil.Bytes) [][]byte {
 		out[i] = n
 	}
 	return out
+}
+
+// trail is how far trust has come: to the validators of the block after a
+// height, by their hash, and, from the first link on, to those of the height.
+type trail struct {
+	chain  string
+	next   []byte
+	height uint64
+	known  []light.Validator
+}
+
+// leads reports whether whoever trusts the trail may trust a block that its own
+// validators signed: they are those that the trail names, or two thirds of
+// those that it knows are among them.
+func (t *trail) leads(h *light.Header, c *light.Commit, set []light.Validator) bool {
+	return bytes.Equal(h.ValidatorsHash, t.next) || light.Carries(t.known, c, set)
+}
+
+func (t *trail) follow(l Link) error {
+	h, err := light.ParseHeader(l.Header)
+	if err != nil {
+		return err
+	}
+	c, err := light.ParseCommit(l.Commit)
+	if err != nil {
+		return err
+	}
+	set, err := light.ParseOnlyValidators(l.Validators)
+	if err != nil {
+		return err
+	}
+	if err := light.Verify(t.chain, h, c, set); err != nil {
+		return err
+	}
+	if h.Height < t.height || !t.leads(h, c, set) {
+		return errors.New("it does not follow")
+	}
+	t.next, t.height, t.known = h.NextValidatorsHash, h.Height, set
+	return nil
 }

@@ -30,7 +30,7 @@ type Commitments interface {
 // ErrNotFound is returned for a transaction or block that the chain does not have.
 var ErrNotFound = errors.New("not found")
 
-// Link is a header after which the validators changed: verified with the set before, it makes the next one trusted.
+// Link is a header that carries trust from one set of validators to a later one: see links.
 type Link struct {
 	Header     hexutil.Bytes `json:"header"`
 	Commit     hexutil.Bytes `json:"commit"`
@@ -122,7 +122,7 @@ func (b *Builder) anchor(ctx context.Context, h *types.Header) (*Anchor, error) 
 	if err != nil {
 		return nil, fmt.Errorf("encode header %d: %w", h.Number, err)
 	}
-	links, err := b.links(next)
+	links, err := b.links(c)
 	if err != nil {
 		return nil, err
 	}
@@ -143,38 +143,6 @@ func (b *Builder) wait(ctx context.Context, height int64) error {
 		}
 	}
 	return nil
-}
-
-// links are the headers below a height after which the validators changed, lowest first.
-func (b *Builder) links(below int64) ([]Link, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for b.seen+1 < below {
-		changed, err := b.commits.Changes(b.seen + 1)
-		if err != nil {
-			return nil, err
-		}
-		if changed {
-			b.changes = append(b.changes, b.seen+1)
-		}
-		b.seen++
-	}
-	out := []Link{}
-	for _, at := range b.changes {
-		if at >= below {
-			break
-		}
-		c, err := b.commits.Commitment(at)
-		if err != nil {
-			return nil, err
-		}
-		enc, err := c.Encode()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Link{Header: enc.Header, Commit: enc.Commit, Validators: enc.Validators})
-	}
-	return out, nil
 }
 
 // path collects trie nodes in the order of the proof, root first.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aitbc/aitbc/receipt/light"
 	"github.com/cometbft/cometbft/crypto/secp256k1eth"
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	cmttypes "github.com/cometbft/cometbft/types"
@@ -29,39 +30,54 @@ type decided struct {
 	chain    *evm.Chain
 	upTo     int64
 	changeAt int64
+	drift    bool
 }
 
 func (d *decided) Height() int64 { return d.upTo }
 
-func (d *decided) seed(height int64) int {
-	if d.changeAt != 0 && height > d.changeAt {
-		return 2
+// set are those who sign a height: others after changeAt, or, if drift is set, the same four with a little more power
+// for one of them after each height.
+func (d *decided) set(height int64) (*cmttypes.ValidatorSet, map[string]secp256k1eth.PrivKey) {
+	switch {
+	case d.drift:
+		powers := []int64{1000, 1000, 1000, 1000}
+		powers[height%4] += height
+		return validators(3, powers)
+	case d.changeAt != 0 && height > d.changeAt:
+		return validators(2, []int64{10})
+	default:
+		return validators(1, []int64{10})
 	}
-	return 1
 }
 
-func (d *decided) Changes(height int64) (bool, error) { return height == d.changeAt, nil }
+func (d *decided) Changes(height int64) (bool, error) { return d.drift || height == d.changeAt, nil }
 
 func (d *decided) Commitment(height int64) (proof.Commitment, error) {
 	if height > d.upTo {
 		return proof.Commitment{}, errors.New("not decided")
 	}
-	var keys map[string]secp256k1eth.PrivKey
-	c := scene{powers: []int64{10}, height: height, mutate: func(c *proof.Commitment) {
-		c.Validators, keys = validators(d.seed(height), []int64{10})
-		next, _ := validators(d.seed(height+1), []int64{10})
+	set, keys := d.set(height)
+	var powers []int64
+	for _, v := range set.Validators {
+		powers = append(powers, v.VotingPower)
+	}
+	c := scene{powers: powers, height: height, mutate: func(c *proof.Commitment) {
+		c.Validators = set
+		next, _ := d.set(height + 1)
 		if h := d.chain.BlockChain().GetHeaderByNumber(uint64(height - 1)); h != nil {
 			c.Header.AppHash = h.Hash().Bytes()
 		}
 		c.Header.ValidatorsHash, c.Header.NextValidatorsHash = c.Validators.Hash(), next.Hash()
 		c.Header.ProposerAddress = c.Validators.Proposer.Address
 		c.Commit.BlockID.Hash = c.Header.Hash()
-		sig := &c.Commit.Signatures[0]
-		sig.ValidatorAddress = c.Validators.Validators[0].Address
-		vote := &cmtproto.Vote{Type: cmtproto.PrecommitType, Height: height, BlockID: c.Commit.BlockID.ToProto(), Timestamp: sig.Timestamp}
-		var err error
-		sig.Signature, err = keys[string(sig.ValidatorAddress)].Sign(cmttypes.VoteSignBytes(chainName, vote))
-		require.NoError(d.t, err)
+		for i := range c.Commit.Signatures {
+			sig := &c.Commit.Signatures[i]
+			sig.ValidatorAddress = c.Validators.Validators[i].Address
+			vote := &cmtproto.Vote{Type: cmtproto.PrecommitType, Height: height, BlockID: c.Commit.BlockID.ToProto(), Timestamp: sig.Timestamp}
+			var err error
+			sig.Signature, err = keys[string(sig.ValidatorAddress)].Sign(cmttypes.VoteSignBytes(chainName, vote))
+			require.NoError(d.t, err)
+		}
 	}}.build(d.t, chainName)
 	return c, nil
 }
@@ -159,6 +175,42 @@ func TestChangesOfValidatorsAreLinked(t *testing.T) {
 	require.Equal(t, first.Validators.Hash(), link.Validators.Hash(), "the link is signed by the trusted set")
 	require.True(t, bytes.Equal(link.Header.NextValidatorsHash, last.Validators.Hash()), "and names the next one")
 	verifyAnchor(t, late)
+}
+
+func TestOneLinkStandsForManySmallChanges(t *testing.T) {
+	n := chaintest.Open(t, chaintest.Spec(chaintest.Holder, 50_000))
+	for range 12 {
+		n.Block()
+	}
+	b := proof.NewBuilder(n.Chain, &decided{t: t, chain: n.Chain, upTo: 13, drift: true})
+	a, err := b.Anchor(context.Background(), 12)
+	require.NoError(t, err)
+	require.Len(t, a.Links, 1, "the first set signed for the last block too")
+	verifyAnchor(t, a)
+	known := parse(t, a.Links[0].Header, a.Links[0].Commit, a.Links[0].Validators)
+	last := parse(t, a.Header, a.Commit, a.Validators)
+	require.NotEqual(t, last.header.ValidatorsHash, known.header.NextValidatorsHash)
+	require.True(t, light.Carries(known.set, last.commit, last.set), "as the client that is not CometBFT's sees it")
+}
+
+// parsed is a header with its votes and validators, as our own light client reads them.
+type parsed struct {
+	header *light.Header
+	commit *light.Commit
+	set    []light.Validator
+}
+
+func parse(t *testing.T, header, commit, set []byte) (p parsed) {
+	t.Helper()
+	var err error
+	p.header, err = light.ParseHeader(header)
+	require.NoError(t, err)
+	p.commit, err = light.ParseCommit(commit)
+	require.NoError(t, err)
+	p.set, err = light.ParseValidators(set)
+	require.NoError(t, err)
+	require.NoError(t, light.Verify(chainName, p.header, p.commit, p.set))
+	return p
 }
 
 func TestTheHeadIsProvenWhenTheNextBlockIsDecided(t *testing.T) {

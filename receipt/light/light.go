@@ -116,6 +116,30 @@ func Verify(chainID string, h *Header, c *Commit, set []Validator) error {
 	return nil
 }
 
+// Carries reports whether validators with more than two thirds of a trusted
+// set's power signed a commit that [Verify] accepted with a later set: whoever
+// trusts the one may trust the other, whatever changed in between. Forging it
+// takes the same keys as forging a block of the trusted set.
+func Carries(trusted []Validator, c *Commit, set []Validator) bool {
+	signed := make(map[string]bool, len(set))
+	for i, v := range set {
+		if i < len(c.Votes) && c.Votes[i].Flag == FlagCommit {
+			signed[string(v.Key)] = true
+		}
+	}
+	var total, carried uint64
+	for _, v := range trusted {
+		if v.Power > maxPower || total+v.Power > maxPower {
+			return false
+		}
+		total += v.Power
+		if signed[string(v.Key)] {
+			carried += v.Power
+		}
+	}
+	return total > 0 && 3*carried > 2*total
+}
+
 func checkVote(msg []byte, v Vote, val Validator) error {
 	addr, err := val.Address()
 	if err != nil {
