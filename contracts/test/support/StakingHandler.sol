@@ -65,7 +65,7 @@ contract StakingHandler is StakingFixture {
     }
 
     function undelegate(uint256 who, uint256 from, uint256 amount) external counted("undelegate") {
-        address account = staker(who);
+        address account = delegator(who);
         address validator = pick(account, from);
         (uint128 worth_,,) = staking.delegation(account, validator);
         vm.prank(account);
@@ -73,7 +73,7 @@ contract StakingHandler is StakingFixture {
     }
 
     function redelegate(uint256 who, uint256 from, uint256 to, uint256 amount) external counted("redelegate") {
-        address account = staker(who);
+        address account = delegator(who);
         address validator = pick(account, from);
         (uint128 worth_,,) = staking.delegation(account, validator);
         address to_ = target(to);
@@ -84,6 +84,9 @@ contract StakingHandler is StakingFixture {
     /// @dev Half of all wait until something is due.
     function withdraw(uint256 who, bool wait_) external counted("withdraw") {
         address account = staker(who);
+        for (uint256 i; i < PEOPLE + OPERATORS && staking.unbondings(account).length == 0; ++i) {
+            account = staker(who % 1_000 + i);
+        }
         Unbonding[] memory list = staking.unbondings(account);
         if (wait_ && list.length != 0) {
             if (list[0].dueAt > time()) vm.warp(list[0].dueAt);
@@ -215,6 +218,14 @@ contract StakingHandler is StakingFixture {
             if (now_ < powers[i]) removed += powers[i] - now_;
         }
         if (removed * 3 > epochPower) tooFast = true;
+    }
+
+    /// @dev Returns somebody who has delegated, if there is anybody.
+    function delegator(uint256 who) private view returns (address account) {
+        for (uint256 i; i < PEOPLE + OPERATORS; ++i) {
+            account = staker(who % 1_000 + i);
+            if (staking.delegationsOf(account).length != 0) return account;
+        }
     }
 
     /// @dev Returns a validator.
