@@ -73,6 +73,9 @@ func Check(ctx context.Context, chain *evm.Chain, gen *genesis.State, height int
 			if height < 0 || uint64(height) > h.Number.Uint64() {
 				return nil, fmt.Errorf("%w: %d, the head is %d", ErrHeight, height, h.Number)
 			}
+			if first := chain.First(); uint64(height) < first {
+				return nil, fmt.Errorf("state of block %d: %w: it began with a snapshot of block %d", height, evm.ErrPruned, first)
+			}
 			if h = chain.BlockChain().GetHeaderByNumber(uint64(height)); h == nil {
 				return nil, fmt.Errorf("%w: %d", ErrHeight, height)
 			}

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -107,6 +108,18 @@ func (i *Importer) write() error {
 	return nil
 }
 
+// firstKey holds the height of the import, eight bytes.
+var firstKey = []byte("aitbc-first")
+
+// First is the first height whose state this chain has had: that of its import, or 0.
+func (c *Chain) First() uint64 {
+	raw, err := c.db.Get(firstKey)
+	if err != nil || len(raw) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(raw)
+}
+
 // Head is the block that an import ends with.
 type Head struct {
 	Block    *types.Block
@@ -136,6 +149,9 @@ func (i *Importer) Finish(h Head) error {
 	rawdb.WriteStateID(i.batch, b.Root(), 0)
 	if err := putSupply(i.batch, b.Hash(), h.Supply); err != nil {
 		return err
+	}
+	if err := i.batch.Put(firstKey, binary.BigEndian.AppendUint64(nil, b.NumberU64())); err != nil {
+		return fmt.Errorf("write state: %w", err)
 	}
 	if err := i.write(); err != nil {
 		return err

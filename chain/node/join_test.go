@@ -143,7 +143,13 @@ func TestAFreshNodeJoinsByStateSync(t *testing.T) {
 	var balance rpc.Balance
 	g.get(t, "/get_balance?address="+bob.Hex(), &balance)
 	require.Equal(t, "77", balance.Balance)
-	require.NotEqual(t, 200, g.get(t, "/get_block?height=3", nil), "what was before is not there")
+	var fault struct {
+		Message string `json:"message"`
+	}
+	for _, uri := range []string{"/get_block?height=3", "/check?height=3"} {
+		g.fault(t, uri, &fault)
+		require.Contains(t, fault.Message, "began with a snapshot", uri)
+	}
 
 	var report audit.Report
 	g.get(t, fmt.Sprintf("/check?height=%d", head), &report)

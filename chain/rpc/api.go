@@ -57,10 +57,21 @@ func (a *API) header(h Height) (*types.Header, error) {
 	}
 	head := a.Chain.Head().Number.Uint64()
 	header := a.Chain.BlockChain().GetHeaderByNumber(h.N)
+	if header == nil && h.N < a.Chain.First() {
+		return nil, a.gone(h.N)
+	}
 	if h.N > head || header == nil {
 		return nil, fmt.Errorf("block %d: %w: the last block is %d", h.N, ErrNotFound, head)
 	}
 	return header, nil
+}
+
+// gone says why a block that there was is not here.
+func (a *API) gone(height uint64) error {
+	if first := a.Chain.First(); height < first {
+		return fmt.Errorf("block %d: %w: %w, as it began with a snapshot of block %d", height, ErrNotFound, evm.ErrPruned, first)
+	}
+	return fmt.Errorf("block %d: %w: %w, but nodes with storage.retain_blocks = 0 do", height, ErrNotFound, evm.ErrPruned)
 }
 
 // GetBlock shows a block with its transactions.
@@ -71,7 +82,7 @@ func (a *API) GetBlock(h Height) (*Block, error) {
 	}
 	b := a.Chain.BlockChain().GetBlock(header.Hash(), header.Number.Uint64())
 	if b == nil {
-		return nil, fmt.Errorf("block %d: %w", header.Number, ErrNotFound)
+		return nil, a.gone(header.Number.Uint64())
 	}
 	out, err := showBlock(b, a.Chain.BlockChain().GetReceiptsByHash(b.Hash()), a.signer())
 	if err != nil {
@@ -186,7 +197,7 @@ func (a *API) Check(ctx context.Context, h Height) (*audit.Report, error) {
 	ctx, cancel := context.WithTimeout(ctx, auditWait)
 	defer cancel()
 	r, err := audit.Check(ctx, a.Chain, a.Genesis, at)
-	if errors.Is(err, audit.ErrHeight) {
+	if errors.Is(err, audit.ErrHeight) || errors.Is(err, evm.ErrPruned) {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return r, err

@@ -115,6 +115,9 @@ func TestARestoredChainGoesOnAsTheOriginal(t *testing.T) {
 				require.Equal(t, want, got)
 				cancel()
 			}
+			require.Equal(t, uint64(c.blocks), b.Chain.First())
+			_, err := audit.Check(context.Background(), b.Chain, b.State, int64(c.blocks)-1)
+			require.ErrorIs(t, err, evm.ErrPruned, "what was before is not waited for")
 			require.ErrorIs(t, snapshot.Restore(b.Chain, e.Manifest, target(a, e), chunks(s, e)), evm.ErrNotEmpty)
 		})
 	}
