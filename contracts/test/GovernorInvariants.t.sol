@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {GovernanceFixture} from "./support/GovernanceFixture.sol";
 
-/// @notice Validators and delegators who stake, leave, are slashed, and vote in any order on one proposal.
+/// @notice Validators and delegators who stake, move, leave and vote in any order on one proposal.
 /// @dev Every call comes from one of its people; the votes of its proposal are compared with what was at the snapshot.
 contract Voters is GovernanceFixture {
     uint256 public proposal;
@@ -42,7 +42,7 @@ contract Voters is GovernanceFixture {
         delegate(people[who % people.length], i % 3, uint128(amount % 10_000 ether + 1));
     }
 
-    function leave(uint256 who, uint256 i, uint256 amount) external {
+    function unstake(uint256 who, uint256 i, uint256 amount) external {
         undelegate(people[who % people.length], i % 3, uint128(amount % 500 ether + 1));
     }
 
@@ -104,7 +104,7 @@ contract GovernorInvariantsTest {
             Voters.castVote.selector,
             Voters.castOverride.selector,
             Voters.stake.selector,
-            Voters.leave.selector,
+            Voters.unstake.selector,
             Voters.move.selector,
             Voters.wait.selector
         ];
@@ -118,8 +118,6 @@ contract GovernorInvariantsTest {
         (list[0].selectors[6], list[0].selectors[7]) = (Voters.castOverride.selector, Voters.castVote.selector);
     }
 
-    /// forge-config: default.invariant.runs = 24
-    /// forge-config: default.invariant.depth = 60
     function invariant_VotesAreStakeCountedOnce() external view {
         voters.check();
     }

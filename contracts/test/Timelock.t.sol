@@ -46,13 +46,13 @@ contract TimelockTest is GovernanceFixture {
     /// @dev Not even a vote gives somebody a role: that takes an upgrade, which everyone sees coming.
     function test_AProposalThatTargetsTheRolesFails() public {
         bytes32 role = timelock.PROPOSER_ROLE();
-        bytes[3] memory calls = [
+        bytes[3] memory attempts = [
             abi.encodeCall(timelock.grantRole, (role, alice)),
             abi.encodeCall(timelock.revokeRole, (role, address(gov))),
             abi.encodeCall(timelock.grantRole, (bytes32(0), alice))
         ];
         for (uint256 i; i < 3; ++i) {
-            uint256 id = pass(plan(address(timelock), calls[i]));
+            uint256 id = pass(plan(address(timelock), attempts[i]));
             vm.expectRevert(
                 abi.encodeWithSelector(
                     IAccessControl.AccessControlUnauthorizedAccount.selector, address(timelock), bytes32(0)
