@@ -3,6 +3,7 @@ package consensus
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"github.com/cometbft/cometbft/libs/log"
 )
@@ -11,7 +12,7 @@ import (
 type logger struct{ to *slog.Logger }
 
 func (l logger) Debug(msg string, kv ...any) { l.log(slog.LevelDebug-4, msg, kv) }
-func (l logger) Info(msg string, kv ...any)  { l.log(slog.LevelDebug, msg, kv) }
+func (l logger) Info(msg string, kv ...any)  { l.log(news(msg), msg, kv) }
 func (l logger) Warn(msg string, kv ...any)  { l.log(slog.LevelWarn, msg, kv) }
 func (l logger) Error(msg string, kv ...any) { l.log(slog.LevelError, msg, kv) }
 
@@ -27,6 +28,14 @@ func (l logger) log(level slog.Level, msg string, kv []any) {
 		level = slog.LevelDebug
 	}
 	l.to.Log(context.Background(), level, msg, kv...) //nolint:sloglint // the message is CometBFT's
+}
+
+// news raises the one message without which a node seems to hang.
+func news(msg string) slog.Level {
+	if strings.HasPrefix(msg, "Genesis time is in the future") {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // With implements CometBFT's logger.
