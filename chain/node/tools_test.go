@@ -13,13 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aitbc/aitbc/chain/internal/chaintest"
-	"github.com/aitbc/aitbc/contracts"
 )
 
 var update = flag.Bool("update", false, "write the compiled token again")
