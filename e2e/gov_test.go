@@ -28,6 +28,12 @@ type proposal struct {
 	Actions     []struct {
 		Text string `json:"text"`
 	} `json:"actions"`
+	Votes []struct {
+		Voter    common.Address `json:"voter"`
+		Operator common.Address `json:"as_delegator_of"`
+		Weight   market.Amount  `json:"weight"`
+		Reason   string         `json:"reason"`
+	} `json:"votes"`
 }
 
 // cast is what aitbc gov vote says.
@@ -42,7 +48,7 @@ type cast struct {
 func TestStakeDecides(t *testing.T) {
 	t.Parallel()
 	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) {
-		g.Governance.VotingDelay, g.Governance.VotingPeriod, g.Governance.TimelockDelay = 6, 20, 3
+		g.Governance.VotingDelay, g.Governance.VotingPeriod, g.Governance.TimelockDelay = 10, 30, 3
 	}})
 	before := n.Audit()
 	fee := func() uint16 {
@@ -67,7 +73,7 @@ func TestStakeDecides(t *testing.T) {
 	}
 	var m moved
 	n.JSON(&m, "stake", "delegate", "governor", "--amount", "20000")
-	height(t, n, m.Block+2) // stake counts from the next second on
+	past(t, n, m.Block) // stake counts from the next second on
 
 	var p proposal
 	n.JSON(&p, words...)
@@ -115,6 +121,9 @@ func TestStakeDecides(t *testing.T) {
 		}
 	}
 	n.JSON(&p, "gov", "show", p.ID)
+	if len(p.Votes) != 2 || p.Votes[0].Voter != n.Governor || p.Votes[0].Reason != "costs" || p.Votes[1].Operator != n.Governor || p.Votes[1].Weight != market.Coins(20_000) {
+		t.Errorf("votes: %+v", p.Votes)
+	}
 	if p.For != own || p.Against != market.Coins(20_000) {
 		t.Errorf("votes: %+v", p)
 	}
@@ -231,11 +240,15 @@ func TestFaucet(t *testing.T) {
 	n.Conserved(before, n.Audit())
 }
 
-// height waits until the chain has a block.
-func height(t *testing.T, n *network.Network, block uint64) {
+// past waits until a block is two seconds old by the chain's own clock.
+func past(t *testing.T, n *network.Network, block uint64) {
 	t.Helper()
-	n.Wait("block "+strconv.FormatUint(block, 10), func() bool {
-		h, err := n.Chain().BlockNumber(t.Context())
-		return err == nil && h >= block
+	then, err := n.Chain().Header(t.Context(), chainclient.At(block))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Wait("the next seconds", func() bool {
+		now, err := n.Chain().Header(t.Context(), chainclient.Latest)
+		return err == nil && now.Time >= then.Time+2
 	})
 }

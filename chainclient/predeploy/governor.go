@@ -51,9 +51,18 @@ const (
 	VoteAbstain
 )
 
+func (s Support) String() string {
+	if int(s) < len(supports) {
+		return supports[s]
+	}
+	return fmt.Sprintf("vote %d", uint8(s))
+}
+
+var supports = []string{"against", "for", "abstain"}
+
 // ParseSupport reads against, for or abstain.
 func ParseSupport(word string) (Support, error) {
-	i := slices.Index([]string{"against", "for", "abstain"}, word)
+	i := slices.Index(supports, word)
 	if i < 0 {
 		return 0, fmt.Errorf("vote %q is none of for, against, abstain", word)
 	}

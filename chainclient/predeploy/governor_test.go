@@ -98,6 +98,21 @@ func TestProposingAndVoting(t *testing.T) {
 		t.Errorf("vote %s, %v", w, err)
 	}
 
+	// All votes, of this proposal only.
+	c.logs = []*types.Log{
+		emitted(t, contracts.GovernorAddress, governor, "VoteCast", []common.Hash{voter}, id, uint8(0), big.NewInt(66), "no"),
+		emitted(t, contracts.GovernorAddress, governor, "VoteCast", []common.Hash{voter}, big.NewInt(78), uint8(0), big.NewInt(67), "other"),
+		emitted(t, contracts.GovernorAddress, governor, "OverrideVoteCast",
+			[]common.Hash{voter, common.BytesToHash(operator[:]), common.BigToHash(id)}, uint8(2), big.NewInt(55), "because"),
+	}
+	votes, err := g.Votes(t.Context(), id, 5)
+	if want := []predeploy.Vote{
+		{Voter: by.Address(), Support: predeploy.VoteAgainst, Weight: market.Units(66), Reason: "no", Block: 5},
+		{Voter: by.Address(), Operator: operator, Support: predeploy.VoteAbstain, Weight: market.Units(55), Reason: "because", Block: 5},
+	}; err != nil || !reflect.DeepEqual(votes, want) {
+		t.Errorf("votes %+v, %v", votes, err)
+	}
+
 	for name, step := range map[string]func() (*types.Receipt, error){
 		"queue":   func() (*types.Receipt, error) { return g.Queue(t.Context(), by, id) },
 		"execute": func() (*types.Receipt, error) { return g.Execute(t.Context(), by, id) },

@@ -61,20 +61,9 @@ func (g *Governor) cast(ctx context.Context, by *chainclient.Sender, method stri
 		return market.Amount{}, r, err
 	}
 	for _, log := range r.Logs {
-		if log.Address != g.address || len(log.Topics) == 0 {
-			continue
-		}
-		event, err := g.abi.EventByID(log.Topics[0])
-		if err != nil {
-			continue
-		}
-		values := map[string]any{}
-		if err := g.abi.UnpackIntoMap(values, event.Name, log.Data); err != nil {
-			return market.Amount{}, r, fmt.Errorf("decode %s: %w", event.Name, err)
-		}
-		if weight, ok := values["weight"].(*big.Int); ok {
-			a, err := market.AmountFromBig(weight)
-			return a, r, err
+		if g.emitted(log, "VoteCast") || g.emitted(log, "OverrideVoteCast") {
+			v, _, err := g.voteOf(log)
+			return v.Weight, r, err
 		}
 	}
 	return market.Amount{}, r, fmt.Errorf("%s: transaction %s tells no weight", method, r.TxHash)

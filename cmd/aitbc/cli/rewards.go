@@ -16,6 +16,9 @@ import (
 // claimAtOnce is how many epochs one transaction claims.
 const claimAtOnce = 100
 
+// recentEpochs is how many of the newest epochs are asked for one by one.
+const recentEpochs = 24
+
 func rewardsCommand() command {
 	return command{name: "rewards", short: "show and fetch what miners' work has earned beside its price", subs: []command{
 		{
@@ -81,12 +84,20 @@ func (c *call) rewardsOf(ctx context.Context, rewards *predeploy.Rewards, miner 
 	if err != nil {
 		return m, err
 	}
-	for _, n := range epochs {
-		info, err := rewards.EpochInfo(ctx, n, h.at)
+	// A node that has not all old events knows the newest epochs all the same.
+	for n := m.Epoch - min(m.Epoch, recentEpochs-1); n <= m.Epoch; n++ {
+		epochs = append(epochs, n)
+	}
+	slices.Sort(epochs)
+	for _, n := range slices.Compact(epochs) {
+		w, err := rewards.Work(ctx, miner, n, h.at)
 		if err != nil {
 			return m, err
 		}
-		w, err := rewards.Work(ctx, miner, n, h.at)
+		if w.Fees.IsZero() {
+			continue
+		}
+		info, err := rewards.EpochInfo(ctx, n, h.at)
 		if err != nil {
 			return m, err
 		}
