@@ -44,6 +44,8 @@ type Options struct {
 	Params map[string]any
 	// Env is added to the environment of all nodes.
 	Env []string
+	// Settings are changed in each node's aitbcd.toml: line by line, old and new.
+	Settings map[string]string
 }
 
 // Node is one validator.
@@ -57,6 +59,7 @@ type Node struct {
 	P2P       string         `json:"p2p"`
 
 	index    int
+	late     bool     // it began with a snapshot and lacks the blocks before
 	program  string   // another than the cluster's
 	env      []string // added to the cluster's
 	pardoned int      // bytes of the log that are not searched for alarms
@@ -116,7 +119,10 @@ func Start(t testing.TB, o Options) *Cluster {
 		n.eth, n.comet = newDoor(n.Eth), newDoor(n.RPC)
 	}
 	t.Cleanup(c.end)
-	for i := range c.Nodes {
+	for i, n := range c.Nodes {
+		for old, line := range o.Settings {
+			c.set(n, old, line)
+		}
 		if o.Disks {
 			c.giveDisk(i)
 		}

@@ -171,7 +171,7 @@ func (l *Load) Finish() int {
 }
 
 // Kept fails the test unless every transaction that was seen in a block until
-// now is in the very same block at every node that runs. It returns how many.
+// now is in the very same block at every node that runs and has all blocks. It returns how many.
 func (l *Load) Kept() int {
 	t := l.c.t
 	t.Helper()
@@ -181,6 +181,9 @@ func (l *Load) Kept() int {
 	}
 	l.c.Reach(l.c.Height())
 	for _, n := range l.c.chosen(nil) {
+		if n.late {
+			continue
+		}
 		for _, tx := range done {
 			r, err := n.receipt(t.Context(), tx.Hash)
 			if err != nil {

@@ -39,11 +39,47 @@ func (c *Cluster) Twin(i int) *Twin {
 func (c *Cluster) Follow() int {
 	c.t.Helper()
 	i := len(c.Nodes)
-	n := c.newHome(fmt.Sprintf("follower%d", i), func(int) bool { return true })
-	n.index, n.Log, n.eth, n.comet = i, filepath.Join(c.dir, fmt.Sprintf("node%d.log", i)), newDoor(n.Eth), newDoor(n.RPC)
-	c.Nodes = append(c.Nodes, n)
+	c.add(c.newHome(fmt.Sprintf("follower%d", i), func(int) bool { return true }))
 	c.Restart(i)
 	return i
+}
+
+// Join is Follow for a node that begins with a snapshot of the others', and so
+// lacks the blocks before.
+func (c *Cluster) Join() int {
+	c.t.Helper()
+	var commit struct {
+		SignedHeader struct {
+			Commit struct {
+				BlockID struct {
+					Hash string `json:"hash"`
+				} `json:"block_id"`
+			} `json:"commit"`
+		} `json:"signed_header"`
+	}
+	if err := c.asked().comet.call(c.t.Context(), &commit, "commit", map[string]any{"height": "2"}); err != nil {
+		c.t.Fatal(err)
+	}
+	var servers []string
+	for _, o := range c.chosen(nil) {
+		servers = append(servers, fmt.Sprintf("%q", "http://"+o.RPC))
+	}
+	i := len(c.Nodes)
+	n := c.newHome(fmt.Sprintf("joiner%d", i), func(int) bool { return true })
+	c.set(n, "enabled = false", "enabled = true")
+	c.set(n, "rpc_servers = []", "rpc_servers = ["+strings.Join(servers, ", ")+"]")
+	c.set(n, "trust_height = 0", "trust_height = 2")
+	c.set(n, `trust_hash = ""`, fmt.Sprintf("trust_hash = %q", commit.SignedHeader.Commit.BlockID.Hash))
+	n.late = true
+	c.add(n)
+	c.Restart(i)
+	return i
+}
+
+func (c *Cluster) add(n *Node) {
+	i := len(c.Nodes)
+	n.index, n.Log, n.eth, n.comet = i, filepath.Join(c.dir, fmt.Sprintf("node%d.log", i)), newDoor(n.Eth), newDoor(n.RPC)
+	c.Nodes = append(c.Nodes, n)
 }
 
 // newHome makes a home with new keys and ports for the cluster's chain, whose peers are those nodes that know says.
@@ -57,26 +93,32 @@ func (c *Cluster) newHome(name string, know func(i int) bool) *Node {
 		c.t.Fatal(err)
 	}
 	n := made.Nodes[0]
-	path := filepath.Join(n.Home, "aitbcd.toml")
-	conf, err := os.ReadFile(path) //nolint:gosec // of the test
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	var peers []string
 	for i, o := range c.Nodes {
 		if know(i) {
 			peers = append(peers, fmt.Sprintf("%q", o.ID+"@"+o.P2P))
 		}
 	}
-	text := strings.Replace(string(conf), "peers = []", "peers = ["+strings.Join(peers, ", ")+"]", 1)
+	c.set(n, "peers = []", "peers = ["+strings.Join(peers, ", ")+"]")
+	c.copyTo(n, c.Nodes[0], "genesis.json")
+	return n
+}
+
+// set changes a line of a node's configuration.
+func (c *Cluster) set(n *Node, old, line string) {
+	c.t.Helper()
+	path := filepath.Join(n.Home, "aitbcd.toml")
+	conf, err := os.ReadFile(path) //nolint:gosec // of the test
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	text := strings.Replace(string(conf), old, line, 1)
 	if text == string(conf) {
-		c.t.Fatal("the configuration has no empty list of peers")
+		c.t.Fatalf("the configuration has no %q", old)
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // of the test
 		c.t.Fatal(err)
 	}
-	c.copyTo(n, c.Nodes[0], "genesis.json")
-	return n
 }
 
 // copyTo gives a node a file of another's home.
