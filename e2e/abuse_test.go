@@ -67,7 +67,7 @@ func refused(t *testing.T, status int, raw []byte, wantStatus int, code string) 
 }
 
 // rogue is a second miner, registered on the chain with its own stake, that the
-// test plays: its account is the network's governor, who has coins.
+// test plays: its account is the validator's operator, who has coins.
 type rogue struct {
 	t   *testing.T
 	n   *network.Network
@@ -78,7 +78,7 @@ type rogue struct {
 
 func newRogue(t *testing.T, n *network.Network, offers ...api.Offer) *rogue {
 	t.Helper()
-	r := &rogue{t: t, n: n, key: n.Key(n.Governor)}
+	r := &rogue{t: t, n: n, key: n.Key(n.Operator)}
 	chain := n.Chain()
 	_, err := predeploy.NewRegistry(chain).Register(t.Context(), predeploy.NewSender(chain, r.key), predeploy.Registration{
 		Role: predeploy.RoleMiner, Signer: r.key.Address(), Stake: market.Coins(10_000),

@@ -72,7 +72,7 @@ func TestStakeDecides(t *testing.T) {
 		t.Errorf("proposed without stake: %v", err)
 	}
 	var m moved
-	n.JSON(&m, "stake", "delegate", "governor", "--amount", "20000")
+	n.JSON(&m, "stake", "delegate", "operator", "--amount", "20000")
 	past(t, n, m.Block) // stake counts from the next second on
 
 	var p proposal
@@ -101,19 +101,19 @@ func TestStakeDecides(t *testing.T) {
 		t.Errorf("the description is %q", p.Description)
 	}
 	var v cast
-	n.JSON(&v, "gov", "vote", number, "for", "--from", "governor", "--reason", "costs")
+	n.JSON(&v, "gov", "vote", number, "for", "--from", "operator", "--reason", "costs")
 	if all, err := own.Add(market.Coins(20_000)); err != nil || v.Weight != all {
 		t.Errorf("the validator voted with %s of %s", v.Weight, all)
 	}
-	n.JSON(&v, "gov", "vote", number, "against", "--as-delegator-of", "governor")
+	n.JSON(&v, "gov", "vote", number, "against", "--as-delegator-of", "operator")
 	if v.Weight != market.Coins(20_000) {
 		t.Errorf("the delegator voted with %s", v.Weight)
 	}
 	for hint, args := range map[string][]string{
-		"has voted with its stake at": {"gov", "vote", number, "for", "--as-delegator-of", "governor"},
-		"this account has voted":      {"gov", "vote", number, "for", "--from", "governor"},
-		"is the operator itself":      {"gov", "vote", number, "for", "--from", "governor", "--as-delegator-of", "governor"},
-		"had no stake at":             {"gov", "vote", number, "for", "--from", "miner", "--as-delegator-of", "governor"},
+		"has voted with its stake at": {"gov", "vote", number, "for", "--as-delegator-of", "operator"},
+		"this account has voted":      {"gov", "vote", number, "for", "--from", "operator"},
+		"is the operator itself":      {"gov", "vote", number, "for", "--from", "operator", "--as-delegator-of", "operator"},
+		"had no stake at":             {"gov", "vote", number, "for", "--from", "miner", "--as-delegator-of", "operator"},
 		"the proposal is active":      {"gov", "execute", number},
 	} {
 		if _, err := n.Run(args...); err == nil || !strings.Contains(err.Error(), "aitbc: hint: ") || !strings.Contains(err.Error(), hint) {
@@ -121,7 +121,7 @@ func TestStakeDecides(t *testing.T) {
 		}
 	}
 	n.JSON(&p, "gov", "show", p.ID)
-	if len(p.Votes) != 2 || p.Votes[0].Voter != n.Governor || p.Votes[0].Reason != "costs" || p.Votes[1].Operator != n.Governor || p.Votes[1].Weight != market.Coins(20_000) {
+	if len(p.Votes) != 2 || p.Votes[0].Voter != n.Operator || p.Votes[0].Reason != "costs" || p.Votes[1].Operator != n.Operator || p.Votes[1].Weight != market.Coins(20_000) {
 		t.Errorf("votes: %+v", p.Votes)
 	}
 	if p.For != own || p.Against != market.Coins(20_000) {

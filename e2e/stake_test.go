@@ -61,12 +61,12 @@ func TestStakeEarnsAndComesBack(t *testing.T) {
 
 	var list []validatorLine
 	n.JSON(&list, "validator", "list")
-	if len(list) != 1 || list[0].Operator != n.Governor || list[0].Status != "active" || !list[0].Authority || list[0].PowerBps != 10_000 {
+	if len(list) != 1 || list[0].Operator != n.Operator || list[0].Status != "active" || !list[0].Authority || list[0].PowerBps != 10_000 {
 		t.Fatalf("validators: %+v", list)
 	}
 	own := list[0].Stake
 	var m moved
-	n.JSON(&m, "stake", "delegate", "governor", "--amount", "500")
+	n.JSON(&m, "stake", "delegate", "operator", "--amount", "500")
 	if m.Amount != market.Coins(500) || m.Block == 0 {
 		t.Errorf("delegate: %+v", m)
 	}
@@ -86,10 +86,10 @@ func TestStakeEarnsAndComesBack(t *testing.T) {
 		t.Errorf("claimed %+v of %s", claims, s.Rewards)
 	}
 
-	if _, err := n.Run("stake", "undelegate", "governor", "--amount", "501"); err == nil || !strings.Contains(err.Error(), "aitbc: hint: the amount is zero, too small, or more than there is") {
+	if _, err := n.Run("stake", "undelegate", "operator", "--amount", "501"); err == nil || !strings.Contains(err.Error(), "aitbc: hint: the amount is zero, too small, or more than there is") {
 		t.Errorf("more was undelegated than there is: %v", err)
 	}
-	n.JSON(&m, "stake", "undelegate", "governor", "--all")
+	n.JSON(&m, "stake", "undelegate", "operator", "--all")
 	if m.Amount != market.Coins(500) {
 		t.Errorf("undelegate: %+v", m)
 	}

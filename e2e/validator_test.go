@@ -110,11 +110,11 @@ func TestAccountBecomesAValidator(t *testing.T) {
 
 	// Its stake moves on, and is locked where it went.
 	var m moved
-	n.JSON(&m, "stake", "redelegate", "miner", "governor", "--amount", "1000", "--from", "miner")
+	n.JSON(&m, "stake", "redelegate", "miner", "operator", "--amount", "1000", "--from", "miner")
 	if m.Amount != market.Coins(1000) {
 		t.Errorf("redelegated %+v", m)
 	}
-	if _, err := n.Run("stake", "undelegate", "governor", "--all", "--from", "miner"); err == nil || !strings.Contains(err.Error(), "stays liable for the former validator until") {
+	if _, err := n.Run("stake", "undelegate", "operator", "--all", "--from", "miner"); err == nil || !strings.Contains(err.Error(), "stays liable for the former validator until") {
 		t.Errorf("redelegated stake left: %v", err)
 	}
 	n.JSON(&m, "stake", "undelegate", "miner", "--all", "--from", "miner")

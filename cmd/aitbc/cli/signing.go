@@ -25,14 +25,14 @@ type signing struct {
 
 // fromFlag declares which account of the home sends.
 func fromFlag(fs *flag.FlagSet) *string {
-	return fs.String("from", "", "`account` that sends: an address of the keystore, or client, coordinator, miner or governor (default client)")
+	return fs.String("from", "", "`account` that sends: an address of the keystore, or client, coordinator, miner or operator (default client)")
 }
 
 // accountOf returns the account that a word names: an address, or one of the
 // home's by what it does; the client for none.
 func (c *call) accountOf(command, word string) (common.Address, error) {
 	switch word {
-	case "", "client", "coordinator", "miner", "governor":
+	case "", "client", "coordinator", "miner", "operator":
 	default:
 		return address(command, word)
 	}
@@ -43,7 +43,7 @@ func (c *call) accountOf(command, word string) (common.Address, error) {
 	if word == "" {
 		word = "client"
 	}
-	a := map[string]common.Address{"client": n.Client, "coordinator": n.Coordinator, "miner": n.Miner, "governor": n.Governor}[word]
+	a := map[string]common.Address{"client": n.Client, "coordinator": n.Coordinator, "miner": n.Miner, "operator": n.Operator}[word]
 	if a == (common.Address{}) {
 		return a, hint(fmt.Errorf("this home has no account called %s", word), "name an address; aitbc keys list shows those of this home, aitbc keys create makes one")
 	}

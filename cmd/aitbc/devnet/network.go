@@ -24,7 +24,7 @@ type Network struct {
 	Client      common.Address `json:"client"`
 	Coordinator common.Address `json:"coordinator"`
 	Miner       common.Address `json:"miner"`
-	Governor    common.Address `json:"governor"`
+	Operator    common.Address `json:"operator"`       // of the validator
 	Session     uint64         `json:"session,string"` // the client's; 0 for none yet
 }
 

@@ -96,7 +96,7 @@ func (n *Network) createKeys() error {
 	if err != nil {
 		return err
 	}
-	for _, a := range []*common.Address{&n.Client, &n.Coordinator, &n.Miner, &n.Governor} {
+	for _, a := range []*common.Address{&n.Client, &n.Coordinator, &n.Miner, &n.Operator} {
 		k, err := store.Create(pass)
 		if err != nil {
 			return err
@@ -125,7 +125,7 @@ func (n *Network) createChain(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("clear node: %w", err)
 	}
 	alloc := map[common.Address]market.Amount{}
-	for _, a := range []common.Address{n.Client, n.Coordinator, n.Miner, n.Governor} {
+	for _, a := range []common.Address{n.Client, n.Coordinator, n.Miner, n.Operator} {
 		alloc[a] = Grant
 	}
 	params := DefaultGenesis()
@@ -151,7 +151,7 @@ func (n *Network) createChain(ctx context.Context, cfg Config) error {
 		}
 	}
 	out, err := n.tool(ctx, cfg, cfg.Binaries.Node, "init", "--home", n.Home.Node(), "--alloc", allocFile, "--params", paramsFile,
-		"--operators", n.Governor.Hex(), "--stake", stake, "--json")
+		"--operators", n.Operator.Hex(), "--stake", stake, "--json")
 	if err != nil {
 		return fmt.Errorf("make genesis: %w", err)
 	}

@@ -59,7 +59,7 @@ func (n Network) Accounts(ctx context.Context, at chainclient.Block) ([]Account,
 		{Name: "client", Address: n.Client},
 		{Name: "coordinator", Address: n.Coordinator},
 		{Name: "miner", Address: n.Miner},
-		{Name: "governor", Address: n.Governor},
+		{Name: "operator", Address: n.Operator},
 	}
 	for i, a := range list {
 		if list[i].Balance, err = eth.Balance(ctx, a.Address, at); err != nil {
