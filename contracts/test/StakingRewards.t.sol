@@ -70,14 +70,15 @@ contract StakingRewardsTest is StakingFixture {
     }
 
     function test_CommissionChangesCountFromNow() public {
-        distribute(300 * COIN);
+        delegate(alice, 0, 1_000 * COIN);
+        distribute(400 * COIN);
         pass(1 days, 1);
         vm.prank(operator(0));
         staking.setCommission(1_100);
-        delegate(alice, 0, 1_000 * COIN);
+        near(staking.rewards(alice, operator(0)), 90 * COIN, "10 %, as it was");
         distribute(400 * COIN);
-        near(staking.rewards(alice, operator(0)), 89 * COIN, "11 %");
-        near(staking.rewards(operator(0), operator(0)), 100 * COIN + 111 * COIN, "both");
+        near(staking.rewards(alice, operator(0)), 90 * COIN + 89 * COIN, "11 % from now on");
+        near(staking.rewards(operator(0), operator(0)), 110 * COIN + 111 * COIN, "the operator's");
     }
 
     /// @dev Random delegating, leaving, moving, claiming, slashing and distributing, beside a loop over all
