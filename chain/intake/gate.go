@@ -83,6 +83,7 @@ type Gate struct {
 	refused bool          // somebody, since the last block
 	last    time.Time     // of the last block after which something waited; zero after one that left nothing
 	cycle   time.Duration // between blocks while something waits, smoothed
+	rate    float64       // of gas a second, as claimed, that blocks take meanwhile, smoothed
 	bar     *big.Int      // the tip that gets in while the room is taken; nil: none is known
 }
 
@@ -194,10 +195,12 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var slowest time.Duration
+	var carried uint64
 	known := false
 	for _, h := range block {
 		if e, ok := g.waiting[h]; ok {
 			known = true
+			carried += e.gas
 			slowest = max(slowest, now.Sub(e.since))
 			g.drop(h)
 		}
@@ -208,7 +211,7 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 			g.drop(h)
 		}
 	}
-	target := g.target(now)
+	target, proven := g.pace(now, carried)
 	switch {
 	case known && slowest > target:
 		// Less by as much as it was too slow, by half at most: the next block tells more.
@@ -220,20 +223,22 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 	case !g.refused && g.room < Room:
 		g.room += (Room - g.room) / 8
 	}
-	g.room = min(max(g.room, MinRoom), MaxRoom)
+	g.room = min(max(g.room, proven, MinRoom), MaxRoom)
 	g.refused, g.bar = false, nil
 }
 
-// target is how long a transaction may wait, as blocks come now.
-func (g *Gate) target(now time.Time) time.Duration {
-	if !g.last.IsZero() {
-		g.cycle += (now.Sub(g.last) - g.cycle) / 4
+// pace learns from a block that carried so much of what waited. It returns how long a transaction may wait, as blocks
+// come now, and the room that blocks have lately shown to empty within Target: less would leave them half empty.
+func (g *Gate) pace(now time.Time, carried uint64) (target time.Duration, proven uint64) {
+	if took := now.Sub(g.last); !g.last.IsZero() && took > 0 {
+		g.cycle += (took - g.cycle) / 4
+		g.rate += (float64(carried)/took.Seconds() - g.rate) / 4
 	}
 	g.last = now
 	if len(g.waiting) == 0 {
 		g.last = time.Time{}
 	}
-	return max(Target, 2*g.cycle)
+	return max(Target, 2*g.cycle), uint64(g.rate * Target.Seconds())
 }
 
 // State is what waits now and how much may.

@@ -150,6 +150,24 @@ func TestItDoesNotTakeLessWhereBlocksAreSlow(t *testing.T) {
 	require.GreaterOrEqual(t, g.State().Room, uint64(intake.Room/2))
 }
 
+func TestItKeepsTheRoomThatBlocksHaveShownToEmpty(t *testing.T) {
+	g := intake.New()
+	now, next := begin, 0
+	var queue []common.Hash
+	for range 60 { // blocks of 500 transactions, four a second, in the order in which they came
+		taken, err := fill(g, next, now)
+		require.Error(t, err)
+		next += len(taken)
+		queue = append(queue, taken...)
+		now = now.Add(250 * time.Millisecond)
+		n := min(500, len(queue))
+		g.Committed(queue[:n], all, now)
+		queue = queue[n:]
+	}
+	room, proven := g.State().Room, 0.7*4*500*21_000
+	require.InEpsilon(t, proven, room, 0.05, "a second's work, a little less, neither more nor less")
+}
+
 func TestWhatThePoolDropsIsForgotten(t *testing.T) {
 	g := intake.New()
 	taken, err := fill(g, 0, begin)
