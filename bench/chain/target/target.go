@@ -81,7 +81,7 @@ func Ours(ctx context.Context, o Options) (*Chain, error) {
 	const id = 1 << 41
 	var problems bytes.Buffer
 	cmd := exec.CommandContext(ctx, o.Binary, "testnet", "--validators", strconv.Itoa(o.Validators), "--output", dir, "--alloc", balances, //nolint:gosec // our own program
-		"--chain-id", strconv.Itoa(id), "--port-offset", strconv.Itoa(offset), "--shift", "1000", "--json")
+		"--chain-id", strconv.Itoa(id), "--port-offset", strconv.Itoa(offset), "--shift", "10", "--json")
 	cmd.Stderr = &problems
 	out, err := cmd.Output()
 	if err != nil {
