@@ -44,7 +44,7 @@ type GovernorParamsABI struct {
 func (p GovernanceParams) ABI() GovernorParamsABI {
 	return GovernorParamsABI{
 		VotingDelay:       new(big.Int).SetUint64(min(p.VotingDelay, 1<<48-1)),
-		VotingPeriod:      uint32(min(p.VotingPeriod, 1<<32-1)), //nolint:gosec // bounded here
+		VotingPeriod:      uint32(min(p.VotingPeriod, 1<<32-1)),
 		ProposalThreshold: p.ProposalThreshold.Big(),
 		QuorumBps:         p.QuorumBps,
 	}

@@ -190,8 +190,8 @@ func (c *Chain) ancients(headers []*types.Header, upTo uint64) error {
 				a := ancient{number: n}
 				if n == 0 {
 					a.header, a.body = genesis.Header(), genesis.Body()
-				} else if at := int64(n) - int64(upTo) + int64(len(headers)); at >= 0 {
-					a.header = headers[at]
+				} else if k := uint64(len(headers)); n+k >= upTo {
+					a.header = headers[n+k-upTo]
 				}
 				if err := a.append(op); err != nil {
 					return err

@@ -12,6 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
 	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 	"github.com/stretchr/testify/require"
@@ -28,9 +29,9 @@ func spec(t *testing.T, id int64) genesis.Spec {
 	t.Helper()
 	p := contracts.DefaultGenesis()
 	p.Governor = governor
-	key := chaintest.Key(0).PublicKey
+	key := crypto.FromECDSAPub(&chaintest.Key(0).PublicKey)[1:]
 	p.Validators = []contracts.GenesisValidator{{
-		Operator: chaintest.Address(1), X: common.BigToHash(key.X), Y: common.BigToHash(key.Y), Stake: market.Coins(50_000),
+		Operator: chaintest.Address(1), X: common.Hash(key[:32]), Y: common.Hash(key[32:]), Stake: market.Coins(50_000),
 	}}
 	s, err := setup.Spec(big.NewInt(id), chaintest.Begin, genesis.Hybrid, nil, p)
 	require.NoError(t, err)

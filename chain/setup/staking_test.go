@@ -42,9 +42,9 @@ func stakingNet(t *testing.T, mode genesis.Mode, change func(*contracts.Genesis)
 	p.Staking.EpochBlocks, p.Staking.Window, p.Staking.MaxMissed = 5, 20, 10
 	p.Staking.MinSelfStake = market.Coins(10)
 	for i := range 4 {
-		key := chaintest.Key(i).PublicKey
+		key := crypto.FromECDSAPub(&chaintest.Key(i).PublicKey)[1:]
 		p.Validators = append(p.Validators, contracts.GenesisValidator{
-			Operator: chaintest.Address(i), X: common.BigToHash(key.X), Y: common.BigToHash(key.Y), Stake: market.Coins(uint64(100 * (i + 1))), //nolint:gosec // small
+			Operator: chaintest.Address(i), X: common.Hash(key[:32]), Y: common.Hash(key[32:]), Stake: market.Coins(uint64(100 * (i + 1))),
 		})
 	}
 	if change != nil {
@@ -164,7 +164,7 @@ func TestPowerFollowsTheMode(t *testing.T) {
 func TestWhoSignsTwiceIsSlashedAndLeavesAtOnce(t *testing.T) {
 	n := stakingNet(t, genesis.Hybrid, nil)
 	n.block(nil, n.tx(7, contracts.StakingAddress, 100, "staking", "delegate", chaintest.Address(1)))
-	at := uint64(n.now.Unix()) //nolint:gosec // positive
+	at := uint64(n.now.Unix())
 	guilty := func(i *exec.Info) {
 		i.Guilty = []exec.Evidence{{Validator: chaintest.Address(1), Height: 1, Time: at}, {Validator: chaintest.Address(9), Height: 1, Time: at}}
 	}
@@ -226,7 +226,7 @@ func TestTheSetIsNeverEmptied(t *testing.T) {
 		n.epoch()
 	}
 	require.NotEqual(t, [4]uint64{}, n.powers())
-	at := uint64(n.now.Unix()) //nolint:gosec // positive
+	at := uint64(n.now.Unix())
 	n.block(func(i *exec.Info) {
 		for v := range 4 {
 			i.Guilty = append(i.Guilty, exec.Evidence{Validator: chaintest.Address(v), Height: 3, Time: at})

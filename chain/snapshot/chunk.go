@@ -67,7 +67,7 @@ func next(b []byte) (record, []byte, error) {
 		r.key, b = common.Hash(b[:common.HashLength]), b[common.HashLength:]
 	}
 	size, n := binary.Uvarint(b)
-	if n <= 0 || n > 1 && b[n-1] == 0 || size > uint64(len(b)-n) {
+	if n <= 0 || n > 1 && b[n-1] == 0 || size > uint64(len(b[n:])) {
 		return record{}, nil, fmt.Errorf("%w: truncated record", ErrCorrupt)
 	}
 	b = b[n:]
@@ -105,7 +105,7 @@ func (o *opener) open(chunk []byte, want common.Hash) ([]byte, error) {
 	if !h.HasFCS || h.FrameContentSize > maxPlain {
 		return nil, fmt.Errorf("%w: a chunk of no or %d bytes", ErrCorrupt, h.FrameContentSize)
 	}
-	if need := int(h.FrameContentSize); cap(o.plain) < need { //nolint:gosec // bounded above
+	if need := int(h.FrameContentSize); cap(o.plain) < need {
 		o.plain = make([]byte, 0, need)
 	}
 	plain, err := o.dec.DecodeAll(chunk, o.plain[:0])

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -199,7 +200,7 @@ func TestLiesAreFound(t *testing.T) {
 	defer dec.Close()
 	enc, err := zstd.NewWriter(nil)
 	require.NoError(t, err)
-	defer enc.Close()
+	defer func() { require.NoError(t, enc.Close()) }()
 	plain, err := dec.DecodeAll(good, nil)
 	require.NoError(t, err)
 
@@ -220,7 +221,7 @@ func TestLiesAreFound(t *testing.T) {
 		require.ErrorIs(t, verify(bad, nil), snapshot.ErrCorrupt, "byte %d", i)
 		require.ErrorIs(t, verify(plain[:i], nil), snapshot.ErrCorrupt, "cut at %d", i)
 	}
-	require.ErrorIs(t, verify(append(plain[:len(plain):len(plain)], 6), nil), snapshot.ErrCorrupt, "more at the end")
+	require.ErrorIs(t, verify(append(slices.Clip(plain), 6), nil), snapshot.ErrCorrupt, "more at the end")
 	for name, change := range map[string]func(*snapshot.Manifest){
 		"another chain":  func(m *snapshot.Manifest) { m.Genesis[0]++ },
 		"another block":  func(m *snapshot.Manifest) { m.Block[0]++ },

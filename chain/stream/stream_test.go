@@ -40,8 +40,9 @@ func serve(t testing.TB) (*stream.Hub, string, func()) {
 
 func dial(t testing.TB, url string) *websocket.Conn {
 	t.Helper()
-	c, _, err := websocket.DefaultDialer.Dial(url, nil)
+	c, res, err := websocket.DefaultDialer.Dial(url, nil)
 	require.NoError(t, err)
+	_ = res.Body.Close() // an upgraded connection has none
 	t.Cleanup(func() { _ = c.Close() })
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
 	return c
@@ -133,5 +134,6 @@ func TestUnknownTopicsAreRefused(t *testing.T) {
 	_, url, _ := serve(t)
 	_, res, err := websocket.DefaultDialer.Dial(url+"?topics=blocks", nil)
 	require.Error(t, err)
+	defer res.Body.Close() //nolint:errcheck // read only
 	require.Equal(t, 400, res.StatusCode)
 }

@@ -34,7 +34,8 @@ func FromCompressed(key []byte, power uint64) (Validator, error) {
 	if err != nil {
 		return Validator{}, fmt.Errorf("consensus key: %w", err)
 	}
-	return Validator{X: common.BigToHash(pub.X), Y: common.BigToHash(pub.Y), Power: power}, nil
+	raw := crypto.FromECDSAPub(pub) // 4, x, y
+	return Validator{X: common.Hash(raw[1:33]), Y: common.Hash(raw[33:]), Power: power}, nil
 }
 
 // Bounds of a set. CometBFT allows a total of 2^60, and needs room for its proposer priorities.
@@ -129,7 +130,7 @@ func word(n uint64) common.Hash {
 func Read(db Reader) []Validator {
 	n := binary.BigEndian.Uint64(bytes24(db.GetState(Account, common.Hash{})))
 	out := make([]Validator, 0, min(n, MaxValidators))
-	for i := range int(min(n, MaxValidators)) { //nolint:gosec // at most 200
+	for i := range int(min(n, MaxValidators)) {
 		out = append(out, Validator{
 			X: db.GetState(Account, slot(i, 0)), Y: db.GetState(Account, slot(i, 1)),
 			Power: binary.BigEndian.Uint64(bytes24(db.GetState(Account, slot(i, 2)))),

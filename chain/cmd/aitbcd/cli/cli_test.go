@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aitbc/aitbc/chain/audit"
@@ -54,7 +55,7 @@ func TestInitMakesANetworkOfItsOwn(t *testing.T) {
 	require.GreaterOrEqual(t, r.ChainID.BitLen(), 41, "at least 2^40")
 	require.LessOrEqual(t, r.ChainID.BitLen(), 48)
 	require.Equal(t, "26000000000000000000000", r.Supply)
-	require.Equal(t, r.Validator, r.Governor)
+	require.Equal(t, contracts.TimelockAddress, r.Governor, "votes govern")
 
 	code, out, stderr = run(nil, "check", "--home", dir, "--json", "--port-offset", "20000")
 	require.Zero(t, code, stderr)
