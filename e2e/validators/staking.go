@@ -3,6 +3,7 @@ package validators
 import (
 	"encoding/json"
 	"math/big"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
@@ -133,7 +134,14 @@ func (c *Cluster) ask(out any, method string, params ...any) {
 	if params == nil {
 		params = []any{}
 	}
-	if err := c.asked().eth.call(c.t.Context(), out, method, params); err != nil {
+	err := c.asked().eth.call(c.t.Context(), out, method, params)
+	for range 3 { // a block replaced the state while it was read
+		if err == nil || !strings.Contains(err.Error(), "layer stale") {
+			break
+		}
+		err = c.asked().eth.call(c.t.Context(), out, method, params)
+	}
+	if err != nil {
 		c.t.Fatal(err)
 	}
 }
