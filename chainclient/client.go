@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -57,18 +56,6 @@ type rpcResponse struct {
 // call sends one request and decodes its result into out. A null result is
 // [ErrNotFound].
 func (c *rpc) call(ctx context.Context, out any, method string, params any) error {
-	err := c.once(ctx, out, method, params)
-	// The node answers so when a block replaced the state while it was read. Nothing was done: asking again is safe.
-	for range 3 {
-		if err == nil || !strings.Contains(err.Error(), "layer stale") {
-			break
-		}
-		err = c.once(ctx, out, method, params)
-	}
-	return err
-}
-
-func (c *rpc) once(ctx context.Context, out any, method string, params any) error {
 	req := rpcRequest{"2.0", c.next.Add(1), method, params}
 	var resp rpcResponse
 	if _, err := c.http.Do(ctx, httpx.Request{Method: http.MethodPost, JSON: req}, &resp); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -104,11 +105,14 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 		return nil, err
 	}
 	fs := filters.NewFilterSystem(svc.APIBackend, filters.Config{})
-	stack.RegisterAPIs([]rpc.API{
+	ours := slices.Concat([]rpc.API{
 		{Namespace: "eth", Service: filters.NewFilterAPI(fs)},
 		{Namespace: "eth", Service: submit}, // after the stock service, whose methods of those names it replaces
-	})
-	stack.RegisterAPIs(tracers.APIs(svc.APIBackend))
+	}, tracers.APIs(svc.APIBackend))
+	stack.RegisterAPIs(ours)
+	if err := cfg.door(stack, slices.Concat(svc.APIs(), ours)); err != nil {
+		return nil, fmt.Errorf("serve the Ethereum JSON-RPC: %w", err)
+	}
 	if err := stack.Start(); err != nil {
 		return nil, fmt.Errorf("serve the Ethereum JSON-RPC: %w", err)
 	}

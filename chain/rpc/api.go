@@ -138,6 +138,19 @@ func (a *API) GetBalance(address string, h Height) (*Balance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
+	var out *Balance
+	for range reads {
+		if out, err = a.balance(addr, h); err == nil {
+			return out, nil
+		}
+	}
+	return nil, err
+}
+
+// reads is how often a balance is looked up before it counts as not there: a block may take the state away meanwhile.
+const reads = 4
+
+func (a *API) balance(addr common.Address, h Height) (*Balance, error) {
 	header, err := a.header(h)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package validators
 import (
 	"encoding/json"
 	"math/big"
-	"strings"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
@@ -134,14 +133,7 @@ func (c *Cluster) ask(out any, method string, params ...any) {
 	if params == nil {
 		params = []any{}
 	}
-	err := c.asked().eth.call(c.t.Context(), out, method, params)
-	for range 3 { // a block replaced the state while it was read
-		if err == nil || !strings.Contains(err.Error(), "layer stale") {
-			break
-		}
-		err = c.asked().eth.call(c.t.Context(), out, method, params)
-	}
-	if err != nil {
+	if err := c.asked().eth.call(c.t.Context(), out, method, params); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -1,0 +1,58 @@
+package evm_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/stretchr/testify/require"
+
+	"github.com/aitbc/aitbc/chain/evm"
+	"github.com/aitbc/aitbc/chain/internal/chaintest"
+)
+
+// Blocks take the state away under those who read it. Nobody who asks over HTTP may notice.
+func TestReadersDoNotNoticeBlocks(t *testing.T) {
+	n := chaintest.Open(t, chaintest.Spec(chaintest.Counter, 100_000), func(c *evm.Config) { c.HTTP, c.FlushEvery = "127.0.0.1:0", 1 })
+	c, err := ethclient.Dial(n.Chain.HTTPEndpoint())
+	require.NoError(t, err)
+	defer c.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	var readers sync.WaitGroup
+	failures := make(chan error, 4)
+	for range 4 {
+		readers.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				if _, err := c.BalanceAt(ctx, chaintest.Address(i%chaintest.Accounts), nil); err != nil && ctx.Err() == nil {
+					failures <- err
+					return
+				}
+				if _, err := c.StorageAt(ctx, chaintest.Ender, common.Hash{}, nil); err != nil && ctx.Err() == nil {
+					failures <- err
+					return
+				}
+			}
+		})
+	}
+	for i := range 400 {
+		n.Block(n.Send(i%chaintest.Accounts, &chaintest.Proposer, 1, nil))
+	}
+	stop()
+	readers.Wait()
+	close(failures)
+	for err := range failures {
+		t.Error(err)
+	}
+}
+
+func TestARequestThatIsTooLargeIsRefused(t *testing.T) {
+	n := chaintest.Open(t, chaintest.Spec(chaintest.Counter, 100_000), func(c *evm.Config) { c.HTTP = "127.0.0.1:0" })
+	res, err := http.Post(n.Chain.HTTPEndpoint(), "application/json", strings.NewReader(strings.Repeat(" ", 6<<20))) //nolint:noctx // a test of loopback
+	require.NoError(t, err)
+	defer res.Body.Close() //nolint:errcheck // read only
+	require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
+}
