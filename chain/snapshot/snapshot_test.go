@@ -173,6 +173,19 @@ func TestTheStoreKeepsTheNewestAndDropsWhatIsUnfinished(t *testing.T) {
 	_, err = s.Chunk(6, 99)
 	require.ErrorIs(t, err, snapshot.ErrNotFound)
 
+	_, err = s.Chunk(5, 0) // somebody begins to fetch it
+	require.NoError(t, err)
+	for range 2 {
+		take(t, n, s)
+		n.Block()
+	}
+	require.NoError(t, s.Keep(2))
+	require.Len(t, s.List(), 3)
+	_, err = s.Chunk(5, 0)
+	require.NoError(t, err, "and may go on")
+	_, err = s.Chunk(6, 0)
+	require.ErrorIs(t, err, snapshot.ErrNotFound)
+
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	v, err := n.Chain.View(context.Background())
@@ -182,10 +195,10 @@ func TestTheStoreKeepsTheNewestAndDropsWhatIsUnfinished(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, ".9"), 0o700))
 	require.NoError(t, os.Remove(filepath.Join(dir, "5", "000000")))
 	s = open()
-	require.Len(t, s.List(), 1, "one has lost a chunk")
+	require.Len(t, s.List(), 2, "one has lost a chunk")
 	names, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, names, 1)
+	require.Len(t, names, 2)
 }
 
 // TestLiesAreFound changes a snapshot in every way that keeps its own hashes right.

@@ -39,9 +39,10 @@ type Store struct {
 	genesis common.Hash
 	supply  *big.Int
 
-	// mu guards entries, newest first.
+	// mu guards entries, newest first, and when a chunk of each was asked for last.
 	mu      sync.Mutex
 	entries []Entry
+	asked   map[uint64]time.Time
 }
 
 // The parts of a snapshot's folder. A folder whose name begins with a dot is unfinished.
@@ -65,7 +66,7 @@ func ReadStore(dir string, genesis common.Hash) (*Store, error) {
 }
 
 func open(dir string, genesis common.Hash, supply *big.Int, refuse func(path string) error) (*Store, error) {
-	s := &Store{dir: dir, genesis: genesis, supply: supply}
+	s := &Store{dir: dir, genesis: genesis, supply: supply, asked: map[uint64]time.Time{}}
 	names, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open snapshots: %w", err)
@@ -159,6 +160,9 @@ func (s *Store) Chunk(height uint64, index uint32) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read chunk: %w", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked[height] = time.Now() //nolint:forbidigo // who fetches a snapshot, outside block execution
 	return raw, nil
 }
 
@@ -241,14 +245,24 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Keep removes all but the newest n snapshots.
+// fetching is how long somebody who asked for a chunk may take to ask for the next: CometBFT's client gives up then.
+const fetching = 2 * time.Minute
+
+// Keep removes all but the newest n snapshots, and at most as many older ones that somebody is fetching.
 func (s *Store) Keep(n int) error {
 	s.mu.Lock()
-	var old []Entry
-	if len(s.entries) > n {
-		old = slices.Clone(s.entries[n:])
-		s.entries = slices.Clone(s.entries[:n])
+	now := time.Now() //nolint:forbidigo // who fetches a snapshot, outside block execution
+	var kept, old []Entry
+	for i, e := range s.entries {
+		at, asked := s.asked[e.Manifest.Height]
+		if i < n || asked && now.Sub(at) < fetching && len(kept) < 2*n {
+			kept = append(kept, e)
+			continue
+		}
+		old = append(old, e)
+		delete(s.asked, e.Manifest.Height)
 	}
+	s.entries = kept
 	s.mu.Unlock()
 	for _, e := range old {
 		if err := os.RemoveAll(s.path(e.Manifest.Height)); err != nil {

@@ -15,7 +15,8 @@ struct StakingParams {
     uint16 maxValidators;
     /// @dev The set changes at the end of a block whose height is a multiple of this, or when somebody is jailed.
     uint32 epochBlocks;
-    /// @dev The greatest share of all power that one validator has, however much is delegated to it; 10,000 is no cap.
+    /// @dev The greatest share of all power that one validator has, however much is delegated to it, if there are
+    /// enough validators for it; 10,000 is no cap.
     uint16 maxPowerBps;
     uint128 minSelfStake;
     /// @dev Stake is paid out after both: they outlast the age at which evidence is still accepted.

@@ -178,7 +178,16 @@ contract StakingSetTest is StakingFixture {
         vm.assertLe(uint256(power(0)) * 10_000, totalPower() * 3_000, "share");
     }
 
-    function test_TooFewForTheCapAreEqual() public {
+    function test_TooFewForTheCapHaveNone() public {
+        StakingParams memory p = stakingParams();
+        p.maxPowerBps = 3_300;
+        uint128[] memory three = new uint128[](3);
+        (three[0], three[1], three[2]) = (100, 200, 3_000);
+        deploy(Mode.POS, p, three);
+        vm.assertEq(power(2), 3_000, "by stake");
+    }
+
+    function test_JustEnoughForTheCapAreEqual() public {
         StakingParams memory p = stakingParams();
         p.maxPowerBps = 2_500;
         deploy(Mode.POS, p, stakes(100, 200, 300, 1_000));
@@ -212,10 +221,13 @@ contract StakingSetTest is StakingFixture {
             vm.assertGe(after_[i], 3, "can be lowered by a third");
             if (i > 0) vm.assertLe(after_[i], after_[i - 1], "in order");
         }
-        if (k * bps <= 10_000) {
-            vm.assertEq(after_[0], after_[k - 1], "equal");
+        if (k * bps < 10_000) {
+            for (uint256 i; i < k; ++i) {
+                vm.assertEq(after_[i], before[i], "no cap");
+            }
             return;
         }
+        if (k * bps == 10_000) vm.assertEq(after_[0], after_[k - 1], "equal");
         for (uint256 i; i < k; ++i) {
             vm.assertLe(uint256(after_[i]) * 10_000, sum * bps, "share");
             vm.assertLe(after_[i], before[i], "not raised");

@@ -114,7 +114,6 @@ func DefaultGenesis() contracts.Genesis {
 	g.Faucet = &faucet
 	g.Governance.VotingDelay, g.Governance.VotingPeriod, g.Governance.TimelockDelay = 2, 60, 5
 	g.Staking.EpochBlocks = 20
-	g.Staking.MaxPowerBps = 10_000 // or the second validator that is admitted could halt the network by being away
 	return g
 }
 
