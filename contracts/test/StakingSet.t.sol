@@ -182,7 +182,7 @@ contract StakingSetTest is StakingFixture {
         StakingParams memory p = stakingParams();
         p.maxPowerBps = 3_300;
         uint128[] memory three = new uint128[](3);
-        (three[0], three[1], three[2]) = (100, 200, 3_000);
+        (three[0], three[1], three[2]) = (uint128(100 * COIN), uint128(200 * COIN), uint128(3_000 * COIN));
         deploy(Mode.POS, p, three);
         vm.assertEq(power(2), 3_000, "by stake");
     }
