@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {GovernanceFixture} from "./support/GovernanceFixture.sol";
+import {Targets} from "./support/Targets.sol";
 
 /// @notice Validators and delegators who stake, move, leave and vote in any order on one proposal.
 /// @dev Every call comes from one of its people; the votes of its proposal are compared with what was at the snapshot.
@@ -75,12 +76,7 @@ contract Voters is GovernanceFixture {
 }
 
 /// @notice What holds of votes whatever anybody does, in any order.
-contract GovernorInvariantsTest {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract GovernorInvariantsTest is Targets {
     Voters private voters;
 
     function setUp() public {
@@ -88,15 +84,8 @@ contract GovernorInvariantsTest {
         voters.setUp();
     }
 
-    /// @dev The handler acts as its people itself; see Invariants.
-    function targetSenders() external pure returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(0xca11);
-    }
-
-    function targetContracts() external view returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(voters);
+    function handler() internal view override returns (address) {
+        return address(voters);
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory list) {

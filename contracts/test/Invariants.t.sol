@@ -4,14 +4,10 @@ pragma solidity 0.8.37;
 import {Participant, Session} from "../src/Types.sol";
 import {Fixture} from "./support/Fixture.sol";
 import {Handler} from "./support/Handler.sol";
+import {Targets} from "./support/Targets.sol";
 
 /// @notice What holds whatever anybody does, in any order.
-contract InvariantsTest is Fixture {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract InvariantsTest is Fixture, Targets {
     Handler private world;
 
     function setUp() public override {
@@ -20,16 +16,8 @@ contract InvariantsTest is Fixture {
         world = new Handler(market, registry, treasury, verifier);
     }
 
-    /// @dev The handler acts as its people itself. A caller that forge draws may be one of them, and after a call of
-    /// his that reverts, forge can forget his coins: CoinsAreConserved then fails where nothing was lost.
-    function targetSenders() external pure returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(0xca11);
-    }
-
-    function targetContracts() external view returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(world);
+    function handler() internal view override returns (address) {
+        return address(world);
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory list) {

@@ -4,14 +4,10 @@ pragma solidity 0.8.37;
 import {Mode, StakingParams, Unbonding, Validator} from "../src/StakingTypes.sol";
 import {StakingFixture} from "./support/StakingFixture.sol";
 import {StakingHandler} from "./support/StakingHandler.sol";
+import {Targets} from "./support/Targets.sol";
 
 /// @notice What holds whatever anybody does, in any order.
-abstract contract StakingInvariants is StakingFixture {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+abstract contract StakingInvariants is StakingFixture, Targets {
     /// @dev What rounding may leave behind of rewards, in base units.
     uint256 private constant DUST = 10_000;
 
@@ -29,14 +25,8 @@ abstract contract StakingInvariants is StakingFixture {
         (operators, stakers) = (world.OPERATORS(), world.PEOPLE() + world.OPERATORS());
     }
 
-    function targetSenders() external pure returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(0xca11);
-    }
-
-    function targetContracts() external view returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(world);
+    function handler() internal view override returns (address) {
+        return address(world);
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory list) {

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Vm} from "./support/Vm.sol";
 import {Washer} from "./support/Washer.sol";
+import {Targets} from "./support/Targets.sol";
 
 /// @notice The same history twice: the attacker trades with itself in one world, and does nothing in the other.
 /// @dev Both have the same blocks, times and parameters, so what stakers are issued is the same in both.
@@ -72,12 +73,7 @@ contract Washing {
 }
 
 /// @notice Whoever trades with itself loses money, whatever the parameters are and however they change meanwhile.
-contract WashTradingTest {
-    struct FuzzSelector {
-        address addr;
-        bytes4[] selectors;
-    }
-
+contract WashTradingTest is Targets {
     Vm private constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     Washing private world;
@@ -86,15 +82,8 @@ contract WashTradingTest {
         world = new Washing();
     }
 
-    /// @dev The handler acts as its people itself; see Invariants.
-    function targetSenders() external pure returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(0xca11);
-    }
-
-    function targetContracts() external view returns (address[] memory list) {
-        list = new address[](1);
-        list[0] = address(world);
+    function handler() internal view override returns (address) {
+        return address(world);
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory list) {
