@@ -3,6 +3,7 @@ package evm
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
@@ -37,9 +38,7 @@ func (d door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if n < asks && bytes.Contains(a.body.Bytes(), stale) && !bytes.Contains(request, sends) {
 			continue
 		}
-		for k, v := range a.header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), a.header)
 		w.WriteHeader(a.status)
 		_, _ = w.Write(a.body.Bytes()) // whoever asked may have gone
 		return

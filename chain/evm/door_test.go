@@ -51,7 +51,7 @@ func TestReadersDoNotNoticeBlocks(t *testing.T) {
 
 func TestARequestThatIsTooLargeIsRefused(t *testing.T) {
 	n := chaintest.Open(t, chaintest.Spec(chaintest.Counter, 100_000), func(c *evm.Config) { c.HTTP = "127.0.0.1:0" })
-	res, err := http.Post(n.Chain.HTTPEndpoint(), "application/json", strings.NewReader(strings.Repeat(" ", 6<<20))) //nolint:noctx // a test of loopback
+	res, err := http.Post(n.Chain.HTTPEndpoint(), "application/json", strings.NewReader(strings.Repeat(" ", 6<<20)))
 	require.NoError(t, err)
 	defer res.Body.Close() //nolint:errcheck // read only
 	require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
