@@ -2,12 +2,14 @@ package evm_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/stretchr/testify/require"
 
@@ -23,7 +25,7 @@ func TestReadersDoNotNoticeBlocks(t *testing.T) {
 	defer c.Close()
 	ctx, stop := context.WithCancel(context.Background())
 	var readers sync.WaitGroup
-	failures := make(chan error, 4)
+	failures := make(chan error, 500)
 	for range 4 {
 		readers.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
@@ -38,10 +40,28 @@ func TestReadersDoNotNoticeBlocks(t *testing.T) {
 			}
 		})
 	}
+	sent := make(chan common.Hash)
+	readers.Go(func() {
+		for hash := range sent {
+			var receipt *types.Receipt
+			for receipt == nil && ctx.Err() == nil {
+				receipt, _ = c.TransactionReceipt(ctx, hash)
+			}
+			if at, err := c.BlockNumber(ctx); err == nil && receipt != nil && at < receipt.BlockNumber.Uint64() {
+				failures <- fmt.Errorf("a receipt of block %d, and the latest is %d", receipt.BlockNumber, at)
+			}
+		}
+	})
 	for i := range 400 {
-		n.Block(n.Send(i%chaintest.Accounts, &chaintest.Proposer, 1, nil))
+		tx := n.Send(i%chaintest.Accounts, &chaintest.Proposer, 1, nil)
+		select {
+		case sent <- tx.Hash():
+		default: // it still looks for another
+		}
+		n.Block(tx)
 	}
 	stop()
+	close(sent)
 	readers.Wait()
 	close(failures)
 	for err := range failures {

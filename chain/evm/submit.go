@@ -109,25 +109,37 @@ func decode(raw []byte) (*types.Transaction, error) {
 	return tx, nil
 }
 
-// waiter is go-ethereum's own eth_sendRawTransactionSync.
-type waiter interface {
+// transactions are go-ethereum's own methods that submitAPI stands before.
+type transactions interface {
 	SendRawTransactionSync(ctx context.Context, raw hexutil.Bytes, timeoutMs *uint64) (map[string]any, error)
+	GetTransactionReceipt(ctx context.Context, hash common.Hash) (map[string]any, error)
 }
 
-// submitAPI replaces the methods that take signed transactions, so that every door refuses the same things.
+// submitAPI replaces the methods that take signed transactions, so that every door refuses the same things, and the one
+// that tells what became of them.
 type submitAPI struct {
 	chain *Chain
-	stock waiter
+	stock transactions
 }
 
-// newSubmitAPI finds the stock method that it stands before.
+// newSubmitAPI finds the stock methods that it stands before.
 func newSubmitAPI(c *Chain, stock []rpc.API) (*submitAPI, error) {
 	for _, a := range stock {
-		if w, ok := a.Service.(waiter); ok {
+		if w, ok := a.Service.(transactions); ok {
 			return &submitAPI{chain: c, stock: w}, nil
 		}
 	}
-	return nil, errors.New("go-ethereum no longer has eth_sendRawTransactionSync")
+	return nil, errors.New("go-ethereum no longer has eth_sendRawTransactionSync and eth_getTransactionReceipt")
+}
+
+// GetTransactionReceipt is null until the transaction's block is the latest: go-ethereum finds a receipt a moment sooner,
+// and who then asks about the latest block would not see what the transaction did.
+func (s *submitAPI) GetTransactionReceipt(ctx context.Context, hash common.Hash) (map[string]any, error) {
+	r, err := s.stock.GetTransactionReceipt(ctx, hash)
+	if n, ok := r["blockNumber"].(hexutil.Uint64); ok && uint64(n) > s.chain.Head().Number.Uint64() {
+		return nil, err
+	}
+	return r, err
 }
 
 // SendRawTransaction adds a signed transaction to the pool and returns its hash.
