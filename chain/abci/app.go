@@ -12,6 +12,7 @@ import (
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/chain/evm"
 	"github.com/aitbc/aitbc/chain/exec"
@@ -56,11 +57,13 @@ type App struct {
 	halt   error         // upgrade.ErrNeeded and why, from the block before the one that needs it; consensus calls only
 	needed chan struct{} // closed after halt was set
 	plan   exec.Plan     // as last read
+	pace   pace          // of proposals; consensus calls only
 
 	failedCalls atomic.Uint64
 	stop        chan struct{}
 	stopOnce    sync.Once
 	synced      chan error // one word on state sync; snapshot calls only
+	inbox       *inbox
 
 	// mu guards gossip.
 	mu     sync.Mutex
@@ -78,6 +81,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, exec: exec.New(cfg.Chain.BlockChain(), cfg.Genesis.Calls()),
+		inbox: newInbox(), pace: pace{most: cfg.BuildTime, budget: cfg.BuildTime},
 		cache: map[common.Hash]*exec.Result{}, stop: make(chan struct{}), synced: make(chan error, 1), needed: make(chan struct{}),
 	}
 	if a.lookAhead(); a.halt != nil {
@@ -86,8 +90,21 @@ func New(cfg Config) (*App, error) {
 	return a, nil
 }
 
-// Run collects new transactions for gossip until ctx ends.
+// Run takes peers' transactions into the pool, and tells peers of new ones, until ctx ends.
 func (a *App) Run(ctx context.Context) error {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error {
+		for txs := a.inbox.take(ctx); txs != nil; txs = a.inbox.take(ctx) {
+			a.cfg.Chain.Relay(txs)
+		}
+		return nil
+	})
+	parts.Go(func() error { return a.collect(ctx) })
+	return parts.Wait()
+}
+
+// collect gathers new transactions for gossip.
+func (a *App) collect(ctx context.Context) error {
 	events := make(chan core.NewTxsEvent, 1024)
 	sub := a.cfg.Chain.Pool().SubscribeTransactions(events, false)
 	defer sub.Unsubscribe()

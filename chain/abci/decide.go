@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	abci "github.com/cometbft/cometbft/abci/types"
 	"github.com/cometbft/cometbft/proto/tendermint/crypto"
@@ -46,6 +47,8 @@ func (a *App) Commit(ctx context.Context, _ *abci.RequestCommit) (*abci.Response
 	if err != nil {
 		return nil, err
 	}
+	pending, _ := a.cfg.Chain.Pool().Stats()
+	a.pace.committed(time.Now(), pending > 0) //nolint:forbidigo // of proposals, which no other node makes again
 	a.report(res)
 	clear(a.cache)
 	a.next = nil

@@ -54,6 +54,7 @@ func FuzzTransactions(f *testing.F) {
 			require.NoError(t, err)
 			_, err = n.app.InsertTx(ctx, &abcitypes.RequestInsertTx{Tx: raw})
 			require.NoError(t, err)
+			n.Chain.Relay([][]byte{raw})
 			_, err = n.app.ReapTxs(ctx, &abcitypes.RequestReapTxs{})
 			require.NoError(t, err)
 			if pending, _ := n.Chain.Pool().Stats(); pending > 0 { // a proposal of what was taken is one that others accept

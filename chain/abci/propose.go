@@ -28,7 +28,7 @@ func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal)
 	}
 	res, err := a.hold(func() (*exec.Result, error) {
 		defer a.time(Timer.Built)()
-		return a.exec.Build(info, a.cfg.Chain.Pool(), exec.Limits{Bytes: r.MaxTxBytes, Time: a.cfg.BuildTime})
+		return a.exec.Build(info, a.cfg.Chain.Pool(), exec.Limits{Bytes: r.MaxTxBytes, Time: a.pace.budget})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("build block %d: %w", r.Height, err)

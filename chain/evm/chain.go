@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync/atomic"
 
@@ -38,7 +39,8 @@ type Chain struct {
 	flushed    atomic.Uint64
 	refused    func(Refusal)
 	dir        string
-	imported   atomic.Bool // no block was committed since an import
+	imported   atomic.Bool   // no block was committed since an import
+	recovering chan struct{} // has room for as many signatures as may be checked at once
 }
 
 // Open opens or creates the chain in cfg.Dir and starts serving it. Close must be called.
@@ -98,6 +100,7 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 	c := &Chain{
 		bc: svc.BlockChain(), pool: svc.TxPool(), gate: intake.New(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
 		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
+		recovering: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}
 	c.imported.Store(marked(cfg.Dir, imported))
 	submit, err := newSubmitAPI(c, svc.APIs())
@@ -239,7 +242,7 @@ func (c *Chain) write(s Sealed) error {
 	if err := batch.Write(); err != nil {
 		return fmt.Errorf("write block %d: %w", b.NumberU64(), err)
 	}
-	return nil
+	return c.remember(b)
 }
 
 // Transaction finds a committed transaction: its block, its index there and its receipt. ok is false if there is none.

@@ -51,8 +51,8 @@ func TestAFullPoolRefusesAtEveryDoorUntilABlockMakesRoom(t *testing.T) {
 
 	_, err = n.Chain.Submit(raw(t, heavy(t, 11, 111)))
 	require.NoError(t, err, "the fee that it named is taken")
-	_, err = n.Chain.Relay(raw(t, heavy(t, 12, 1)))
-	require.NoError(t, err, "so is what a peer has taken")
+	n.Chain.Relay([][]byte{{1}, raw(t, heavy(t, 12, 1))})
+	require.True(t, n.Chain.Pool().Has(heavy(t, 12, 1).Hash()), "so is what a peer has taken")
 	_, err = n.Chain.Submit(raw(t, taken[0]))
 	require.NoError(t, err, "and what the pool has already")
 

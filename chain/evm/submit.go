@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -30,27 +31,60 @@ const MaxTxBytes = 128 << 10
 // Submit decodes a client's signed transaction and adds it to the pool. A transaction that the pool already has is no
 // error. Errors are those of the pool and of package intake, ErrBlob, or a description of the malformed bytes; nothing
 // changed then.
-func (c *Chain) Submit(raw []byte) (common.Hash, error) { return c.take(raw, intake.Client) }
-
-// Relay is Submit for what a peer has taken.
-func (c *Chain) Relay(raw []byte) (common.Hash, error) { return c.take(raw, intake.Peer) }
-
-func (c *Chain) take(raw []byte, from intake.Source) (common.Hash, error) {
-	tx, err := c.admit(raw, from)
-	if err != nil {
+func (c *Chain) Submit(raw []byte) (common.Hash, error) {
+	tx, err := c.admit(raw, intake.Client)
+	switch {
+	case errors.Is(err, txpool.ErrAlreadyKnown):
+		return tx.Hash(), nil
+	case err != nil:
 		return common.Hash{}, err
 	}
-	if err := c.pool.Add([]*types.Transaction{tx}, false)[0]; err != nil && !errors.Is(err, txpool.ErrAlreadyKnown) {
-		c.gate.Forget(tx.Hash())
-		c.refuse(err)
+	if err := c.add([]*types.Transaction{tx})[0]; err != nil {
 		return common.Hash{}, err
 	}
 	return tx.Hash(), nil
 }
 
-// admit decodes a transaction that may go to the pool, or counts a refusal.
+// Relay is Submit for what peers have taken. What the pool does not take is counted and dropped.
+func (c *Chain) Relay(raws [][]byte) {
+	for raws := range slices.Chunk(raws, relayBatch) {
+		txs := make([]*types.Transaction, 0, len(raws))
+		for _, raw := range raws {
+			if tx, err := c.admit(raw, intake.Peer); err == nil {
+				txs = append(txs, tx)
+			}
+		}
+		if len(txs) > 0 {
+			c.add(txs)
+		}
+	}
+}
+
+// relayBatch is how many transactions are given to the pool at once, which others cannot read meanwhile.
+const relayBatch = 64
+
+// add gives the pool what was admitted, and takes back the admission of what the pool does not take.
+func (c *Chain) add(txs []*types.Transaction) []error {
+	errs := c.pool.Add(txs, false)
+	for i, err := range errs {
+		switch {
+		case errors.Is(err, txpool.ErrAlreadyKnown):
+			errs[i] = nil
+		case err != nil:
+			c.gate.Forget(txs[i].Hash())
+			c.refuse(err)
+		}
+	}
+	return errs
+}
+
+// admit decodes a transaction that may go to the pool, or counts a refusal. One that is in the pool it returns with
+// txpool.ErrAlreadyKnown, at little cost: peers send back what they were told.
 func (c *Chain) admit(raw []byte, from intake.Source) (*types.Transaction, error) {
 	tx, err := decode(raw)
+	if err == nil && c.pool.Has(tx.Hash()) {
+		return tx, txpool.ErrAlreadyKnown
+	}
 	if err == nil {
 		err = c.room(tx, from)
 	}
@@ -73,13 +107,21 @@ func (c *Chain) room(tx *types.Transaction, from intake.Source) error {
 	if err := c.gate.Peek(t, from); err != nil {
 		return err // before the signature costs anything
 	}
-	if t.From, err = types.Sender(types.LatestSigner(cfg), tx); err != nil {
+	if t.From, err = c.sender(tx); err != nil {
 		return fmt.Errorf("%w: %w", txpool.ErrInvalidSender, err)
 	}
 	if tx.Nonce() != c.pool.PoolNonce(t.From) {
 		return nil
 	}
 	return c.gate.Admit(t, from, time.Now()) //nolint:forbidigo // of the pool, outside block execution
+}
+
+// sender recovers the sender of a transaction, a few at a time: the rest of the processor is for consensus, which a flood
+// of signatures to check must not delay.
+func (c *Chain) sender(tx *types.Transaction) (common.Address, error) {
+	c.recovering <- struct{}{}
+	defer func() { <-c.recovering }()
+	return types.Sender(types.LatestSigner(c.bc.Config()), tx)
 }
 
 // committed tells the gate what is no longer waiting.
@@ -149,7 +191,7 @@ func (s *submitAPI) SendRawTransaction(_ context.Context, raw hexutil.Bytes) (co
 
 // SendRawTransactionSync adds a signed transaction to the pool and waits for its receipt.
 func (s *submitAPI) SendRawTransactionSync(ctx context.Context, raw hexutil.Bytes, timeoutMs *uint64) (map[string]any, error) {
-	if _, err := s.chain.admit(raw, intake.Client); err != nil {
+	if _, err := s.chain.admit(raw, intake.Client); err != nil && !errors.Is(err, txpool.ErrAlreadyKnown) {
 		return nil, err
 	}
 	return s.stock.SendRawTransactionSync(ctx, raw, timeoutMs)

@@ -9,23 +9,27 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// The bounds. Gas is counted as transactions claim it, since what they use is known only afterwards.
+// The bounds. Work is counted in gas: what a transaction claims, since what it uses is known only afterwards, and
+// Overhead.
 const (
-	// Room is the gas that may wait while nothing is known about how fast it is worked off: about what two blocks of
-	// transfers claim.
-	Room = 60_000_000
+	// Overhead is what each transaction costs besides its gas: the check of its signature by every node, its way to them,
+	// its place in pool and block. Measured where four nodes share two processors, it is the work of so much gas.
+	Overhead = 30_000
+	// Room is the work that may wait while nothing is known about how fast it is done: seconds of it on the slowest
+	// machines, tenths of one on others.
+	Room = 40_000_000
 	// MinRoom and MaxRoom bound what the waiting times of transactions make of it.
-	MinRoom = 20_000_000
-	MaxRoom = 300_000_000
+	MinRoom = 5_000_000
+	MaxRoom = 400_000_000
 	// MaxSlots is the most pieces of 32 KiB that may wait: less than the pool itself bears before it drops some.
 	MaxSlots = 5_500
-	// SenderSlots is the most transactions of one account that may wait; all together they may claim three quarters of
-	// the room.
+	// SenderSlots is the most transactions of one account that may wait; all together they may take three quarters of the
+	// room.
 	SenderSlots = 256
 	// Target is how long a transaction may wait. When the slowest of a block waited longer, less is taken from then on.
 	// But nothing waits less than for the end of the block that is being made and for the next: where those take longer,
 	// to refuse more would make nobody faster.
-	Target = 700 * time.Millisecond
+	Target = 450 * time.Millisecond
 )
 
 // settleTime is how long the way into the pool may take, forgetAfter how long a transaction counts that no block takes,
@@ -44,7 +48,8 @@ type Source int
 const (
 	// Client is whoever sends a transaction to this node's doors.
 	Client Source = iota
-	// Peer is a node that has taken it already. It gets twice the room, so that what one node took the others take.
+	// Peer is a node that has taken it already. There is more room for it, so that what one node took the others take: a
+	// proposer that lacks one transaction of an account can propose none of the later ones.
 	Peer
 )
 
@@ -58,9 +63,11 @@ type Tx struct {
 	Tip *big.Int
 }
 
+func (tx Tx) work() uint64 { return tx.Gas + Overhead }
+
 type entry struct {
 	from  common.Address
-	gas   uint64
+	work  uint64
 	slots int
 	tip   *big.Int
 	since time.Time
@@ -68,7 +75,7 @@ type entry struct {
 
 type share struct {
 	count int
-	gas   uint64
+	work  uint64
 }
 
 // Gate counts what waits. It may be used from any goroutine.
@@ -77,13 +84,13 @@ type Gate struct {
 	mu      sync.Mutex
 	waiting map[common.Hash]entry
 	senders map[common.Address]share
-	gas     uint64
+	work    uint64
 	slots   int
 	room    uint64
 	refused bool          // somebody, since the last block
 	last    time.Time     // of the last block after which something waited; zero after one that left nothing
 	cycle   time.Duration // between blocks while something waits, smoothed
-	rate    float64       // of gas a second, as claimed, that blocks take meanwhile, smoothed
+	rate    float64       // of work a second that blocks take meanwhile, smoothed
 	bar     *big.Int      // the tip that gets in while the room is taken; nil: none is known
 }
 
@@ -104,7 +111,7 @@ func (g *Gate) Admit(tx Tx, from Source, now time.Time) error {
 	if own.count >= SenderSlots {
 		return &SenderError{Waiting: own.count}
 	}
-	if own.count > 0 && own.gas+tx.Gas > g.room/4*3 {
+	if from == Client && own.count > 0 && own.work+tx.work() > g.room/4*3 {
 		g.refused = true
 		return &SenderError{Waiting: own.count}
 	}
@@ -112,10 +119,10 @@ func (g *Gate) Admit(tx Tx, from Source, now time.Time) error {
 		g.refused = true
 		return err
 	}
-	e := entry{from: tx.From, gas: tx.Gas, slots: int(tx.Bytes/slotBytes) + 1, tip: tx.Tip, since: now} //nolint:gosec // at most a few
+	e := entry{from: tx.From, work: tx.work(), slots: int(tx.Bytes/slotBytes) + 1, tip: tx.Tip, since: now} //nolint:gosec // at most a few
 	g.waiting[tx.Hash] = e
-	g.senders[tx.From] = share{own.count + 1, own.gas + tx.Gas}
-	g.gas += e.gas
+	g.senders[tx.From] = share{own.count + 1, own.work + tx.work()}
+	g.work += e.work
 	g.slots += e.slots
 	return nil
 }
@@ -136,9 +143,9 @@ func (g *Gate) Peek(tx Tx, from Source) error {
 // the others, and for what peers have taken.
 func (g *Gate) full(tx Tx, from Source) error {
 	switch {
-	case g.gas < g.room && g.slots < MaxSlots:
+	case g.work < g.room && g.slots < MaxSlots:
 		return nil
-	case g.gas >= 2*g.room || g.slots >= MaxSlots+MaxSlots/20:
+	case g.work >= 2*max(g.room, Room/2) || g.slots >= MaxSlots+MaxSlots/20:
 		return &FullError{}
 	case from == Peer:
 		return nil
@@ -180,10 +187,10 @@ func (g *Gate) drop(hash common.Hash) {
 		return
 	}
 	delete(g.waiting, hash)
-	g.gas -= e.gas
+	g.work -= e.work
 	g.slots -= e.slots
 	if s := g.senders[e.from]; s.count > 1 {
-		g.senders[e.from] = share{s.count - 1, s.gas - e.gas}
+		g.senders[e.from] = share{s.count - 1, s.work - e.work}
 	} else {
 		delete(g.senders, e.from)
 	}
@@ -200,7 +207,7 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 	for _, h := range block {
 		if e, ok := g.waiting[h]; ok {
 			known = true
-			carried += e.gas
+			carried += e.work
 			slowest = max(slowest, now.Sub(e.since))
 			g.drop(h)
 		}
@@ -216,12 +223,14 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 	case known && slowest > target:
 		// Less by as much as it was too slow, by half at most: the next block tells more.
 		g.room = max(g.room/2, uint64(float64(g.room)*float64(target)/float64(slowest)))
+	case g.refused && slowest < target/2:
+		g.room += g.room / 2
 	case g.refused && slowest < target*3/4:
 		g.room += g.room / 8
 	case !g.refused && g.room > Room:
 		g.room -= (g.room - Room) / 8
 	case !g.refused && g.room < Room:
-		g.room += (Room - g.room) / 8
+		g.room += (Room-g.room)/64 + 1 // what was found to be slow is slow for a while
 	}
 	g.room = min(max(g.room, proven, MinRoom), MaxRoom)
 	g.refused, g.bar = false, nil
@@ -244,13 +253,13 @@ func (g *Gate) pace(now time.Time, carried uint64) (target time.Duration, proven
 // State is what waits now and how much may.
 type State struct {
 	Waiting int
-	Gas     uint64
-	Room    uint64
+	// Work that waits, and how much may, in gas.
+	Work, Room uint64
 }
 
 // State reports it.
 func (g *Gate) State() State {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return State{Waiting: len(g.waiting), Gas: g.gas, Room: g.room}
+	return State{Waiting: len(g.waiting), Work: g.work, Room: g.room}
 }

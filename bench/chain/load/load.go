@@ -28,6 +28,8 @@ type Plan struct {
 	// Rate is transactions a second, for Time.
 	Rate float64
 	Time time.Duration
+	// Warm is how long the network may take to find out what it can carry: Steady does not count what was due in it.
+	Warm time.Duration
 	// Batch is how many travel in one request; their latency counts from when the last is due.
 	Batch int
 }
@@ -39,6 +41,8 @@ type Result struct {
 	Late int
 	// Took is from when each transaction was due until it was seen in a block; only of those accepted.
 	Took []time.Duration
+	// Steady are those of Took that were due after Warm.
+	Steady []time.Duration
 	// Span is from the first due time to the last commit.
 	Span time.Duration
 	// Blocks with transactions, and the most that were in one.
@@ -310,6 +314,9 @@ func (r *run) count() *Result {
 	for h := range r.taken {
 		if at, ok := r.seen[h]; ok {
 			out.Took = append(out.Took, at.Sub(r.due[h]))
+			if r.due[h].Sub(r.start) >= r.plan.Warm {
+				out.Steady = append(out.Steady, at.Sub(r.due[h]))
+			}
 		}
 	}
 	out.Committed = len(out.Took)

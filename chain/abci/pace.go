@@ -1,0 +1,37 @@
+package abci
+
+import "time"
+
+// The bounds of a pace.
+const (
+	// cycleGoal is how long the time from block to block should be while transactions wait: about half of what one that
+	// comes when the room before it is taken may wait.
+	cycleGoal = 300 * time.Millisecond
+	// leastBuild is the least time for making a block: with less, what every block costs would be most of the work.
+	leastBuild = 20 * time.Millisecond
+)
+
+// pace decides how long a proposer may take to fill a block. All validators run what it chose, one after another in
+// part, and on a slow or busy machine for longer than it took the proposer: blocks that are full to the proposer's limit
+// would then come seldom, and everybody would wait for long. The zero value begins with all the time there is.
+type pace struct {
+	most   time.Duration // for making a block, as configured
+	budget time.Duration // now
+	last   time.Time     // of the last block after which something waited; zero after one that left nothing
+}
+
+// committed learns from a block that is final now, after which something waits or nothing does.
+func (p *pace) committed(now time.Time, waiting bool) {
+	switch took := now.Sub(p.last); {
+	case p.last.IsZero() || took <= 0:
+		p.budget += p.most / 10 // nothing waited for this block: there is no telling how a full one would do
+	case took > cycleGoal:
+		p.budget = time.Duration(float64(p.budget) * max(0.5, float64(cycleGoal)/float64(took)))
+	default:
+		p.budget = time.Duration(float64(p.budget) * min(1.2, float64(cycleGoal)/float64(took)))
+	}
+	p.budget = min(max(p.budget, leastBuild), p.most)
+	if p.last = now; !waiting {
+		p.last = time.Time{}
+	}
+}
