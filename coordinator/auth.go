@@ -12,7 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 )
 
 // keyPrefix begins every API key, so that a leaked one can be recognised.
@@ -23,7 +23,7 @@ func hashKey(key string) common.Hash {
 	return crypto.Keccak256Hash([]byte("aitbc/api-key"), []byte(key))
 }
 
-func (s *Service) issueKey(ctx context.Context, k sqlite.Key) (string, error) {
+func (s *Service) issueKey(ctx context.Context, k ledger.Key) (string, error) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	key := keyPrefix + hex.EncodeToString(b[:])
@@ -34,7 +34,7 @@ func (s *Service) issueKey(ctx context.Context, k sqlite.Key) (string, error) {
 }
 
 // Caller is who an API key speaks for.
-type Caller struct{ sqlite.Key }
+type Caller struct{ ledger.Key }
 
 // Authenticate returns who key speaks for, if it is of the scope. Its errors
 // are unauthorized and forbidden.
@@ -51,7 +51,7 @@ func (s *Service) Authenticate(ctx context.Context, key, scope string) (Caller, 
 	s.mu.Unlock()
 	if !ok {
 		var err error
-		if k, err = s.cfg.Store.Key(ctx, h); errors.Is(err, sqlite.ErrNotFound) {
+		if k, err = s.cfg.Store.Key(ctx, h); errors.Is(err, ledger.ErrNotFound) {
 			return Caller{}, apierr.New(apierr.Unauthorized, "unknown API key")
 		} else if err != nil {
 			return Caller{}, err

@@ -8,14 +8,14 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/receipt"
 )
 
 // Receipt returns the bundle of a job that the caller paid for or ran.
 func (s *Service) Receipt(ctx context.Context, c Caller, job common.Hash) (*receipt.Bundle, error) {
 	j, err := s.cfg.Store.Job(ctx, job)
-	mine := err == nil && (c.Scope == sqlite.ScopeClient && j.Client == c.Account && j.Session == c.Session || c.Scope == sqlite.ScopeMiner && j.Miner == c.Account)
+	mine := err == nil && (c.Scope == ledger.ScopeClient && j.Client == c.Account && j.Session == c.Session || c.Scope == ledger.ScopeMiner && j.Miner == c.Account)
 	if !mine || j.Signed == nil {
 		return nil, apierr.New(apierr.NotFound, "there is no such receipt with this API key")
 	}
@@ -48,7 +48,7 @@ func (s *Service) JobOfReceipt(ctx context.Context, id common.Hash) (common.Hash
 	return j, nil
 }
 
-func (s *Service) bundle(ctx context.Context, j *sqlite.Job) (*receipt.Bundle, error) {
+func (s *Service) bundle(ctx context.Context, j *ledger.Job) (*receipt.Bundle, error) {
 	x := j.Signed
 	b := &receipt.Bundle{
 		Version: receipt.BundleVersion, ChainID: s.cfg.Domain.ChainID, ReceiptID: s.cfg.Domain.ReceiptID(j.ID), ReceiptDigest: receipt.Digest(s.cfg.Domain, x.Receipt),
@@ -62,7 +62,7 @@ func (s *Service) bundle(ctx context.Context, j *sqlite.Job) (*receipt.Bundle, e
 	if err != nil {
 		return nil, err
 	}
-	if batch.State != sqlite.BatchProved {
+	if batch.State != ledger.BatchProved {
 		return b, nil
 	}
 	var p receipt.ChainProof

@@ -5,7 +5,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -30,7 +30,7 @@ type Chain interface {
 	SetMinerLimit(ctx context.Context, miner common.Address, limit market.Amount) error
 	// Settle sends a settlement: vouchers, cumulative credits, and the root of
 	// count receipts.
-	Settle(ctx context.Context, vouchers []SignedVoucher, credits []sqlite.Credit, root common.Hash, count int) (Mined, error)
+	Settle(ctx context.Context, vouchers []SignedVoucher, credits []ledger.Credit, root common.Hash, count int) (Mined, error)
 	// FindSettlement looks for the Settled event of a root from a block on.
 	FindSettlement(ctx context.Context, root common.Hash, from uint64) (Mined, bool, error)
 	// Prove returns what a receipt bundle needs to show that a settlement is on
@@ -45,7 +45,7 @@ type ChainSession struct {
 	Through                      uint64
 	Expiry, DueAt                uint64
 	FeeBps                       uint16
-	State                        int // as in sqlite; 0 when there is none
+	State                        int // as in ledger; 0 when there is none
 }
 
 // ChainMiner is a miner's standing on chain.

@@ -21,6 +21,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/httpapi"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
@@ -115,7 +116,7 @@ func (f *fakeChain) SetMinerLimit(_ context.Context, m common.Address, a market.
 	return nil
 }
 
-func (f *fakeChain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []sqlite.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
+func (f *fakeChain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []ledger.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fail != nil {
@@ -293,7 +294,7 @@ func (h *house) openSession(id uint64, deposit market.Amount) string {
 	p := must[api.PrepareResponse](h, 200, "", "POST", "/v1/sessions/prepare", api.PrepareRequest{Client: clientKey.Address()})
 	h.chain.mu.Lock()
 	end := uint64(time.Now().Add(12 * time.Hour).Unix())
-	h.chain.sessions[id] = &coordinator.ChainSession{Client: clientKey.Address(), Coordinator: p.Coordinator, Spender: p.Spender, Deposit: deposit, Expiry: end, DueAt: end, FeeBps: feeBps, State: sqlite.SessionOpen}
+	h.chain.sessions[id] = &coordinator.ChainSession{Client: clientKey.Address(), Coordinator: p.Coordinator, Spender: p.Spender, Deposit: deposit, Expiry: end, DueAt: end, FeeBps: feeBps, State: ledger.SessionOpen}
 	h.chain.mu.Unlock()
 	r := api.KeyRequest{Client: clientKey.Address(), IssuedAt: uint64(time.Now().Unix())}
 	sig, err := receipt.Sign(clientKey, domain, receipt.KeyRequest{Client: r.Client, Session: id, IssuedAt: r.IssuedAt})
@@ -342,9 +343,12 @@ func (h *house) account() api.Account {
 // balanced fails the test unless the books agree with their journal.
 func (h *house) balanced() {
 	h.t.Helper()
-	bad, err := h.store.Imbalance(h.t.Context())
-	if err != nil || bad != 0 {
-		h.t.Fatalf("session %d does not balance: %v", bad, err)
+	audit, err := h.store.Audit(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if bad := audit.Check(); len(bad) > 0 {
+		h.t.Fatalf("the books do not balance: %+v", bad)
 	}
 }
 

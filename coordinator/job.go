@@ -9,21 +9,21 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 )
 
 // owned returns a job of the caller's; another's does not exist for it.
-func (s *Service) owned(ctx context.Context, c Caller, id common.Hash) (*sqlite.Job, error) {
+func (s *Service) owned(ctx context.Context, c Caller, id common.Hash) (*ledger.Job, error) {
 	j, err := s.cfg.Store.Job(ctx, id)
-	if errors.Is(err, sqlite.ErrNotFound) || (err == nil && (j.Client != c.Account || j.Session != c.Session)) {
+	if errors.Is(err, ledger.ErrNotFound) || (err == nil && (j.Client != c.Account || j.Session != c.Session)) {
 		return nil, apierr.New(apierr.NotFound, "there is no such job with this API key")
 	}
 	return j, err
 }
 
 // Describe returns what a job's owner sees of it.
-func (s *Service) Describe(j *sqlite.Job) api.Job {
+func (s *Service) Describe(j *ledger.Job) api.Job {
 	out := api.Job{
 		JobID: j.ID, State: j.State, Payment: j.Payment, Model: j.Model, Usage: j.Usage, MaxPrice: j.MaxPrice, Price: j.Price, Fee: j.Fee,
 		Block: j.Block, Attempts: j.Attempts, CreatedAt: j.Created, FinishedAt: j.Finished, ExpiresAt: j.Expires,
@@ -101,21 +101,36 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id common.Hash) (api.Job
 	if err := s.cfg.Store.RequestCancel(ctx, id); err != nil {
 		return api.Job{}, err
 	}
-	s.mu.Lock()
-	l, st := s.leases[id], s.streams[id]
-	started := l != nil && st != nil && st.len() > 0
-	if l != nil {
-		l.cancel = true
+	err = s.stop(ctx, id)
+	if errors.Is(err, ledger.ErrNotAssigned) { // it was leased this moment
+		err = s.stop(ctx, id)
 	}
-	s.mu.Unlock()
-	if !started {
-		if j, err = s.end(ctx, id, market.Canceled, "", ""); err != nil {
-			return api.Job{}, err
-		}
-	} else if j, err = s.cfg.Store.Job(ctx, id); err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrNotAssigned) {
+		return api.Job{}, err
+	}
+	if j, err = s.cfg.Store.Job(ctx, id); err != nil {
 		return api.Job{}, err
 	}
 	return s.Describe(j), nil
+}
+
+// stop ends a job that is to be cancelled, or has its miner told if it began.
+func (s *Service) stop(ctx context.Context, id common.Hash) error {
+	e := ledger.Ending{Job: id, State: market.Canceled}
+	s.mu.Lock()
+	l, st := s.leases[id], s.streams[id]
+	if st != nil {
+		s.cancels[id] = true // for a lease that is being made
+	}
+	started := l != nil && st != nil && st.len() > 0
+	if l != nil {
+		l.cancel, e.Lease = true, l.id
+	}
+	s.mu.Unlock()
+	if started {
+		return nil
+	}
+	return s.end(ctx, e)
 }
 
 // Explain says, per miner, why a job of the caller's is not running.
@@ -144,7 +159,7 @@ func (s *Service) Explain(ctx context.Context, c Caller, id common.Hash) (api.Ex
 // Follow calls fn with each change of a job's state and each piece of its
 // answer, from piece from on, until the job is done; then it returns the job.
 // It stops early with fn's error or ctx's.
-func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int, fn func(api.Event) error) (*sqlite.Job, error) {
+func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int, fn func(api.Event) error) (*ledger.Job, error) {
 	s.mu.Lock()
 	st := s.streams[id]
 	s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 )
 
@@ -38,7 +38,7 @@ func (s *Service) expireLeases(ctx context.Context) {
 	}
 	s.mu.Unlock()
 	for _, id := range late {
-		if _, err := s.end(ctx, id, market.Expired, "deadline", "the job was not done by its deadline"); err != nil {
+		if err := s.end(ctx, ledger.Ending{Job: id, Anyhow: true, State: market.Expired, Code: "deadline", Message: "the job was not done by its deadline"}); err != nil {
 			s.log.ErrorContext(ctx, "expire job", "job", id, "err", err)
 		}
 	}
@@ -60,19 +60,17 @@ func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, messag
 	cancel := l.cancel
 	s.mu.Unlock()
 	if cancel {
-		_, err := s.end(ctx, l.job.ID, market.Canceled, "", "")
-		return err
+		return s.endLease(ctx, l, market.Canceled, "", "")
 	}
 	j, err := s.cfg.Store.Job(ctx, l.job.ID)
 	if err != nil {
 		return err
 	}
 	if j.Attempts >= s.cfg.MaxAttempts {
-		_, err := s.end(ctx, l.job.ID, market.Failed, code, message)
-		return err
+		return s.endLease(ctx, l, market.Failed, code, message)
 	}
 	err = s.cfg.Store.Requeue(ctx, l.job.ID, l.id)
-	if errors.Is(err, sqlite.ErrNotAssigned) {
+	if errors.Is(err, ledger.ErrNotAssigned) {
 		return nil
 	}
 	if te := (*market.TransitionError)(nil); errors.As(err, &te) {
@@ -96,18 +94,30 @@ func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, messag
 }
 
 // end finishes a job without payment and tells whoever runs it to stop.
-func (s *Service) end(ctx context.Context, id common.Hash, state market.JobState, code, message string) (*sqlite.Job, error) {
-	j, err := s.cfg.Store.End(ctx, id, state, code, message, time.Now().UnixMilli())
+// It returns [ledger.ErrNotAssigned] if somebody else than e says runs it.
+func (s *Service) end(ctx context.Context, e ledger.Ending) error {
+	e.At = time.Now().UnixMilli()
+	j, err := s.cfg.Store.End(ctx, e)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	id := e.Job
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l := s.leases[id]; l != nil {
 		s.stopped[l.miner] = append(s.stopped[l.miner], id)
 	}
 	s.forgetLocked(j)
-	return j, nil
+	return nil
+}
+
+// endLease finishes a leased job without payment, unless the lease is over.
+func (s *Service) endLease(ctx context.Context, l *lease, state market.JobState, code, message string) error {
+	err := s.end(ctx, ledger.Ending{Job: l.job.ID, Lease: l.id, State: state, Code: code, Message: message})
+	if errors.Is(err, ledger.ErrNotAssigned) {
+		return nil
+	}
+	return err
 }
 
 // held returns the lease of a job if the caller holds it, else not_assigned or

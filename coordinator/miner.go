@@ -12,7 +12,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -53,7 +53,7 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 	case !valid:
 		return api.RegisterResponse{}, apierr.New(apierr.Forbidden, "%s is not the signing key that the chain has for miner %s", signer, r.Miner)
 	}
-	m := sqlite.Miner{Address: r.Miner, Signer: signer, Offers: []byte(r.OffersJSON), Slots: r.Slots, Seen: time.Now().UnixMilli()}
+	m := ledger.Miner{Address: r.Miner, Signer: signer, Offers: []byte(r.OffersJSON), Slots: r.Slots, Seen: time.Now().UnixMilli()}
 	if err := s.cfg.Store.PutMiner(ctx, m); err != nil {
 		return api.RegisterResponse{}, err
 	}
@@ -68,7 +68,7 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 			limit = s.cfg.MinerLimit
 		}
 	}
-	key, err := s.issueKey(ctx, sqlite.Key{Scope: sqlite.ScopeMiner, Account: r.Miner})
+	key, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeMiner, Account: r.Miner})
 	if err != nil {
 		return api.RegisterResponse{}, err
 	}
@@ -209,7 +209,7 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 	}
 	// A stop for an earlier lease of the same job is not for this one.
 	s.stopped[p.account] = slices.DeleteFunc(s.stopped[p.account], func(h common.Hash) bool { return h == id })
-	l.job, l.offer, l.cancel = j, p.offers[j.Spec.Order.Model], j.Cancel
+	l.job, l.offer, l.cancel = j, p.offers[j.Spec.Order.Model], j.Cancel || s.cancels[id]
 	s.leases[id] = l
 	if st := s.streams[id]; st != nil {
 		st.setState(market.Assigned)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -87,19 +87,19 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	if r.FinishReason == "canceled" {
 		state = market.Canceled
 		if commitment.Len() == 0 {
-			_, err := s.end(ctx, job, market.Canceled, "", "")
+			err := s.endLease(ctx, l, market.Canceled, "", "")
 			return api.ResultResponse{}, errors.Join(err, apierr.New(apierr.LeaseLost, "the job was cancelled before its first token: nothing is charged"))
 		}
 	}
 	digest := receipt.Digest(s.cfg.Domain, r.Receipt)
-	done, err := s.cfg.Store.Complete(ctx, sqlite.Completion{
-		Job: job, Miner: c.Account, MinerSigner: p.signer, CoordinatorSigner: s.cfg.Signer.Address(), Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
+	done, err := s.cfg.Store.Complete(ctx, ledger.Completion{
+		Job: job, Session: j.Session, Miner: c.Account, MinerSigner: p.signer, CoordinatorSigner: s.cfg.Signer.Address(), Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
 		Reason: r.FinishReason, Output: text, MarginBps: s.cfg.MarginBps, At: time.Now().UnixMilli(),
 		Countersign: func(total market.Amount) (receipt.Signature, error) {
 			return receipt.Sign(s.cfg.Signer, s.cfg.Domain, receipt.Countersignature{Receipt: digest, Miner: c.Account, MinerTotal: total})
 		},
 	})
-	if te := (*market.TransitionError)(nil); errors.Is(err, sqlite.ErrNotAssigned) || errors.As(err, &te) {
+	if te := (*market.TransitionError)(nil); errors.Is(err, ledger.ErrNotAssigned) || errors.As(err, &te) {
 		return s.repeated(ctx, c, job, r, apierr.Wrap(err, apierr.LeaseLost, "the job has ended or was leased again"))
 	} else if err != nil {
 		return api.ResultResponse{}, err
@@ -115,7 +115,7 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 func (s *Service) repeated(ctx context.Context, c Caller, job common.Hash, r api.ResultRequest, why error) (api.ResultResponse, error) {
 	j, err := s.cfg.Store.Job(ctx, job)
 	switch {
-	case errors.Is(err, sqlite.ErrNotFound):
+	case errors.Is(err, ledger.ErrNotFound):
 		return api.ResultResponse{}, apierr.New(apierr.NotFound, "there is no such job")
 	case err != nil:
 		return api.ResultResponse{}, err
@@ -189,8 +189,7 @@ func (s *Service) Fail(ctx context.Context, c Caller, job common.Hash, r api.Fai
 		s.mu.Unlock()
 		return s.lose(ctx, l, others, code, message)
 	}
-	_, err = s.end(ctx, job, market.Failed, code, message)
-	return err
+	return s.endLease(ctx, l, market.Failed, code, message)
 }
 
 // othersLocked reports whether a miner beside the lease's could run its job.

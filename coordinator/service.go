@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/sched"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -27,7 +27,7 @@ type Config struct {
 	Account  common.Address // registered coordinator
 	Signer   receipt.Signer // its registered signing key
 	Spender  func(n uint64) (receipt.Signer, error)
-	Store    *sqlite.Store
+	Store    Store
 	Chain    Chain
 	Log      *slog.Logger
 	Version  string
@@ -52,7 +52,7 @@ type Params struct {
 
 // A lease is a miner's right to complete a job.
 type lease struct {
-	job     *sqlite.Job // as it was when it was leased
+	job     *ledger.Job // as it was when it was leased
 	id      string
 	miner   common.Address
 	offer   api.Offer
@@ -87,16 +87,10 @@ type Service struct {
 	miners  map[common.Address]*presence
 	streams map[common.Hash]*stream
 	expires map[common.Hash]time.Time // open jobs
-	keys    map[common.Hash]sqlite.Key
-	numbers map[uint64]*numbering
+	keys    map[common.Hash]ledger.Key
+	signers map[uint64]receipt.Signer        // of sessions' orders, by session
 	stopped map[common.Address][]common.Hash // to tell at the next heartbeat
-}
-
-// numbering hands out a session's order numbers and signs with its key.
-type numbering struct {
-	mu     sync.Mutex
-	next   uint64
-	signer receipt.Signer
+	cancels map[common.Hash]bool             // open jobs that their clients want stopped
 }
 
 // New checks cfg. It does nothing else; see [Service.Run].
@@ -127,7 +121,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		cfg: cfg, log: cfg.Log, sched: sched.New(),
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
-		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]sqlite.Key{}, numbers: map[uint64]*numbering{}, stopped: map[common.Address][]common.Hash{},
+		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]ledger.Key{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
 	}, nil
 }
 
@@ -184,10 +178,12 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if bad, err := s.cfg.Store.Imbalance(ctx); err != nil {
+	audit, err := s.cfg.Store.Audit(ctx)
+	if err != nil {
 		return err
-	} else if bad != 0 {
-		s.log.ErrorContext(ctx, "a session's account is not what its journal says", "session", bad)
+	}
+	for _, d := range audit.Check() {
+		s.log.ErrorContext(ctx, "the ledger does not balance", "subject", d.Subject, "what", d.What, "where", d.Where, "want", d.Want, "have", d.Have, "by", d.By)
 	}
 	now := time.Now()
 	s.mu.Lock()
@@ -219,7 +215,7 @@ func (s *Service) load(ctx context.Context) error {
 	return nil
 }
 
-func newPresence(m sqlite.Miner) (*presence, error) {
+func newPresence(m ledger.Miner) (*presence, error) {
 	var offers []api.Offer
 	if err := json.Unmarshal(m.Offers, &offers); err != nil {
 		return nil, err
@@ -231,7 +227,7 @@ func newPresence(m sqlite.Miner) (*presence, error) {
 	return p, nil
 }
 
-func schedJob(j *sqlite.Job) sched.Job {
+func schedJob(j *ledger.Job) sched.Job {
 	o := j.Spec.Order
 	return sched.Job{ID: j.ID, Model: o.Model, Class: o.Class, Miners: j.Spec.Candidates, PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice}
 }
@@ -255,11 +251,12 @@ func (s *Service) wakeLocked(id common.Address, ok bool) {
 }
 
 // forgetLocked drops what memory holds of a finished job, and ends its stream.
-func (s *Service) forgetLocked(j *sqlite.Job) {
+func (s *Service) forgetLocked(j *ledger.Job) {
 	wake := s.sched.Running(j.Miner) > 0
 	s.sched.Remove(j.ID)
 	delete(s.leases, j.ID)
 	delete(s.expires, j.ID)
+	delete(s.cancels, j.ID)
 	if st := s.streams[j.ID]; st != nil {
 		st.finish(j)
 		delete(s.streams, j.ID)

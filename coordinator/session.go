@@ -9,7 +9,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -72,7 +72,7 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 		return api.KeyResponse{}, apierr.New(apierr.NotFound, "there is no session %d on the chain", session)
 	case c.Client != r.Client || c.Coordinator != s.cfg.Account:
 		return api.KeyResponse{}, apierr.New(apierr.Forbidden, "session %d is not between this client and this coordinator", session)
-	case c.State != sqlite.SessionOpen:
+	case c.State != ledger.SessionOpen:
 		return api.KeyResponse{}, apierr.New(apierr.Conflict, "session %d is closed or closing", session)
 	}
 	n, err := s.spenderOf(ctx, c)
@@ -82,12 +82,12 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 	if err := s.cfg.Store.PutSession(ctx, stored(session, n, c)); err != nil {
 		return api.KeyResponse{}, err
 	}
-	key, err := s.issueKey(ctx, sqlite.Key{Scope: sqlite.ScopeClient, Account: r.Client, Session: session})
+	key, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeClient, Account: r.Client, Session: session})
 	return api.KeyResponse{APIKey: key, Session: session}, err
 }
 
-func stored(id, n uint64, c ChainSession) sqlite.Session {
-	return sqlite.Session{
+func stored(id, n uint64, c ChainSession) ledger.Session {
+	return ledger.Session{
 		ID: id, Client: c.Client, Spender: c.Spender, SpenderN: n, Account: market.SessionAccount{Deposit: c.Deposit},
 		Debited: c.Debited, Expiry: c.Expiry, DueAt: c.DueAt, FeeBps: c.FeeBps, State: c.State,
 	}
@@ -96,7 +96,7 @@ func stored(id, n uint64, c ChainSession) sqlite.Session {
 // spenderOf finds which of the client's keys the session names.
 func (s *Service) spenderOf(ctx context.Context, c ChainSession) (uint64, error) {
 	n, err := s.cfg.Store.Spender(ctx, c.Client, c.Spender)
-	if errors.Is(err, sqlite.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return 0, apierr.New(apierr.Forbidden, "the session's spender is no key of this coordinator's: ask POST /v1/sessions/prepare for one")
 	}
 	return n, err
@@ -108,20 +108,20 @@ func (s *Service) Account(ctx context.Context, c Caller) (api.Account, error) {
 	if err != nil {
 		return api.Account{}, err
 	}
-	state := map[int]string{sqlite.SessionOpen: "open", sqlite.SessionClosing: "closing", sqlite.SessionClosed: "closed"}[x.State]
+	state := map[int]string{ledger.SessionOpen: "open", ledger.SessionClosing: "closing", ledger.SessionClosed: "closed"}[x.State]
 	return api.Account{
 		Client: x.Client, Session: x.ID, State: state, Deposit: x.Account.Deposit, Reserved: x.Account.Reserved, Charged: x.Account.Charged,
 		Available: x.Account.Available(), Debited: x.Debited, Expiry: x.Expiry,
 	}, nil
 }
 
-// numbering returns the session's order numbers and key.
-func (s *Service) numbering(ctx context.Context, x sqlite.Session) (*numbering, error) {
+// signer returns the key that signs a session's orders.
+func (s *Service) signer(x ledger.Session) (receipt.Signer, error) {
 	s.mu.Lock()
-	n := s.numbers[x.ID]
+	k := s.signers[x.ID]
 	s.mu.Unlock()
-	if n != nil {
-		return n, nil
+	if k != nil {
+		return k, nil
 	}
 	k, err := s.cfg.Spender(x.SpenderN)
 	if err != nil {
@@ -130,22 +130,8 @@ func (s *Service) numbering(ctx context.Context, x sqlite.Session) (*numbering, 
 	if k.Address() != x.Spender {
 		return nil, errors.New("the key store does not hold the session's spender key")
 	}
-	last, err := s.cfg.Store.LastNumber(ctx, x.ID)
-	if err != nil {
-		return nil, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n = s.numbers[x.ID]; n == nil {
-		n = &numbering{next: last + 1, signer: k}
-		s.numbers[x.ID] = n
-	}
-	return n, nil
-}
-
-func (n *numbering) take() uint64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.next++
-	return n.next - 1
+	s.signers[x.ID] = k
+	return k, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/receipt"
 )
 
@@ -43,7 +43,7 @@ func (s *Service) settleAll(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("head: %w", err)
 		}
-		b, err := s.cfg.Store.BuildBatch(ctx, maxBatch, head, time.Now().UnixMilli(), func(p *sqlite.Plan) common.Hash {
+		b, err := s.cfg.Store.BuildBatch(ctx, maxBatch, head, time.Now().UnixMilli(), func(p *ledger.Plan) common.Hash {
 			p.Leaves = nil
 			for _, r := range p.Receipts {
 				p.Leaves = append(p.Leaves, receipt.Leaf(s.cfg.Domain.ReceiptID(r.Order), receipt.Digest(s.cfg.Domain, *r)))
@@ -60,9 +60,9 @@ func (s *Service) settleAll(ctx context.Context) error {
 }
 
 // push brings a batch to its end: mined, then proved.
-func (s *Service) push(ctx context.Context, b *sqlite.Batch) error {
+func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 	m := Mined{Tx: b.Tx, Block: b.Block}
-	if b.State == sqlite.BatchBuilt {
+	if b.State == ledger.BatchBuilt {
 		var found bool
 		var err error
 		if m, found, err = s.cfg.Chain.FindSettlement(ctx, b.Root, b.FromBlock); err != nil {
@@ -84,7 +84,7 @@ func (s *Service) push(ctx context.Context, b *sqlite.Batch) error {
 	return s.prove(ctx, b, m.Tx)
 }
 
-func (s *Service) signVouchers(p sqlite.Plan) ([]SignedVoucher, error) {
+func (s *Service) signVouchers(p ledger.Plan) ([]SignedVoucher, error) {
 	out := make([]SignedVoucher, len(p.Vouchers))
 	for i, v := range p.Vouchers {
 		k, err := s.cfg.Spender(p.Spenders[i])
@@ -101,7 +101,7 @@ func (s *Service) signVouchers(p sqlite.Plan) ([]SignedVoucher, error) {
 }
 
 // mined compares what the chain paid with what the batch asked for and records it.
-func (s *Service) mined(ctx context.Context, b *sqlite.Batch, m Mined) error {
+func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
 	var paid []uint64
 	for _, v := range b.Plan.Vouchers {
 		c, err := s.cfg.Chain.Session(ctx, v.Session)
@@ -147,7 +147,7 @@ func (s *Service) mined(ctx context.Context, b *sqlite.Batch, m Mined) error {
 
 // prove fetches and stores what the receipts of a batch need to be verified
 // offline, while the chain still has the state of its block.
-func (s *Service) prove(ctx context.Context, b *sqlite.Batch, tx common.Hash) error {
+func (s *Service) prove(ctx context.Context, b *ledger.Batch, tx common.Hash) error {
 	var sessions []uint64
 	for _, v := range b.Plan.Vouchers {
 		sessions = append(sessions, v.Session)
@@ -232,7 +232,7 @@ func (s *Service) dueSessions(ctx context.Context) error {
 // refresh stores a session as the chain has it, if it is one that we know.
 func (s *Service) refresh(ctx context.Context, id uint64) error {
 	x, err := s.cfg.Store.Session(ctx, id)
-	if errors.Is(err, sqlite.ErrNotFound) {
+	if errors.Is(err, ledger.ErrNotFound) {
 		return nil // opened with us, but its client never asked for a key
 	} else if err != nil {
 		return err

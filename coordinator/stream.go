@@ -11,7 +11,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -25,13 +25,13 @@ type stream struct {
 	mu      sync.Mutex
 	pieces  []api.Piece
 	state   market.JobState
-	ended   *sqlite.Job   // the job as it ended, nil before
+	ended   *ledger.Job   // the job as it ended, nil before
 	seen    bool          // a reader was given a piece
 	changed chan struct{} // closed at each change, then replaced
 	firstAt time.Time
 }
 
-func newStream(j *sqlite.Job) *stream {
+func newStream(j *ledger.Job) *stream {
 	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{})}
 }
 
@@ -87,7 +87,7 @@ func (s *stream) restart() {
 }
 
 // finish ends the stream. Nobody changes the job from then on.
-func (s *stream) finish(j *sqlite.Job) {
+func (s *stream) finish(j *ledger.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.ended = j.State, j
@@ -98,7 +98,7 @@ func (s *stream) finish(j *sqlite.Job) {
 type view struct {
 	pieces []api.Piece
 	state  market.JobState
-	ended  *sqlite.Job // nil while the job is open
+	ended  *ledger.Job // nil while the job is open
 }
 
 // next returns what lies beyond piece from and state known, waiting for a

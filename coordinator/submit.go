@@ -17,7 +17,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -44,7 +44,7 @@ type Extras struct {
 
 // Submit reserves money for a job and queues it. When it returns, the job is on
 // disk.
-func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x Extras) (*sqlite.Job, error) {
+func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x Extras) (*ledger.Job, error) {
 	req, err := check(r)
 	if err != nil {
 		return nil, err
@@ -73,34 +73,37 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	var salt receipt.Salt
 	_, _ = rand.Read(salt[:])
-	n, err := s.numbering(ctx, session)
+	key, err := s.signer(session)
 	if err != nil {
 		return nil, err
 	}
 	order := receipt.Order{
-		Session: session.ID, Number: n.take(), Model: terms.digest, Class: terms.class, Input: receipt.Input(salt, raw),
+		Session: session.ID, Model: terms.digest, Class: terms.class, Input: receipt.Input(salt, raw),
 		Miners: receipt.Miners(r.Constraints.Miners), MaxPrice: terms.maxPrice, Deadline: uint64(deadline.Unix()),
 	}
-	sig, err := receipt.Sign(n.signer, s.cfg.Domain, order)
-	if err != nil {
-		return nil, err
-	}
-	j := &sqlite.Job{
-		ID: receipt.Digest(s.cfg.Domain, order), Session: session.ID, Number: order.Number, Client: session.Client, Model: req.Model,
-		Spec:    sqlite.Spec{Order: order, Signature: sig, Salt: salt[:], Candidates: r.Constraints.Miners, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
-		Request: raw, IdemKey: x.IdemKey, State: market.Queued, Payment: market.Reserved, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
+	j := &ledger.Job{
+		Session: session.ID, Client: session.Client, Model: req.Model,
+		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
+		Request: raw, IdemKey: x.IdemKey, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
 	}
 	if x.IdemKey != "" {
 		h := hashKey(string(x.Body))
 		j.IdemHash = h[:]
 	}
-	old, err := s.cfg.Store.InsertJob(ctx, j)
+	// The number is the store's to give, so that numbers follow one another
+	// whoever signs: job id and signature depend on it.
+	old, err := s.cfg.Store.InsertJob(ctx, j, func(j *ledger.Job) (err error) {
+		j.Spec.Order.Number = j.Number
+		j.ID = receipt.Digest(s.cfg.Domain, j.Spec.Order)
+		j.Spec.Signature, err = receipt.Sign(key, s.cfg.Domain, j.Spec.Order)
+		return err
+	})
 	switch {
 	case errors.Is(err, market.ErrInsufficient):
 		free := session.Account.Available()
 		return nil, apierr.New(apierr.Insufficient, "this job may cost %s and the session has %s left: top it up, open a new one, or lower max_tokens or max_price", terms.maxPrice.Coins(), free.Coins()).
 			With(map[string]any{"needed": terms.maxPrice, "available": free})
-	case errors.Is(err, sqlite.ErrIdempotency):
+	case errors.Is(err, ledger.ErrIdempotency):
 		return nil, apierr.New(apierr.Conflict, "the Idempotency-Key was used with another request")
 	case err != nil:
 		return nil, err
@@ -176,8 +179,8 @@ func check(r api.SubmitRequest) (*api.Request, error) {
 
 // deadline returns by when the job must be done. It ends well before the
 // client, acting alone, could close the session.
-func (s *Service) deadline(now time.Time, x sqlite.Session, ttlSeconds uint64) (time.Time, error) {
-	if x.State != sqlite.SessionOpen {
+func (s *Service) deadline(now time.Time, x ledger.Session, ttlSeconds uint64) (time.Time, error) {
+	if x.State != ledger.SessionOpen {
 		return time.Time{}, apierr.New(apierr.Insufficient, "session %d is closed or closing: open a new one", x.ID)
 	}
 	if ttlSeconds > 1<<31 {

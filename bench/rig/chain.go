@@ -8,7 +8,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/coordinator"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -88,7 +88,7 @@ func (c *chain) SetMinerLimit(_ context.Context, m common.Address, limit market.
 }
 
 // Settle implements [coordinator.Chain].
-func (c *chain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []sqlite.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
+func (c *chain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []ledger.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.blocks++

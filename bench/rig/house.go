@@ -17,6 +17,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
@@ -110,7 +111,7 @@ func (h *House) Client(ctx context.Context) (string, error) {
 	end := uint64(now.Add(12 * time.Hour).Unix()) //nolint:gosec // after 1970
 	h.chain.open(session, coordinator.ChainSession{
 		Client: clientKey.Address(), Coordinator: p.Coordinator, Spender: p.Spender, Deposit: market.Coins(1_000_000_000),
-		Expiry: end, DueAt: end, FeeBps: feeBps, State: sqlite.SessionOpen,
+		Expiry: end, DueAt: end, FeeBps: feeBps, State: ledger.SessionOpen,
 	})
 	r := api.KeyRequest{Client: clientKey.Address(), IssuedAt: uint64(now.Unix())} //nolint:gosec // after 1970
 	r.Signature, err = receipt.Sign(clientKey, Domain, receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt})
@@ -149,10 +150,10 @@ func (h *House) Miner(ctx context.Context, slots int) (coordinator.Caller, error
 	if err != nil {
 		return coordinator.Caller{}, fmt.Errorf("register miner: %w", err)
 	}
-	return h.Service.Authenticate(ctx, r.APIKey, sqlite.ScopeMiner)
+	return h.Service.Authenticate(ctx, r.APIKey, ledger.ScopeMiner)
 }
 
 // Caller returns who an API key of [House.Client] speaks for.
 func (h *House) Caller(ctx context.Context, key string) (coordinator.Caller, error) {
-	return h.Service.Authenticate(ctx, key, sqlite.ScopeClient)
+	return h.Service.Authenticate(ctx, key, ledger.ScopeClient)
 }

@@ -117,7 +117,7 @@ func waitForChain(ctx context.Context, c *chainclient.Client, log *slog.Logger) 
 
 // bindStore refuses a database that was made for another chain or account: its
 // sessions would be of another network.
-func bindStore(ctx context.Context, s *sqlite.Store, chainID uint64, cfg Config) error {
+func bindStore(ctx context.Context, s coordinator.Store, chainID uint64, cfg Config) error {
 	const key = "network"
 	want := fmt.Sprintf("%d/%s", chainID, cfg.Account)
 	have, err := s.Meta(ctx, key)

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/httpx"
 )
 
@@ -62,11 +62,11 @@ func (a *answer) callChunk(calls []toolCall) object {
 	return o
 }
 
-func usageOf(j *sqlite.Job) object {
+func usageOf(j *ledger.Job) object {
 	return object{"prompt_tokens": j.Usage.PromptTokens, "completion_tokens": j.Usage.CompletionTokens, "total_tokens": j.Usage.PromptTokens + j.Usage.CompletionTokens}
 }
 
-func (a *answer) usage(j *sqlite.Job) object {
+func (a *answer) usage(j *ledger.Job) object {
 	o := a.base("chat.completion.chunk")
 	if !a.chat {
 		o = a.base("text_completion")
@@ -75,7 +75,7 @@ func (a *answer) usage(j *sqlite.Job) object {
 	return o
 }
 
-func (a *answer) whole(j *sqlite.Job) object {
+func (a *answer) whole(j *ledger.Job) object {
 	if !a.chat {
 		o := a.base("text_completion")
 		o["choices"], o["usage"] = []object{{"index": 0, "text": j.Output, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}, usageOf(j)

@@ -9,7 +9,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/market"
 )
@@ -207,7 +207,7 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 }
 
 // gone cancels the job of a client that went away: it pays for what was made.
-func (s *Server) gone(r *http.Request, c coordinator.Caller, j *sqlite.Job, err error) error {
+func (s *Server) gone(r *http.Request, c coordinator.Caller, j *ledger.Job, err error) error {
 	if r.Context().Err() == nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (s *Server) gone(r *http.Request, c coordinator.Caller, j *sqlite.Job, err 
 }
 
 // failure returns the error of a job that did not complete, or nil.
-func failure(j *sqlite.Job) error {
+func failure(j *ledger.Job) error {
 	switch j.State {
 	case market.Completed:
 		return nil
@@ -229,7 +229,7 @@ func failure(j *sqlite.Job) error {
 	}
 }
 
-func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordinator.Caller, j *sqlite.Job, a *answer, usage bool) error {
+func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordinator.Caller, j *ledger.Job, a *answer, usage bool) error {
 	// Wait for the first piece before the status is sent, so that a job that
 	// fails at once is an HTTP error, as clients expect.
 	var out *sse

@@ -15,7 +15,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/httpx"
 )
 
@@ -56,11 +56,11 @@ func (s *Server) routes() []Route {
 	as := func(scope string, h clientHandler) http.Handler {
 		return httpx.Handler(func(w http.ResponseWriter, r *http.Request) error { return s.authorized(w, r, scope, h) })
 	}
-	client := func(h clientHandler) http.Handler { return as(sqlite.ScopeClient, h) }
-	miner := func(h clientHandler) http.Handler { return as(sqlite.ScopeMiner, h) }
+	client := func(h clientHandler) http.Handler { return as(ledger.ScopeClient, h) }
+	miner := func(h clientHandler) http.Handler { return as(ledger.ScopeMiner, h) }
 	openai := func(h clientHandler) http.Handler {
 		return httpx.ErrorWriter(writeOpenAIError).Handler(func(w http.ResponseWriter, r *http.Request) error {
-			return s.authorized(w, r, sqlite.ScopeClient, h)
+			return s.authorized(w, r, ledger.ScopeClient, h)
 		})
 	}
 	return []Route{
@@ -126,9 +126,9 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, scope string
 
 // either authenticates a client or a miner.
 func (s *Server) either(r *http.Request) (coordinator.Caller, error) {
-	c, err := s.svc.Authenticate(r.Context(), apiKey(r), sqlite.ScopeClient)
+	c, err := s.svc.Authenticate(r.Context(), apiKey(r), ledger.ScopeClient)
 	if apierr.HasCode(err, apierr.Forbidden) {
-		return s.svc.Authenticate(r.Context(), apiKey(r), sqlite.ScopeMiner)
+		return s.svc.Authenticate(r.Context(), apiKey(r), ledger.ScopeMiner)
 	}
 	return c, err
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/contracts"
 	"github.com/aitbc/aitbc/coordinator"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 	"github.com/aitbc/aitbc/receipt/light"
@@ -133,7 +133,7 @@ func (c *Chain) SetMinerLimit(ctx context.Context, miner common.Address, limit m
 }
 
 // Settle implements [coordinator.Chain].
-func (c *Chain) Settle(ctx context.Context, vouchers []coordinator.SignedVoucher, credits []sqlite.Credit, root common.Hash, count int) (coordinator.Mined, error) {
+func (c *Chain) Settle(ctx context.Context, vouchers []coordinator.SignedVoucher, credits []ledger.Credit, root common.Hash, count int) (coordinator.Mined, error) {
 	b := predeploy.Batch{Coordinator: c.account, Root: root, Count: uint32(count)}
 	for _, v := range vouchers {
 		b.Vouchers = append(b.Vouchers, predeploy.SignedVoucher{Voucher: v.Voucher, Signature: v.Signature})

@@ -118,4 +118,10 @@ CREATE TABLE batches (
 	created  INTEGER NOT NULL
 );
 CREATE INDEX batches_open ON batches (state) WHERE state <> 'proved';
+`, `
+ALTER TABLE sessions ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN settled TEXT NOT NULL DEFAULT '0';
+ALTER TABLE sessions ADD COLUMN settled_through INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET number = coalesce((SELECT max(number) FROM jobs WHERE session = sessions.id), 0), settled = debited,
+	settled_through = coalesce((SELECT max(number) FROM jobs WHERE session = sessions.id AND payment = 'settled'), 0);
 `}

@@ -81,6 +81,16 @@ func (r *reader) QueryRowContext(ctx context.Context, query string, args ...any)
 	return st.QueryRowContext(ctx, args...)
 }
 
+// snapshot runs fn on a view of the database at one moment.
+func (r *reader) snapshot(ctx context.Context, fn func(*sql.Tx) error) error {
+	// A plain BEGIN takes no lock on this connection: it can only read.
+	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(tx), tx.Rollback())
+}
+
 func (r *reader) close() error { return errors.Join(r.stmts.close(), r.db.Close()) }
 
 // txn is the one writing connection, within a transaction. It belongs to the

@@ -10,15 +10,8 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver
-)
 
-// Errors that callers test.
-var (
-	ErrNotFound     = errors.New("not found")
-	ErrClosed       = errors.New("store is closed")
-	ErrIdempotency  = errors.New("the key was used with another request")
-	ErrNotAssigned  = errors.New("the job is not leased to this miner")
-	ErrWrongPayment = errors.New("the payment cannot change so")
+	"github.com/aitbc/aitbc/coordinator/ledger"
 )
 
 // Options of [Open].
@@ -114,7 +107,8 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for writes under way and closes the database. Later writes get [ErrClosed].
+// Close waits for writes under way and closes the database. Later writes get
+// [ledger.ErrClosed].
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	s.wg.Wait()
@@ -137,7 +131,7 @@ func (s *Store) enqueue(ctx context.Context, o *op) error {
 	select {
 	case s.ops <- o:
 	case <-s.closing:
-		return ErrClosed
+		return ledger.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -152,7 +146,7 @@ func (s *Store) enqueue(ctx context.Context, o *op) error {
 		case <-o.done:
 			return o.err
 		default:
-			return ErrClosed
+			return ledger.ErrClosed
 		}
 	}
 }

@@ -1,0 +1,265 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Assign implements coordinator.Store.
+func (m *Memory) Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (out *ledger.Job, err error) {
+	err = m.in(ctx, func() error {
+		j, err := get(m.jobs, id)
+		if err != nil {
+			return err
+		}
+		if j, err = ledger.Lease(j, miner, lease); err != nil {
+			return err
+		}
+		m.jobs[id] = j
+		out = m.view(j)
+		return nil
+	})
+	return out, err
+}
+
+// Requeue implements coordinator.Store.
+func (m *Memory) Requeue(ctx context.Context, id common.Hash, lease string) error {
+	return m.in(ctx, func() error {
+		j, err := get(m.jobs, id)
+		if err != nil {
+			return err
+		}
+		if j, err = ledger.Requeue(j, lease); err != nil {
+			return err
+		}
+		m.jobs[id] = j
+		return nil
+	})
+}
+
+// RequestCancel implements coordinator.Store.
+func (m *Memory) RequestCancel(ctx context.Context, id common.Hash) error {
+	return m.in(ctx, func() error {
+		if j, ok := m.jobs[id]; ok && j.Payment == market.Reserved {
+			j.Cancel = true
+			m.jobs[id] = j
+		}
+		return nil
+	})
+}
+
+// End implements coordinator.Store.
+func (m *Memory) End(ctx context.Context, e ledger.Ending) (out *ledger.Job, err error) {
+	err = m.in(ctx, func() error {
+		j, err := get(m.jobs, e.Job)
+		if err != nil {
+			return err
+		}
+		if out = m.view(j); j.State.Terminal() {
+			return nil
+		}
+		x, err := get(m.sessions, j.Session)
+		if err != nil {
+			return err
+		}
+		x, j, entries, err := ledger.Release(x, j, e)
+		if err != nil {
+			return err
+		}
+		m.sessions[x.ID], m.jobs[j.ID] = x, j
+		m.journal = append(m.journal, entries...)
+		out = m.view(j)
+		return nil
+	})
+	return out, err
+}
+
+// Complete implements coordinator.Store.
+func (m *Memory) Complete(ctx context.Context, c ledger.Completion) (out *ledger.Job, err error) {
+	err = m.in(ctx, func() error {
+		j, err := get(m.jobs, c.Job)
+		if err != nil {
+			return err
+		}
+		x, err := get(m.sessions, j.Session)
+		if err != nil {
+			return err
+		}
+		w, err := get(m.miners, c.Miner)
+		if err != nil {
+			return err
+		}
+		x, j, entries, err := ledger.Charge(x, j, w.Total, c)
+		if err != nil {
+			return err
+		}
+		w.Total, w.Completed = j.Signed.MinerTotal, w.Completed+1
+		m.sessions[x.ID], m.jobs[j.ID], m.miners[w.Address] = x, j, w
+		m.journal = append(m.journal, entries...)
+		out = m.view(j)
+		return nil
+	})
+	return out, err
+}
+
+// BuildBatch implements coordinator.Store.
+func (m *Memory) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, _ int64, finish func(*ledger.Plan) common.Hash) (out *ledger.Batch, err error) {
+	err = m.in(ctx, func() error {
+		open := map[uint64]uint64{} // oldest open order, by session
+		var jobs []*ledger.Job
+		for _, j := range m.jobs {
+			if j.Payment == market.Reserved {
+				open[j.Session] = min(cmp.Or(open[j.Session], math.MaxUint64), j.Number)
+			}
+			if j.Payment == market.Charged && j.Batch == 0 {
+				jobs = append(jobs, &j)
+			}
+		}
+		jobs = slices.DeleteFunc(jobs, func(j *ledger.Job) bool { return j.Number > cmp.Or(open[j.Session], math.MaxUint64) })
+		slices.SortFunc(jobs, func(a, b *ledger.Job) int {
+			return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Number, b.Number))
+		})
+		jobs = jobs[:min(maxJobs, len(jobs))]
+		if len(jobs) == 0 {
+			return nil
+		}
+		batched := map[common.Address]market.Amount{}
+		for a, w := range m.miners {
+			batched[a] = w.Batched
+		}
+		p, changed, err := ledger.Settle(jobs, m.sessions, batched)
+		if err != nil {
+			return err
+		}
+		b := ledger.Batch{ID: uint64(len(m.batches) + 1), Root: finish(p), Plan: *p, State: ledger.BatchBuilt, FromBlock: fromBlock}
+		m.batches = append(m.batches, b)
+		for _, x := range changed {
+			m.sessions[x.ID] = x
+		}
+		for _, c := range p.Credits {
+			w := m.miners[c.Miner]
+			w.Batched = c.Total
+			m.miners[c.Miner] = w
+		}
+		for _, j := range jobs {
+			j.Batch = b.ID
+			m.jobs[j.ID] = *j
+		}
+		out = &b
+		return nil
+	})
+	return out, err
+}
+
+// OpenBatches implements coordinator.Store.
+func (m *Memory) OpenBatches(ctx context.Context) (out []*ledger.Batch, err error) {
+	err = m.in(ctx, func() error {
+		for _, b := range m.batches {
+			if b.State != ledger.BatchProved {
+				b.Plan.Receipts = nil
+				out = append(out, &b)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Batch implements coordinator.Store.
+func (m *Memory) Batch(ctx context.Context, id uint64) (out *ledger.Batch, err error) {
+	err = m.in(ctx, func() error {
+		if id == 0 || id > uint64(len(m.batches)) {
+			return ledger.ErrNotFound
+		}
+		b := m.batches[id-1]
+		b.Plan.Receipts = nil
+		out = &b
+		return nil
+	})
+	return out, err
+}
+
+// BatchMined implements coordinator.Store.
+func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64) error {
+	return m.in(ctx, func() error {
+		if id == 0 || id > uint64(len(m.batches)) {
+			return ledger.ErrNotFound
+		}
+		b := &m.batches[id-1]
+		if b.State != ledger.BatchBuilt {
+			return nil
+		}
+		b.State, b.Tx, b.Block = ledger.BatchMined, tx, block
+		for _, v := range b.Paid(paid) {
+			x := m.sessions[v.Session]
+			x.Settled, x.SettledThrough = v.Cumulative, v.Through
+			m.sessions[v.Session] = x
+			for _, h := range b.Plan.Jobs {
+				if j := m.jobs[h]; j.Session == v.Session && j.Payment == market.Charged {
+					j.Payment = market.Settled
+					m.jobs[h] = j
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// BatchProved implements coordinator.Store.
+func (m *Memory) BatchProved(ctx context.Context, id uint64, proof string) error {
+	return m.in(ctx, func() error {
+		if id > 0 && id <= uint64(len(m.batches)) {
+			m.batches[id-1].State, m.batches[id-1].Proof = ledger.BatchProved, proof
+		}
+		return nil
+	})
+}
+
+// Books implements coordinator.Store.
+func (m *Memory) Books(ctx context.Context) (out *ledger.Books, err error) {
+	err = m.in(ctx, func() error { out = m.booksLocked(); return nil })
+	return out, err
+}
+
+func (m *Memory) booksLocked() *ledger.Books {
+	b := &ledger.Books{Sessions: m.sessionsLocked(), Miners: m.minersLocked()}
+	for _, x := range m.batches {
+		if x.State == ledger.BatchBuilt {
+			x.Plan.Receipts = nil
+			b.Open = append(b.Open, &x)
+		}
+	}
+	return b
+}
+
+// Audit implements coordinator.Store.
+func (m *Memory) Audit(ctx context.Context) (out *ledger.Audit, err error) {
+	err = m.in(ctx, func() error {
+		out = &ledger.Audit{Books: *m.booksLocked(), Jobs: map[uint64]ledger.Sums{}}
+		if out.Journal, err = ledger.Sum(func(yield func(ledger.Entry, error) bool) {
+			for _, e := range m.journal {
+				if !yield(e, nil) {
+					return
+				}
+			}
+		}); err != nil {
+			return err
+		}
+		for _, j := range m.jobs {
+			x := out.Jobs[j.Session]
+			if err := x.Add(j.Payment, j.MaxPrice, j.Price); err != nil {
+				return err
+			}
+			out.Jobs[j.Session] = x
+		}
+		return nil
+	})
+	return out, err
+}
