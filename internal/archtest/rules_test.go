@@ -111,7 +111,7 @@ func TestSQLStaysInItsPackages(t *testing.T) {
 			return
 		}
 		for _, imported := range s.imports {
-			if imported == "database/sql" || strings.HasPrefix(imported, "modernc.org/sqlite") {
+			if imported == "database/sql" || strings.HasPrefix(imported, "modernc.org/sqlite") || strings.HasPrefix(imported, "github.com/jackc/pgx") {
 				t.Errorf("%s imports %s: databases are opened in sqlite and postgres packages", s.path, imported)
 			}
 		}

@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/market"
+)
+
+// exec writes with one statement.
+func (s *Store) exec(ctx context.Context, sql string, args ...any) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+// NewSpender implements coordinator.Store.
+func (s *Store) NewSpender(ctx context.Context, client common.Address, at int64, address func(n uint64) (common.Address, error)) (spender common.Address, err error) {
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		var n uint64
+		if err := tx.QueryRow(ctx, "INSERT INTO spenders (client, created) VALUES ($1, $2) RETURNING n", client[:], at).Scan(&n); err != nil {
+			return err
+		}
+		if spender, err = address(n); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "UPDATE spenders SET address = $2 WHERE n = $1", n, spender[:])
+		return err
+	})
+	return spender, err
+}
+
+// Spender implements coordinator.Store.
+func (s *Store) Spender(ctx context.Context, client, spender common.Address) (uint64, error) {
+	return one(ctx, s, pgx.RowTo[uint64], "SELECT n FROM spenders WHERE address = $1 AND client = $2", spender[:], client[:])
+}
+
+// PutSession implements coordinator.Store. The statement is [ledger.Merge] once
+// more, as the row may not be there to be locked.
+func (s *Store) PutSession(ctx context.Context, x ledger.Session) error {
+	return s.exec(ctx, `INSERT INTO sessions (id, client, spender, spender_n, deposit, debited, expiry, due_at, fee_bps, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		ON CONFLICT (id) DO UPDATE SET deposit = greatest(sessions.deposit, excluded.deposit), debited = greatest(sessions.debited, excluded.debited),
+			due_at = least(sessions.due_at, excluded.due_at), state = greatest(sessions.state, excluded.state)`,
+		x.ID, x.Client[:], x.Spender[:], x.SpenderN, amt{x.Account.Deposit}, amt{x.Debited}, x.Expiry, x.DueAt, x.FeeBps, x.State)
+}
+
+// Session implements coordinator.Store.
+func (s *Store) Session(ctx context.Context, id uint64) (ledger.Session, error) {
+	return one(ctx, s, scanSession, "SELECT "+sessionCols+" FROM sessions WHERE id = $1", id)
+}
+
+// Sessions implements coordinator.Store.
+func (s *Store) Sessions(ctx context.Context) ([]ledger.Session, error) {
+	return query(ctx, s, scanSession, "SELECT "+sessionCols+" FROM sessions WHERE state <> $1 ORDER BY id", ledger.SessionClosed)
+}
+
+// PutKey implements coordinator.Store.
+func (s *Store) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64) error {
+	return s.exec(ctx, `INSERT INTO api_keys (hash, scope, account, session, created) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (hash) DO UPDATE SET scope = excluded.scope, account = excluded.account, session = excluded.session`, hash[:], k.Scope, k.Account[:], k.Session, at)
+}
+
+// Key implements coordinator.Store.
+func (s *Store) Key(ctx context.Context, hash common.Hash) (ledger.Key, error) {
+	return one(ctx, s, func(r pgx.CollectableRow) (k ledger.Key, err error) {
+		var account []byte
+		err = r.Scan(&k.Scope, &account, &k.Session)
+		k.Account = common.BytesToAddress(account)
+		return k, err
+	}, "SELECT scope, account, session FROM api_keys WHERE hash = $1", hash[:])
+}
+
+// PutMiner implements coordinator.Store.
+func (s *Store) PutMiner(ctx context.Context, m ledger.Miner) error {
+	return s.exec(ctx, `INSERT INTO miners (address, signer, offers, slots, seen) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (address) DO UPDATE SET signer = excluded.signer, offers = excluded.offers, slots = excluded.slots, seen = excluded.seen`,
+		m.Address[:], m.Signer[:], []byte(m.Offers), m.Slots, m.Seen)
+}
+
+// SetCredited implements coordinator.Store.
+func (s *Store) SetCredited(ctx context.Context, miner common.Address, credited market.Amount) error {
+	return s.exec(ctx, "UPDATE miners SET credited = $2 WHERE address = $1", miner[:], amt{credited})
+}
+
+// Miner implements coordinator.Store.
+func (s *Store) Miner(ctx context.Context, a common.Address) (ledger.Miner, error) {
+	return one(ctx, s, scanMiner, "SELECT "+minerCols+" FROM miners WHERE address = $1", a[:])
+}
+
+// Miners implements coordinator.Store.
+func (s *Store) Miners(ctx context.Context) ([]ledger.Miner, error) {
+	return query(ctx, s, scanMiner, "SELECT "+minerCols+" FROM miners ORDER BY address")
+}
+
+// Meta implements coordinator.Store.
+func (s *Store) Meta(ctx context.Context, key string) (string, error) {
+	all, err := query(ctx, s, pgx.RowTo[string], "SELECT value FROM meta WHERE key = $1", key)
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	return all[0], nil
+}
+
+// PutMeta implements coordinator.Store.
+func (s *Store) PutMeta(ctx context.Context, key, value string) error {
+	return s.exec(ctx, "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+}
