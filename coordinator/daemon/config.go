@@ -2,8 +2,10 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -11,6 +13,9 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/postgres"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/market"
 )
@@ -58,6 +63,9 @@ func (c *Config) Validate() error {
 	if c.SettleEvery < 100*time.Millisecond {
 		return fmt.Errorf("settle_every is %s: use at least 100ms", c.SettleEvery)
 	}
+	if isPostgres(c.DatabaseURL) {
+		return nil // what is wrong with it, the driver knows best
+	}
 	_, err := databasePath(c.DatabaseURL)
 	return err
 }
@@ -69,11 +77,35 @@ func (c *Config) Addr() string { return net.JoinHostPort(c.APIHost, strconv.Itoa
 // as SQLAlchemy spells them.
 func databasePath(url string) (string, error) {
 	path, ok := strings.CutPrefix(url, "sqlite:///")
-	switch {
-	case strings.HasPrefix(url, "postgres"):
-		return "", fmt.Errorf("database_url: PostgreSQL is not supported yet: use sqlite:///PATH")
-	case !ok || path == "" || strings.ContainsAny(path, "?#"):
-		return "", fmt.Errorf("database_url is %q: use sqlite:///PATH", url)
+	if !ok || path == "" || strings.ContainsAny(path, "?#") {
+		kind, _, _ := strings.Cut(url, "://") // the rest may hold a password
+		return "", fmt.Errorf("database_url begins with %q: use sqlite:///PATH or postgres://USER@HOST/DATABASE", kind)
 	}
 	return filepath.FromSlash(path), nil
+}
+
+// isPostgres reports whether a database URL is PostgreSQL's.
+func isPostgres(url string) bool {
+	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
+}
+
+// Store is an open ledger.
+type Store interface {
+	coordinator.Store
+	Close() error
+}
+
+// OpenStore opens the ledger that a database URL names.
+func OpenStore(ctx context.Context, url string) (Store, error) {
+	if isPostgres(url) {
+		return postgres.Open(ctx, url)
+	}
+	path, err := databasePath(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the database's folder: %w", err)
+	}
+	return sqlite.Open(ctx, sqlite.Options{Path: path})
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/aitbc/aitbc/chainclient"
@@ -14,7 +12,6 @@ import (
 	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/httpapi"
 	"github.com/aitbc/aitbc/coordinator/onchain"
-	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/lifecycle"
 	"github.com/aitbc/aitbc/receipt"
@@ -34,13 +31,6 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 	if key.Address() != cfg.Account {
 		return fmt.Errorf("the key is of %s, the account is %s", key.Address(), cfg.Account)
 	}
-	path, err := databasePath(cfg.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make the database's folder: %w", err)
-	}
 	client, err := chainclient.New(cfg.EthRPCURL)
 	if err != nil {
 		return err
@@ -57,7 +47,7 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 	if err := chain.Join(ctx, cfg.Endpoint, cfg.Bond); err != nil {
 		return fmt.Errorf("register coordinator %s on the chain: %w", cfg.Account, err)
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: path})
+	store, err := OpenStore(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return err
 	}

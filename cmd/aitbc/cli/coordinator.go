@@ -22,7 +22,7 @@ later over the earlier. The account's key is in HOME/keystore; its passphrase is
 read from the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 		setup: func(fs *flag.FlagSet) runner {
 			fs.String("account", "", "the coordinator's `address`; its key is in HOME/keystore")
-			fs.String("database-url", "", "where the ledger is: sqlite:///`PATH`")
+			fs.String("database-url", "", "where the ledger is: `URL` as sqlite:///PATH or postgres://USER@HOST/DATABASE")
 			fs.String("api-host", "", "`address` to listen on (default 127.0.0.1)")
 			fs.Int("api-port", 0, "`port` to listen on (default 18000)")
 			fs.String("rpc-url", "", "`URL` of the node's RPC")
