@@ -33,6 +33,14 @@ type Chain interface {
 	Settle(ctx context.Context, vouchers []SignedVoucher, credits []ledger.Credit, root common.Hash, count int) (Mined, error)
 	// FindSettlement looks for the Settled event of a root from a block on.
 	FindSettlement(ctx context.Context, root common.Hash, from uint64) (Mined, bool, error)
+	// Settlement returns what is in this coordinator's settlement account.
+	Settlement(ctx context.Context) (market.Amount, error)
+	// Claimed returns how much a miner had been credited after its newest claim
+	// from this coordinator, zero without one. It reads all blocks.
+	Claimed(ctx context.Context, miner common.Address) (market.Amount, error)
+	// Flows returns what this coordinator took out of its settlement account, and
+	// what its bond paid to miners. It reads all blocks.
+	Flows(ctx context.Context) (withdrawn, drawn market.Amount, err error)
 	// Prove returns what a receipt bundle needs to show that a settlement is on
 	// the chain and who signed for whom: see [receipt.Settlement].
 	Prove(ctx context.Context, tx common.Hash, signers []common.Address, sessions []uint64) (*receipt.ChainProof, error)

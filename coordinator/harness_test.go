@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -67,10 +68,14 @@ type fakeChain struct {
 	settles  int
 	fail     func() error // asked before each settlement is mined
 	lose     bool         // the next settlement is mined, and its answer lost
+
+	claimed   map[common.Address]market.Amount
+	withdrawn market.Amount
+	account   market.Amount // the settlement account
 }
 
 func newFakeChain() *fakeChain {
-	return &fakeChain{sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{}, limits: map[common.Address]market.Amount{}, signers: map[common.Address]common.Address{}, roots: map[common.Hash]coordinator.Mined{}}
+	return &fakeChain{sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{}, limits: map[common.Address]market.Amount{}, signers: map[common.Address]common.Address{}, roots: map[common.Hash]coordinator.Mined{}, claimed: map[common.Address]market.Amount{}}
 }
 
 func (f *fakeChain) Params(context.Context) (coordinator.Params, error) {
@@ -135,12 +140,16 @@ func (f *fakeChain) Settle(_ context.Context, vouchers []coordinator.SignedVouch
 		}
 		s.Through = v.Through
 		if v.Cumulative.Cmp(s.Debited) > 0 {
-			s.Debited = v.Cumulative
+			if err := f.book(s, v.Cumulative); err != nil {
+				return m, err
+			}
 		}
 	}
 	for _, c := range credits {
 		if c.Total.Cmp(f.credited[c.Miner]) > 0 {
-			f.credited[c.Miner] = c.Total
+			if err := f.pay(c.Miner, c.Total); err != nil {
+				return m, err
+			}
 		}
 	}
 	f.roots[root] = m
@@ -158,6 +167,53 @@ func (f *fakeChain) FindSettlement(_ context.Context, root common.Hash, _ uint64
 	return m, ok, nil
 }
 
+func (f *fakeChain) Settlement(context.Context) (market.Amount, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.account, nil
+}
+
+// book moves a debit into the settlement account, less its fee.
+func (f *fakeChain) book(s *coordinator.ChainSession, after market.Amount) error {
+	fee, err := market.Fee(s.Debited, after, s.FeeBps)
+	if err != nil {
+		return err
+	}
+	in, err := after.Sub(s.Debited)
+	if err != nil {
+		return err
+	}
+	if in, err = in.Sub(fee); err != nil {
+		return err
+	}
+	s.Debited = after
+	f.account, err = f.account.Add(in)
+	return err
+}
+
+// pay moves a credit out of it.
+func (f *fakeChain) pay(m common.Address, total market.Amount) error {
+	due, err := total.Sub(f.credited[m])
+	if err != nil {
+		return err
+	}
+	f.credited[m] = total
+	f.account, err = f.account.Sub(due)
+	return err
+}
+
+func (f *fakeChain) Claimed(_ context.Context, m common.Address) (market.Amount, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.claimed[m], nil
+}
+
+func (f *fakeChain) Flows(context.Context) (market.Amount, market.Amount, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.withdrawn, market.Amount{}, nil
+}
+
 func (f *fakeChain) Prove(_ context.Context, _ common.Hash, _ []common.Address, _ []uint64) (*receipt.ChainProof, error) {
 	return &receipt.ChainProof{}, nil
 }
@@ -172,6 +228,24 @@ type house struct {
 	srv   *httptest.Server
 	stop  func()
 	key   string // the client's
+
+	reconcileEvery time.Duration
+	log            *slog.Logger
+	alter          func(*ledger.Books) // what the ledger is made to say of money
+}
+
+// tilted is a store whose books somebody changed.
+type tilted struct {
+	coordinator.Store
+	h *house
+}
+
+func (s tilted) Books(ctx context.Context) (*ledger.Books, error) {
+	b, err := s.Store.Books(ctx)
+	if err == nil && s.h.alter != nil {
+		s.h.alter(b)
+	}
+	return b, err
 }
 
 func newHouse(t *testing.T) *house {
@@ -190,9 +264,9 @@ func (h *house) start() {
 		h.t.Fatal(err)
 	}
 	h.svc, err = coordinator.New(coordinator.Config{
-		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: h.store, Chain: h.chain, MarginBps: marginBps, MinerLimit: market.Coins(1),
+		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
-		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond,
+		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, ReconcileEvery: h.reconcileEvery,
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -331,6 +405,21 @@ func (h *house) until(id common.Hash, what string, ok func(api.Job) bool) api.Jo
 		case <-tick.C:
 		case <-deadline:
 			h.t.Fatalf("job %s never was %s: %+v", id, what, j)
+		}
+	}
+}
+
+// eventually waits for ok, or fails after some seconds.
+func (h *house) eventually(what string, ok func() bool) {
+	h.t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			h.t.Fatalf("there never was %s", what)
 		}
 	}
 }

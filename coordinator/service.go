@@ -36,8 +36,10 @@ type Config struct {
 	MinerLimit  market.Amount // bond reserved for each miner
 	Heartbeat   time.Duration // default 1 s; three missed end a miner's leases
 	SettleEvery time.Duration // default 2 s
-	MaxQueued   int           // default 10,000; more are refused with 429
-	MaxAttempts int           // default 3
+	// ReconcileEvery is the time between comparisons of ledger and chain, default 1 min.
+	ReconcileEvery time.Duration
+	MaxQueued      int // default 10,000; more are refused with 429
+	MaxAttempts    int // default 3
 }
 
 // Params are the Market's parameters that bind a coordinator.
@@ -91,6 +93,9 @@ type Service struct {
 	signers map[uint64]receipt.Signer        // of sessions' orders, by session
 	stopped map[common.Address][]common.Hash // to tell at the next heartbeat
 	cancels map[common.Hash]bool             // open jobs that their clients want stopped
+
+	reconciled  time.Time // when ledger and chain were last compared
+	differences []ledger.Difference
 }
 
 // New checks cfg. It does nothing else; see [Service.Run].
@@ -112,6 +117,9 @@ func New(cfg Config) (*Service, error) {
 	if cfg.SettleEvery == 0 {
 		cfg.SettleEvery = 2 * time.Second
 	}
+	if cfg.ReconcileEvery == 0 {
+		cfg.ReconcileEvery = time.Minute
+	}
 	if cfg.MaxQueued == 0 {
 		cfg.MaxQueued = 10_000
 	}
@@ -127,6 +135,9 @@ func New(cfg Config) (*Service, error) {
 
 // leaseTime is how long a lease lives without a heartbeat.
 func (s *Service) leaseTime() time.Duration { return 3 * s.cfg.Heartbeat }
+
+// followEvery is the time between looks at the chain's news.
+const followEvery = time.Second
 
 // restartGrace is how long leases of before a restart wait for their miners.
 const restartGrace = 15 * time.Second
@@ -146,7 +157,8 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return every(ctx, s.cfg.Heartbeat/4, s.expireLeases) })
 	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
-	g.Go(func() error { return every(ctx, time.Second, s.follow) })
+	g.Go(func() error { return every(ctx, followEvery, s.follow) })
+	g.Go(func() error { return every(ctx, s.cfg.ReconcileEvery, s.reconcile) })
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

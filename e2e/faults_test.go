@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
+	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/e2e/network"
 	"github.com/aitbc/aitbc/market"
 )
@@ -75,6 +77,17 @@ func exactlyOnce(t *testing.T, n *network.Network, jobs []common.Hash) {
 	}
 }
 
+// reconciled fails the test unless the coordinator's ledger agrees with itself
+// and with the chain, to the unit.
+func reconciled(t *testing.T, n *network.Network) {
+	t.Helper()
+	raw, err := n.Run("coordinator", "check", "--json")
+	var out coordinator.Reconciliation
+	if err != nil || json.Unmarshal(raw, &out) != nil || !out.OK || out.Sessions == 0 || out.Miners == 0 {
+		t.Errorf("aitbc coordinator check: %v\n%s", err, raw)
+	}
+}
+
 // Node, coordinator and miner are killed in the middle of a job. It ends paid or
 // refunded, once.
 func TestKillInTheMiddleOfAJob(t *testing.T) {
@@ -99,6 +112,7 @@ func TestKillInTheMiddleOfAJob(t *testing.T) {
 	}
 	n.Wait("rest", func() bool { a, err := n.Client().Account(t.Context()); return err == nil && a.Charged == a.Debited })
 	exactlyOnce(t, n, jobs)
+	reconciled(t, n)
 	n.Conserved(before, n.Audit())
 }
 
@@ -132,5 +146,6 @@ func TestKillInTheMiddleOfASettlement(t *testing.T) {
 	}
 	n.Wait("rest", func() bool { a, err := n.Client().Account(t.Context()); return err == nil && a.Charged == a.Debited })
 	exactlyOnce(t, n, jobs)
+	reconciled(t, n)
 	n.Conserved(before, n.Audit())
 }

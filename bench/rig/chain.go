@@ -113,6 +113,43 @@ func (c *chain) FindSettlement(_ context.Context, root common.Hash, _ uint64) (c
 	return m, ok, nil
 }
 
+// Settlement implements [coordinator.Chain]: debits, less fees and credits.
+func (c *chain) Settlement(context.Context) (market.Amount, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var in market.Amount
+	for _, s := range c.sessions {
+		fee, err := market.Fee(market.Amount{}, s.Debited, s.FeeBps)
+		if err != nil {
+			return in, err
+		}
+		net, err := s.Debited.Sub(fee)
+		if err != nil {
+			return in, err
+		}
+		if in, err = in.Add(net); err != nil {
+			return in, err
+		}
+	}
+	for _, x := range c.credited {
+		var err error
+		if in, err = in.Sub(x); err != nil {
+			return in, err
+		}
+	}
+	return in, nil
+}
+
+// Claimed implements [coordinator.Chain].
+func (c *chain) Claimed(context.Context, common.Address) (market.Amount, error) {
+	return market.Amount{}, nil
+}
+
+// Flows implements [coordinator.Chain].
+func (c *chain) Flows(context.Context) (withdrawn, drawn market.Amount, err error) {
+	return withdrawn, drawn, nil
+}
+
 // Prove implements [coordinator.Chain].
 func (c *chain) Prove(context.Context, common.Hash, []common.Address, []uint64) (*receipt.ChainProof, error) {
 	return &receipt.ChainProof{}, nil

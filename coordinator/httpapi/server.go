@@ -157,7 +157,11 @@ func limit(r *http.Request) (int, error) {
 }
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
-	httpx.WriteJSON(w, http.StatusOK, map[string]any{"status": "ok", "service": "coordinator", "uptime_seconds": int(time.Since(s.started).Seconds())})
+	out := map[string]any{"status": "ok", "service": "coordinator", "uptime_seconds": int(time.Since(s.started).Seconds())}
+	if _, differences := s.svc.Reconciled(); len(differences) > 0 {
+		out["status"], out["reason"] = "degraded", "ledger and chain differ: see the log, or run aitbc coordinator check"
+	}
+	httpx.WriteJSON(w, http.StatusOK, out)
 	return nil
 }
 

@@ -115,7 +115,8 @@ type Miner struct {
 	Slots     int
 	Total     market.Amount // everything earned here
 	Batched   market.Amount // of it, in batches
-	Credited  market.Amount // of it, paid on chain
+	Settled   market.Amount // of it, in batches that the chain was seen to take
+	Credited  market.Amount // of it, as the chain was seen to have paid
 	Completed uint64
 	Seen      int64
 }

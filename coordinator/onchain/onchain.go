@@ -38,10 +38,14 @@ var _ coordinator.Chain = (*Chain)(nil)
 
 // New returns a door for the account whose key signs. It makes no call.
 func New(client *chainclient.Client, comet *chainclient.Comet, signer receipt.Signer) *Chain {
-	return &Chain{
-		account: signer.Address(), client: client, comet: comet, sender: predeploy.NewSender(client, signer),
-		market: predeploy.NewMarket(client), registry: predeploy.NewRegistry(client),
-	}
+	c := Reader(client, signer.Address())
+	c.comet, c.sender = comet, predeploy.NewSender(client, signer)
+	return c
+}
+
+// Reader returns a door for looking only: it neither sends nor proves.
+func Reader(client *chainclient.Client, account common.Address) *Chain {
+	return &Chain{account: account, client: client, market: predeploy.NewMarket(client), registry: predeploy.NewRegistry(client)}
 }
 
 const latest = chainclient.Latest
@@ -178,7 +182,6 @@ func (c *Chain) FindSettlement(ctx context.Context, root common.Hash, from uint6
 	if err != nil {
 		return coordinator.Mined{}, false, err
 	}
-	const span = 5000
 	for ; from <= head; from += span {
 		events, err := c.market.Events(ctx, from, min(head, from+span-1), "Settled")
 		if err != nil {

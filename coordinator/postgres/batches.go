@@ -115,6 +115,11 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 				return err
 			}
 		}
+		for _, c := range b.Plan.Credits { // by address, as every batch of statements locks them
+			if _, err := tx.Exec(ctx, "UPDATE miners SET settled = $2 WHERE address = $1", c.Miner[:], amt{c.Total}); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }

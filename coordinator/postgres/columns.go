@@ -79,15 +79,15 @@ func scanSession(r pgx.CollectableRow) (ledger.Session, error) {
 	return x, err
 }
 
-const minerCols = "address, signer, offers, slots, total, batched, credited, completed, seen"
+const minerCols = "address, signer, offers, slots, total, batched, settled, credited, completed, seen"
 
 func scanMiner(r pgx.CollectableRow) (ledger.Miner, error) {
 	var m ledger.Miner
 	var address, signer, offers []byte
-	var total, batched, credited amt
-	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &credited, &m.Completed, &m.Seen)
+	var total, batched, settled, credited amt
+	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &settled, &credited, &m.Completed, &m.Seen)
 	m.Address, m.Signer, m.Offers = common.BytesToAddress(address), common.BytesToAddress(signer), offers
-	m.Total, m.Batched, m.Credited = total.Amount, batched.Amount, credited.Amount
+	m.Total, m.Batched, m.Settled, m.Credited = total.Amount, batched.Amount, settled.Amount, credited.Amount
 	return m, err
 }
 

@@ -135,6 +135,11 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 				return err
 			}
 		}
+		for _, c := range b.Plan.Credits {
+			if _, err := tx.Exec("UPDATE miners SET settled = ? WHERE address = ?", amt{c.Total}, c.Miner[:]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 }

@@ -11,19 +11,19 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-const minerCols = "address, signer, offers, slots, total, batched, credited, completed, seen"
+const minerCols = "address, signer, offers, slots, total, batched, settled, credited, completed, seen"
 
 func scanMiner(r scanner) (ledger.Miner, error) {
 	var m ledger.Miner
 	var address, signer []byte
-	var total, batched, credited amt
+	var total, batched, settled, credited amt
 	var offers string
-	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &credited, &m.Completed, &m.Seen)
+	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &settled, &credited, &m.Completed, &m.Seen)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, ledger.ErrNotFound
 	}
 	m.Address, m.Signer, m.Offers = common.BytesToAddress(address), common.BytesToAddress(signer), []byte(offers)
-	m.Total, m.Batched, m.Credited = total.Amount, batched.Amount, credited.Amount
+	m.Total, m.Batched, m.Settled, m.Credited = total.Amount, batched.Amount, settled.Amount, credited.Amount
 	return m, err
 }
 

@@ -124,4 +124,6 @@ ALTER TABLE sessions ADD COLUMN settled TEXT NOT NULL DEFAULT '0';
 ALTER TABLE sessions ADD COLUMN settled_through INTEGER NOT NULL DEFAULT 0;
 UPDATE sessions SET number = coalesce((SELECT max(number) FROM jobs WHERE session = sessions.id), 0), settled = debited,
 	settled_through = coalesce((SELECT max(number) FROM jobs WHERE session = sessions.id AND payment = 'settled'), 0);
+ALTER TABLE miners ADD COLUMN settled TEXT NOT NULL DEFAULT '0';
+UPDATE miners SET settled = credited;
 `}

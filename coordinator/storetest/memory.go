@@ -152,7 +152,7 @@ func (m *Memory) Key(ctx context.Context, hash common.Hash) (k ledger.Key, err e
 func (m *Memory) PutMiner(ctx context.Context, x ledger.Miner) error {
 	return m.in(ctx, func() error {
 		old := m.miners[x.Address]
-		x.Total, x.Batched, x.Credited, x.Completed = old.Total, old.Batched, old.Credited, old.Completed
+		x.Total, x.Batched, x.Settled, x.Credited, x.Completed = old.Total, old.Batched, old.Settled, old.Credited, old.Completed
 		m.miners[x.Address] = x
 		return nil
 	})

@@ -208,6 +208,11 @@ func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, bloc
 				}
 			}
 		}
+		for _, c := range b.Plan.Credits {
+			w := m.miners[c.Miner]
+			w.Settled = c.Total
+			m.miners[c.Miner] = w
+		}
 		return nil
 	})
 }

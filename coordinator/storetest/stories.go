@@ -266,6 +266,9 @@ func batchWay(t *testing.T, back New) {
 	if err != nil || x.Settled != market.Units(80) || x.SettledThrough != 2 || x.Vouched != market.Units(80) {
 		t.Fatalf("%+v, %v", x, err)
 	}
+	if w, err := s.Miner(ctx, address(2)); err != nil || w.Settled != b.Plan.Credits[0].Total || w.Settled != w.Total {
+		t.Fatalf("%+v, %v", w, err)
+	}
 	if a := balanced(t, s); len(a.Open) != 1 || a.Jobs[1].Settled != market.Units(80) || a.Jobs[2].Charged != market.Units(40) {
 		t.Fatalf("%+v", a)
 	}

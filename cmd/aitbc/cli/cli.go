@@ -41,8 +41,9 @@ const (
 	exitUsage  = 2
 )
 
-// A command is one word of the command line. It has either a setup, which
-// declares flags and returns what runs, or further words in subs.
+// A command is one word of the command line. It has a setup, which declares
+// flags and returns what runs, or further words in subs, or both: then a further
+// word is one of subs or there is none.
 type command struct {
 	name     string
 	args     string // of the usage line
@@ -131,7 +132,7 @@ func (c *call) enter(ctx context.Context, path string, among []command, rest []s
 	k := among[i]
 	path = strings.TrimSpace(path + " " + word)
 	rest = rest[1:]
-	if len(k.subs) > 0 {
+	if len(k.subs) > 0 && (k.setup == nil || len(rest) > 0 && !strings.HasPrefix(rest[0], "-")) {
 		if len(rest) == 0 {
 			return &usageError{path, path + ": one of " + names(k.subs) + " must follow"}
 		}

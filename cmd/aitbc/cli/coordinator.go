@@ -2,12 +2,14 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 
+	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/coordinator/daemon"
 	"github.com/aitbc/aitbc/wallet/keystore"
@@ -15,18 +17,16 @@ import (
 
 func coordinatorCommand() command {
 	return command{
-		name: "coordinator", short: "serve the job API, and settle with the chain",
+		name: "coordinator", subs: []command{coordinatorCheckCommand()}, short: "serve the job API, and settle with the chain",
 		long: `Settings come from HOME/coordinator/config.toml, the environment (DATABASE_URL,
 API_HOST, API_PORT, AITBC_RPC_URL, AITBC_ETH_RPC_URL, LOG_LEVEL) and flags, the
 later over the earlier. The account's key is in HOME/keystore; its passphrase is
 read from the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 		setup: func(fs *flag.FlagSet) runner {
-			fs.String("account", "", "the coordinator's `address`; its key is in HOME/keystore")
-			fs.String("database-url", "", "where the ledger is: `URL` as sqlite:///PATH or postgres://USER@HOST/DATABASE")
+			ledgerFlags(fs)
 			fs.String("api-host", "", "`address` to listen on (default 127.0.0.1)")
 			fs.Int("api-port", 0, "`port` to listen on (default 18000)")
 			fs.String("rpc-url", "", "`URL` of the node's RPC")
-			fs.String("eth-rpc-url", "", "`URL` of the node's Ethereum JSON-RPC")
 			fs.String("endpoint", "", "public `URL`, written into the registry")
 			fs.String("log-level", "", "debug, info, warn or error")
 			fs.String("bond", "", "base units to lock when registering")
@@ -38,14 +38,76 @@ read from the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 	}
 }
 
-func (c *call) coordinator(ctx context.Context, fs *flag.FlagSet) error {
+// ledgerFlags declares the flags that say which ledger and which chain.
+func ledgerFlags(fs *flag.FlagSet) {
+	fs.String("account", "", "the coordinator's `address`; its key is in HOME/keystore")
+	fs.String("database-url", "", "where the ledger is: `URL` as sqlite:///PATH or postgres://USER@HOST/DATABASE")
+	fs.String("eth-rpc-url", "", "`URL` of the node's Ethereum JSON-RPC")
+}
+
+func (c *call) coordinatorSettings(fs *flag.FlagSet) (devnet.Network, daemon.Config, error) {
 	n, err := c.network()
+	if err != nil {
+		return n, daemon.Config{}, err
+	}
+	cfg := daemon.Default(n.Home, n.PortOffset)
+	cfg.Account = n.Coordinator // of a devnet; the zero address elsewhere
+	src := config.Source{File: filepath.Join(n.Home.Coordinator(), "config.toml"), Optional: true, Env: c.Getenv, Flags: fs}
+	return n, cfg, config.Load(&cfg, src)
+}
+
+func coordinatorCheckCommand() command {
+	return command{
+		name: "check", short: "compare the coordinator's ledger with itself and with the chain, to the unit",
+		long: `The settings are those of aitbc coordinator, which may run meanwhile. Exit status 1
+if a single unit differs.`,
+		setup: func(fs *flag.FlagSet) runner {
+			ledgerFlags(fs)
+			return func(ctx context.Context, c *call) error { return c.coordinatorCheck(ctx, fs) }
+		},
+	}
+}
+
+// errBooks reports that ledger and chain differ.
+var errBooks = errors.New("the books do not agree")
+
+func (c *call) coordinatorCheck(ctx context.Context, fs *flag.FlagSet) error {
+	_, cfg, err := c.coordinatorSettings(fs)
 	if err != nil {
 		return err
 	}
-	cfg := daemon.Default(n.Home, n.PortOffset)
-	src := config.Source{File: filepath.Join(n.Home.Coordinator(), "config.toml"), Optional: true, Env: c.Getenv, Flags: fs}
-	if err := config.Load(&cfg, src); err != nil {
+	out, err := daemon.Check(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		if err := c.printJSON(out); err != nil {
+			return err
+		}
+	} else {
+		t := newTable(c.Stdout)
+		for _, d := range out.Differences {
+			t.row(d.Subject, d.What, d.Where, d.Want.String(), d.Have.String(), "differ by "+d.By.String())
+		}
+		if err := t.flush(); err != nil {
+			return err
+		}
+		if out.OK {
+			fmt.Fprintf(c.Stdout, "%d sessions and %d miners agree, in the ledger and with the chain at block %d, to the unit.\n", out.Sessions, out.Miners, out.Block)
+		}
+		if !out.Lost.IsZero() {
+			fmt.Fprintf(c.Stdout, "%s were charged to sessions that ended before the chain paid.\n", out.Lost.Coins())
+		}
+	}
+	if !out.OK {
+		return fmt.Errorf("%w: %d differences", errBooks, len(out.Differences))
+	}
+	return nil
+}
+
+func (c *call) coordinator(ctx context.Context, fs *flag.FlagSet) error {
+	n, cfg, err := c.coordinatorSettings(fs)
+	if err != nil {
 		return err
 	}
 	var level slog.Level

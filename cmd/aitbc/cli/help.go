@@ -61,7 +61,10 @@ func (c *call) describe(path string, k command) error {
 		for _, s := range k.subs {
 			t.row("  "+strings.TrimSpace(s.name+" "+s.args), s.short)
 		}
-		return t.flush()
+		if err := t.flush(); err != nil || k.setup == nil {
+			return err
+		}
+		fmt.Fprintln(w)
 	}
 	fmt.Fprintf(w, "usage: aitbc %s\n", strings.TrimSpace(path+" "+k.args))
 	if k.long != "" {

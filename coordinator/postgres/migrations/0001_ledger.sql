@@ -102,6 +102,7 @@ CREATE TABLE miners (
 	slots     integer NOT NULL,
 	total     numeric(39) NOT NULL DEFAULT 0,
 	batched   numeric(39) NOT NULL DEFAULT 0,
+	settled   numeric(39) NOT NULL DEFAULT 0,
 	credited  numeric(39) NOT NULL DEFAULT 0,
 	completed bigint NOT NULL DEFAULT 0,
 	seen      bigint NOT NULL
