@@ -43,14 +43,22 @@ func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal)
 	return &abci.ResponsePrepareProposal{Txs: raw}, nil
 }
 
+// The pool follows the last block with a delay, and says nothing then of what it had before: a held proposal looks again,
+// so often and so many times.
+const (
+	lookAgain = 25 * time.Millisecond
+	looks     = 10
+)
+
 // hold builds again whenever the pool has news, until a block has transactions or the time is over.
 func (a *App) hold(build func() (*exec.Result, error)) (*exec.Result, error) {
 	news := make(chan core.NewTxsEvent, 64)
 	sub := a.cfg.Chain.Pool().SubscribeTransactions(news, false) // before the first look, so that nothing is missed
 	defer sub.Unsubscribe()
-	timer := time.NewTimer(a.cfg.Hold)
+	timer, again := time.NewTimer(a.cfg.Hold), time.NewTicker(lookAgain)
 	defer timer.Stop()
-	for last := false; ; {
+	defer again.Stop()
+	for last, left := false, looks; ; {
 		if pending, _ := a.cfg.Chain.Pool().Stats(); pending > 0 || last {
 			res, err := build()
 			if err != nil || last || len(res.Block.Transactions()) > 0 {
@@ -59,6 +67,10 @@ func (a *App) hold(build func() (*exec.Result, error)) (*exec.Result, error) {
 		}
 		select {
 		case <-news:
+		case <-again.C:
+			if left--; left == 0 {
+				again.Stop()
+			}
 		case <-timer.C:
 			last = true
 		case <-a.stop:

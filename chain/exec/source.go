@@ -48,6 +48,8 @@ func (f *fixed) done(*types.Transaction, error) { f.txs = f.txs[1:] }
 type pooled struct {
 	set     *txorder.TransactionsByPriceAndNonce
 	bytes   int64
+	begun   bool // a transaction is in the block
+	late    bool // the time is over
 	expired <-chan time.Time
 }
 
@@ -61,8 +63,11 @@ func (p *pooled) next(gas *core.GasPool) *types.Transaction {
 	for {
 		select {
 		case <-p.expired:
-			return nil
+			p.late = true
 		default:
+		}
+		if p.late && p.begun { // one transaction there may be: else it was the pool that took the time
+			return nil
 		}
 		lazy, _ := p.set.Peek()
 		if lazy == nil || gas.Available(false) < params.TxGas {
@@ -80,6 +85,7 @@ func (p *pooled) next(gas *core.GasPool) *types.Transaction {
 func (p *pooled) done(tx *types.Transaction, err error) {
 	switch {
 	case err == nil:
+		p.begun = true
 		p.bytes -= encodedSize(tx)
 		p.set.Shift()
 	case errors.Is(err, core.ErrNonceTooLow):
