@@ -14,10 +14,17 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// Constraints narrow the miners that may run a job.
+// Constraints narrow the miners that may run a job. What is left out narrows
+// nothing. GPU, memory and region are what a miner says of itself.
 type Constraints struct {
-	Miners []common.Address `json:"miners,omitempty"` // only these; empty for any
-	Class  string           `json:"class,omitempty"`  // class descriptor; empty for any
+	Miners        []common.Address `json:"miners,omitempty"`         // only these
+	Class         string           `json:"class,omitempty"`          // class descriptor: engine, quantisation, determinism
+	Models        []common.Hash    `json:"models,omitempty"`         // digests of weights: only these
+	GPU           string           `json:"gpu,omitempty"`            // a word of the GPU's name, such as "h100"
+	MinVRAMGB     uint64           `json:"min_vram_gb,omitempty"`    // least memory of the GPU, in GiB
+	Region        string           `json:"region,omitempty"`         // such as "eu-central"
+	MinReputation uint32           `json:"min_reputation,omitempty"` // thousandths, from settled receipts
+	Verification  uint8            `json:"verification,omitempty"`   // least level
 }
 
 // SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt and
@@ -35,6 +42,7 @@ type SubmitRequest struct {
 	MaxPrice    *market.Amount `json:"max_price,omitempty"` // most that the job may cost
 	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
 	Constraints Constraints    `json:"constraints,omitzero"`
+	Route       string         `json:"route,omitempty"` // among idle miners: price (default), latency or throughput
 }
 
 // SubmitResponse is the answer to POST /v1/jobs.

@@ -20,6 +20,21 @@ type Offer struct {
 	MaxTokens  uint64      `json:"max_tokens"`
 	Parameters uint64      `json:"parameters"`
 	market.Rates
+
+	GPU          string `json:"gpu,omitempty"`
+	VRAMGB       uint64 `json:"vram_gb,omitempty"` // GiB
+	Region       string `json:"region,omitempty"`
+	Verification uint8  `json:"verification,omitempty"` // highest level that its receipts can have
+
+	// Measured is the coordinator's: a miner cannot say it.
+	Measured *Measured `json:"measured,omitempty"`
+}
+
+// Measured is how a miner's answers came lately: exponentially weighted means.
+type Measured struct {
+	FirstTokenMS    uint64  `json:"first_token_ms"` // from the lease to the first token
+	TokensPerSecond float64 `json:"tokens_per_second"`
+	Jobs            uint64  `json:"jobs"` // that were measured
 }
 
 // RegisterRequest is the body of POST /v1/miners/register. OffersJSON is the
@@ -132,6 +147,8 @@ type Miner struct {
 	Offers    []Offer        `json:"offers"`
 	LastSeen  int64          `json:"last_seen"` // milliseconds since 1970
 	Completed uint64         `json:"completed"`
+	// Reputation is from 0 to 1000 and comes from settled receipts alone.
+	Reputation uint32 `json:"reputation"`
 }
 
 // MinerList is the answer to GET /v1/miners.

@@ -26,6 +26,9 @@ func (s *Service) expireLeases(ctx context.Context) {
 			s.log.WarnContext(ctx, "miner lost", "miner", id)
 		}
 	}
+	for _, id := range s.sched.Overlooked() {
+		s.wakeLocked(id, true)
+	}
 	for _, l := range s.leases {
 		if now.After(l.expires) {
 			lost = append(lost, l)

@@ -79,7 +79,7 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.miners[r.Miner]; old != nil {
-		p.wake = old.wake
+		p.wake, p.measured, p.settled = old.wake, old.measured, old.settled
 	}
 	p.seen, p.online, p.limit = time.Now(), true, limit
 	s.miners[r.Miner] = p
@@ -105,6 +105,10 @@ func checkOffers(offers []api.Offer, slots int) error {
 			return apierr.New(apierr.Invalid, "offers[%d]: model, class and max_tokens are required", i)
 		case o.Claimed != (o.Digest == receipt.ClaimedModel(o.Model)):
 			return apierr.New(apierr.Invalid, "offers[%d]: claimed says one thing and the digest another", i)
+		case len(o.GPU) > 100 || len(o.Region) > 32 || o.VRAMGB > 1<<12 || o.Measured != nil:
+			return apierr.New(apierr.Invalid, "offers[%d]: gpu has at most 100 bytes, region 32, vram_gb is at most %d, and what is measured is not the miner's to say", i, 1<<12)
+		case o.Verification > maxLevel:
+			return apierr.New(apierr.Invalid, "offers[%d]: receipts of level %d are not verified here: at most %d", i, o.Verification, maxLevel)
 		case seen[o.Digest]:
 			return apierr.New(apierr.Invalid, "offers[%d]: the same model twice", i)
 		}
@@ -232,10 +236,7 @@ func (s *Service) Miners(ctx context.Context) (api.MinerList, error) {
 	for _, m := range all {
 		e := api.Miner{Miner: m.Address, State: "offline", Slots: m.Slots, LastSeen: m.Seen, Completed: m.Completed, Offers: []api.Offer{}}
 		if p := s.miners[m.Address]; p != nil {
-			for _, o := range p.offers {
-				e.Offers = append(e.Offers, o)
-			}
-			slices.SortFunc(e.Offers, func(a, b api.Offer) int { return a.Digest.Cmp(b.Digest) })
+			e.Offers, e.Reputation = p.offersOf(), p.reputation()
 			if p.online {
 				e.State, e.FreeSlots = "online", max(0, p.slots-s.sched.Running(m.Address))
 				if p.drain {
@@ -258,7 +259,7 @@ func (s *Service) Models() api.ModelList {
 	by := map[string][]api.Offer{}
 	for _, p := range s.miners {
 		if p.online {
-			for _, o := range p.offers {
+			for _, o := range p.offersOf() {
 				by[o.Model] = append(by[o.Model], o)
 			}
 		}

@@ -106,6 +106,7 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.measureLocked(l, st, r.Receipt.CompletionTokens, time.Now())
 	s.forgetLocked(done)
 	return api.ResultResponse{Countersignature: done.Signed.Countersignature, MinerTotal: done.Signed.MinerTotal}, nil
 }
@@ -161,7 +162,7 @@ func (s *Service) checkReceipt(l *lease, signer common.Address, r api.ResultRequ
 		return bad("the sampler's parameters are not the request's")
 	case x.FinishedAt < x.StartedAt || x.FinishedAt > now || x.StartedAt+uint64(clockSkew.Milliseconds()) < uint64(j.Created) || x.FinishedAt/1000 > o.Deadline:
 		return bad("its times are impossible: check the miner's clock")
-	case x.Level != 0 || x.Evidence != (common.Hash{}):
+	case x.Level > maxLevel || x.Evidence != (common.Hash{}):
 		return bad("level %d is not verified here", x.Level)
 	case !slices.Contains([]string{"stop", "length", "canceled", "tool_calls"}, r.FinishReason):
 		return bad("unknown finish_reason")

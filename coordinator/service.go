@@ -74,6 +74,9 @@ type presence struct {
 	drain   bool
 	wake    chan struct{} // buffered by one
 	limit   market.Amount
+
+	measured map[common.Hash]*api.Measured // by digest
+	settled  uint64                        // receipts, on the chain
 }
 
 // Service is a running coordinator. Its methods may be called concurrently.
@@ -190,6 +193,10 @@ func (s *Service) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	settled, err := s.cfg.Store.SettledJobs(ctx, 0)
+	if err != nil {
+		return err
+	}
 	audit, err := s.cfg.Store.Audit(ctx)
 	if err != nil {
 		return err
@@ -205,6 +212,7 @@ func (s *Service) load(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("miner %s: %w", m.Address, err)
 		}
+		p.settled = settled[m.Address]
 		s.miners[m.Address] = p
 	}
 	for _, j := range jobs {
@@ -232,24 +240,11 @@ func newPresence(m ledger.Miner) (*presence, error) {
 	if err := json.Unmarshal(m.Offers, &offers); err != nil {
 		return nil, err
 	}
-	p := &presence{account: m.Address, signer: m.Signer, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1)}
+	p := &presence{account: m.Address, signer: m.Signer, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1), measured: map[common.Hash]*api.Measured{}}
 	for _, o := range offers {
 		p.offers[o.Digest] = o
 	}
 	return p, nil
-}
-
-func schedJob(j *ledger.Job) sched.Job {
-	o := j.Spec.Order
-	return sched.Job{ID: j.ID, Model: o.Model, Class: o.Class, Miners: j.Spec.Candidates, PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice}
-}
-
-func (p *presence) schedMiner() sched.Miner {
-	m := sched.Miner{ID: p.account, Offers: make(map[common.Hash]sched.Offer, len(p.offers)), Slots: p.slots, Draining: p.drain}
-	for d, o := range p.offers {
-		m.Offers[d] = sched.Offer{Class: receipt.Class(o.Class), Rates: o.Rates}
-	}
-	return m
 }
 
 // wakeLocked tells a held claim that there may be work.

@@ -141,6 +141,13 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
 	if err := s.cfg.Store.BatchMined(ctx, b.ID, m.Tx, m.Block, paid); err != nil {
 		return err
 	}
+	settled, err := s.cfg.Store.SettledJobs(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.settledLocked(settled)
+	s.mu.Unlock()
 	s.log.InfoContext(ctx, "settled", "batch", b.ID, "jobs", len(b.Plan.Jobs), "block", m.Block, "skipped", m.Skipped)
 	return nil
 }

@@ -43,6 +43,9 @@ type Store interface {
 	Miner(ctx context.Context, a common.Address) (ledger.Miner, error)
 	// Miners returns all miners that ever logged in, by address.
 	Miners(ctx context.Context) ([]ledger.Miner, error)
+	// SettledJobs counts each miner's jobs that the chain has paid for: of one
+	// batch or, with batch 0, of all.
+	SettledJobs(ctx context.Context, batch uint64) (map[common.Address]uint64, error)
 
 	// InsertJob reserves the job's MaxPrice and stores it as queued, under the
 	// session's next number and the id that sign then gives it. sign may be called

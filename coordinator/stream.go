@@ -124,6 +124,13 @@ func (s *stream) next(ctx context.Context, from int, known market.JobState) (vie
 	}
 }
 
+// first is when the first piece came, zero before.
+func (s *stream) first() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.firstAt
+}
+
 func (s *stream) len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

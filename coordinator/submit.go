@@ -18,6 +18,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/coordinator/sched"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -62,7 +63,11 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	if err != nil {
 		return nil, err
 	}
-	terms, err := s.terms(r, req)
+	demands, err := checkTerms(r)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := s.terms(r, demands, req)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +88,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	j := &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
-		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
+		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
 		Request: raw, IdemKey: x.IdemKey, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
 	}
 	if x.IdemKey != "" {
@@ -212,7 +217,7 @@ type terms struct {
 }
 
 // terms chooses the model's digest and bounds tokens and price by what is on offer.
-func (s *Service) terms(r api.SubmitRequest, req *api.Request) (terms, error) {
+func (s *Service) terms(r api.SubmitRequest, demands ledger.Terms, req *api.Request) (terms, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sched.Queued() >= s.cfg.MaxQueued {
@@ -223,18 +228,24 @@ func (s *Service) terms(r api.SubmitRequest, req *api.Request) (terms, error) {
 		t.class = receipt.Class(r.Constraints.Class)
 	}
 	var offers []api.Offer
+	reasons := map[sched.Reason]int{}
 	for _, p := range s.miners {
-		if !p.online || (len(r.Constraints.Miners) > 0 && !slices.Contains(r.Constraints.Miners, p.account)) {
+		if !p.online {
 			continue
 		}
 		for _, o := range p.offers {
-			if o.Model == r.Model && (t.class == (common.Hash{}) || receipt.Class(o.Class) == t.class) {
-				offers = append(offers, o)
+			if o.Model != r.Model {
+				continue
 			}
+			if why := unmet(p, o, r, demands); why != sched.Ready {
+				reasons[why]++
+				continue
+			}
+			offers = append(offers, o)
 		}
 	}
 	if len(offers) == 0 {
-		return t, s.noModelLocked(r)
+		return t, s.noModelLocked(r, reasons)
 	}
 	// One name may stand for several weights: take what most miners run.
 	count := map[common.Hash]int{}
@@ -299,7 +310,7 @@ func promptBound(r *api.Request) uint64 {
 	return n
 }
 
-func (s *Service) noModelLocked(r api.SubmitRequest) error {
+func (s *Service) noModelLocked(r api.SubmitRequest, reasons map[sched.Reason]int) error {
 	names := []string{}
 	for _, p := range s.miners {
 		if p.online {
@@ -311,7 +322,7 @@ func (s *Service) noModelLocked(r api.SubmitRequest) error {
 	slices.Sort(names)
 	names = slices.Compact(names)
 	if slices.Contains(names, r.Model) {
-		return apierr.New(apierr.ModelNotFound, "no miner that the constraints allow offers model %q", r.Model).With(map[string]any{"models": names})
+		return apierr.New(apierr.ModelNotFound, "no miner that the constraints allow offers model %q: see details.reasons", r.Model).With(map[string]any{"models": names, "reasons": reasons})
 	}
 	return apierr.New(apierr.ModelNotFound, "no miner offers model %q", r.Model).With(map[string]any{"models": names})
 }

@@ -61,6 +61,10 @@ type Offering struct {
 	Model     engine.Model
 	Rates     market.Rates
 	MaxTokens uint64 // longest answer
+	// What the owner says of the machine that runs it.
+	GPU    string
+	VRAMGB uint64 // GiB
+	Region string
 }
 
 func (o Offering) offer() api.Offer {
@@ -68,6 +72,7 @@ func (o Offering) offer() api.Offer {
 	return api.Offer{
 		Model: i.Name, Digest: i.Digest, Class: i.Class, Claimed: i.Claimed,
 		Context: i.ContextLength, MaxTokens: o.MaxTokens, Parameters: i.Parameters, Rates: o.Rates,
+		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region,
 	}
 }
 

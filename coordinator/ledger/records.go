@@ -53,8 +53,19 @@ type Spec struct {
 	Signature   receipt.Signature `json:"signature"`
 	Salt        []byte            `json:"salt"`
 	Candidates  []common.Address  `json:"candidates,omitempty"`
+	Terms       Terms             `json:"terms,omitzero"`
 	PromptBound uint64            `json:"prompt_bound"`
 	MaxTokens   uint64            `json:"max_tokens"`
+}
+
+// Terms are what the client demands of the miner besides what the order says.
+type Terms struct {
+	GPU        string `json:"gpu,omitempty"` // in lower case
+	VRAMGB     uint64 `json:"vram_gb,omitempty"`
+	Region     string `json:"region,omitempty"`
+	Reputation uint32 `json:"reputation,omitempty"`
+	Level      uint8  `json:"level,omitempty"`
+	Route      string `json:"route,omitempty"`
 }
 
 // Signed is a receipt with what both sides signed about it.

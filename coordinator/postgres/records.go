@@ -96,6 +96,20 @@ func (s *Store) Miners(ctx context.Context) ([]ledger.Miner, error) {
 	return query(ctx, s, scanMiner, "SELECT "+minerCols+" FROM miners ORDER BY address")
 }
 
+// SettledJobs implements coordinator.Store.
+func (s *Store) SettledJobs(ctx context.Context, batch uint64) (map[common.Address]uint64, error) {
+	type count struct {
+		Miner []byte
+		Jobs  uint64
+	}
+	all, err := query(ctx, s, pgx.RowToStructByPos[count], "SELECT miner, count(*) FROM jobs WHERE payment = $1 AND ($2::bigint = 0 OR batch = $2) GROUP BY miner", string(market.Settled), batch)
+	out := make(map[common.Address]uint64, len(all))
+	for _, c := range all {
+		out[common.BytesToAddress(c.Miner)] = c.Jobs
+	}
+	return out, err
+}
+
 // Meta implements coordinator.Store.
 func (s *Store) Meta(ctx context.Context, key string) (string, error) {
 	all, err := query(ctx, s, pgx.RowTo[string], "SELECT value FROM meta WHERE key = $1", key)

@@ -1,109 +1,31 @@
 // Package sched matches jobs to miners. It is a state machine without clock,
 // lock or I/O: the coordinator feeds it events and carries out what it says.
 //
-// Jobs that any miner of a model may run wait in one queue per model; jobs that
-// only some may run wait in a queue per such miner. Claiming looks at the heads
-// of the miner's queues only, so its cost does not depend on how many wait.
+// Waiting jobs with the same terms are of one kind; within it each client has a
+// line, and the clients take turns. A claim looks at the next jobs of the kinds
+// that suit the miner only, so its cost does not depend on how many wait.
 package sched
 
 import (
-	"cmp"
-	"container/list"
-	"slices"
+	"maps"
 
 	"github.com/ethereum/go-ethereum/common"
-
-	"github.com/aitbc/aitbc/market"
 )
-
-// A Job waits to be run.
-type Job struct {
-	ID          common.Hash
-	Model       common.Hash // digest, never a name
-	Class       common.Hash // zero for any
-	Miners      []common.Address
-	Excluded    []common.Address // miners that failed it
-	PromptBound uint64           // no miner counts more prompt tokens
-	MaxTokens   uint64
-	MaxPrice    market.Amount
-}
-
-// An Offer is a model that a miner runs.
-type Offer struct {
-	Class common.Hash
-	Rates market.Rates
-}
-
-// A Miner runs jobs.
-type Miner struct {
-	ID       common.Address
-	Offers   map[common.Hash]Offer // by model digest
-	Slots    int
-	Draining bool
-}
-
-// A Reason says why a miner does not run a job now.
-type Reason string
-
-// The reasons.
-const (
-	Ready      Reason = "ready"
-	Busy       Reason = "busy"
-	Draining   Reason = "draining"
-	NoModel    Reason = "model_not_offered"
-	WrongClass Reason = "class"
-	TooDear    Reason = "price"
-	NotAllowed Reason = "not_a_candidate"
-	Failed     Reason = "failed_this_job"
-)
-
-type entry struct {
-	job      Job
-	seq      uint64
-	where    []*list.List // queues that hold it
-	elements []*list.Element
-}
 
 type miner struct {
 	Miner
 	running map[common.Hash]bool
-	own     *list.List // jobs that not every miner of the model may run
-	waiting bool       // a claim is being held open
+	waiting bool // a claim is being held open
+	woken   bool // and told that there is work
 }
 
-// Sched is the state. Use [New].
-type Sched struct {
-	seq    uint64
-	jobs   map[common.Hash]*entry
-	shared map[common.Hash]*list.List // by model
-	miners map[common.Address]*miner
-	// Jobs that only some miners may run: looked at again when a miner comes.
-	restricted map[common.Hash]*entry
-	assigned   map[common.Hash]common.Address
-}
-
-// New returns a scheduler without jobs or miners.
-func New() *Sched {
-	return &Sched{
-		jobs: map[common.Hash]*entry{}, shared: map[common.Hash]*list.List{}, miners: map[common.Address]*miner{},
-		restricted: map[common.Hash]*entry{}, assigned: map[common.Hash]common.Address{},
+// reason says why a miner does not run a job now.
+func (m *miner) reason(j *Job) Reason {
+	if r := m.Suits(&j.Terms); r != Ready {
+		return r
 	}
-}
-
-func reason(m *miner, j *Job) Reason {
-	o, ok := m.Offers[j.Model]
-	switch {
-	case !ok:
-		return NoModel
-	case j.Class != (common.Hash{}) && j.Class != o.Class:
-		return WrongClass
-	case len(j.Miners) > 0 && !slices.Contains(j.Miners, m.ID):
-		return NotAllowed
-	case slices.Contains(j.Excluded, m.ID):
-		return Failed
-	}
-	if p, err := market.Price(o.Rates, market.Usage{PromptTokens: j.PromptBound, CompletionTokens: j.MaxTokens}); err != nil || p.Cmp(j.MaxPrice) > 0 {
-		return TooDear
+	if r := m.takes(j); r != Ready {
+		return r
 	}
 	switch {
 	case m.Draining:
@@ -114,168 +36,176 @@ func reason(m *miner, j *Job) Reason {
 	return Ready
 }
 
-func eligible(r Reason) bool { return r == Ready || r == Busy || r == Draining }
+// account is what fairness needs to know of a client.
+type account struct {
+	finish uint64 // the tag after its last job
+	jobs   int    // that wait or run
+}
+
+// Sched is the state. Use [New].
+type Sched struct {
+	seq      uint64
+	virtual  uint64 // the tag of the last job that was started
+	jobs     map[common.Hash]*entry
+	assigned map[common.Hash]common.Address
+	miners   map[common.Address]*miner
+	clients  map[common.Address]*account
+
+	open  map[common.Hash]map[string]*kind    // kinds for any miner, by model
+	named map[common.Address]map[string]*kind // kinds for certain miners, by each of these
+	idle  map[common.Hash]idle                // by model
+}
+
+// New returns a scheduler without jobs or miners.
+func New() *Sched {
+	return &Sched{
+		jobs: map[common.Hash]*entry{}, assigned: map[common.Hash]common.Address{}, miners: map[common.Address]*miner{}, clients: map[common.Address]*account{},
+		open: map[common.Hash]map[string]*kind{}, named: map[common.Address]map[string]*kind{}, idle: map[common.Hash]idle{},
+	}
+}
 
 // PutMiner adds a miner or replaces its offers. Jobs that run on it go on. It
 // returns true if a job may be waiting for it.
 func (s *Sched) PutMiner(m Miner) bool {
-	old := s.miners[m.ID]
-	n := &miner{Miner: m, running: map[common.Hash]bool{}, own: list.New()}
-	if old != nil {
-		n.running, n.waiting = old.running, old.waiting
+	n := &miner{Miner: m, running: map[common.Hash]bool{}}
+	if old := s.miners[m.ID]; old != nil {
+		waited := old.waiting
+		s.rest(old, false)
+		n.running = old.running
+		s.rest(n, waited)
+	} else {
+		for job, id := range s.assigned { // it is back
+			if id == m.ID {
+				n.running[job] = true
+			}
+		}
 	}
 	s.miners[m.ID] = n
-	s.replan()
-	_, ok := s.peek(n)
-	return ok
+	return s.peek(n) != nil
 }
 
 // RemoveMiner takes a miner away. Its assigned jobs stay assigned until
 // [Sched.Release] or [Sched.Remove].
 func (s *Sched) RemoveMiner(id common.Address) {
-	delete(s.miners, id)
-	s.replan()
-}
-
-// replan places every restricted job, and every shared one whose terms no
-// longer suit all miners of its model, into the right queues again.
-func (s *Sched) replan() {
-	all := make([]*entry, 0, len(s.jobs))
-	for id, e := range s.jobs {
-		if _, busy := s.assigned[id]; !busy {
-			all = append(all, e)
-		}
-	}
-	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
-	for _, e := range all {
-		s.unplace(e)
-	}
-	for _, e := range all {
-		s.place(e)
+	if m := s.miners[id]; m != nil {
+		s.rest(m, false)
+		delete(s.miners, id)
 	}
 }
 
-func (s *Sched) place(e *entry) {
-	var can []*miner
-	general := len(e.job.Miners) == 0
-	for _, m := range s.miners {
-		r := reason(m, &e.job)
-		if eligible(r) {
-			can = append(can, m)
-		} else if r != NoModel {
-			general = false
+// homes are the maps that hold the kind of such terms.
+func (s *Sched) homes(t *Terms) []map[string]*kind {
+	if len(t.Miners) == 0 {
+		if s.open[t.Model] == nil {
+			s.open[t.Model] = map[string]*kind{}
 		}
+		return []map[string]*kind{s.open[t.Model]}
 	}
-	if general {
-		q := s.shared[e.job.Model]
-		if q == nil {
-			q = list.New()
-			s.shared[e.job.Model] = q
+	out := make([]map[string]*kind, 0, len(t.Miners))
+	for _, id := range t.Miners {
+		if s.named[id] == nil {
+			s.named[id] = map[string]*kind{}
 		}
-		e.push(q)
-		return
+		out = append(out, s.named[id])
 	}
-	s.restricted[e.job.ID] = e
-	for _, m := range can {
-		e.push(m.own)
-	}
+	return out
 }
 
-// push keeps the queue in order of arrival: a job that comes back after a lost
-// lease keeps its place.
-func (e *entry) push(q *list.List) {
-	at := q.Back()
-	if front := q.Front(); front != nil && front.Value.(*entry).seq > e.seq {
-		at = nil
+func (s *Sched) place(e *entry, front bool) {
+	key := e.job.Terms.key()
+	homes := s.homes(&e.job.Terms)
+	k := homes[0][key]
+	if k == nil {
+		k = &kind{key: key, terms: e.job.Terms, lines: map[common.Address]*line{}}
+		for _, h := range homes {
+			h[key] = k
+		}
 	}
-	for at != nil && at.Value.(*entry).seq > e.seq {
-		at = at.Prev()
-	}
-	var el *list.Element
-	if at == nil {
-		el = q.PushFront(e)
-	} else {
-		el = q.InsertAfter(e, at)
-	}
-	e.where, e.elements = append(e.where, q), append(e.elements, el)
+	k.put(e, front)
 }
 
 func (s *Sched) unplace(e *entry) {
-	for i, q := range e.where {
-		q.Remove(e.elements[i])
+	if e.line == nil {
+		return
 	}
-	e.where, e.elements = nil, nil
-	delete(s.restricted, e.job.ID)
+	k := e.line.kind
+	if k.take(e); len(k.order) > 0 {
+		return
+	}
+	if t := k.terms; len(t.Miners) == 0 {
+		if delete(s.open[t.Model], k.key); len(s.open[t.Model]) == 0 {
+			delete(s.open, t.Model)
+		}
+	}
+	for _, id := range k.terms.Miners {
+		if delete(s.named[id], k.key); len(s.named[id]) == 0 {
+			delete(s.named, id)
+		}
+	}
 }
 
-// Enqueue adds a job at the end. It returns the cheapest waiting miner that can
-// run it, to be woken, or false. A job that is known already is ignored.
+// Enqueue adds a job behind its client's others. It returns a waiting miner that
+// can run it, to be woken, or false. A job that is known already is ignored.
 func (s *Sched) Enqueue(j Job) (common.Address, bool) {
 	if s.jobs[j.ID] != nil {
 		return common.Address{}, false
 	}
+	e := s.add(j)
+	s.place(e, false)
+	return s.wake(&e.job)
+}
+
+func (s *Sched) add(j Job) *entry {
 	s.seq++
-	e := &entry{job: j, seq: s.seq}
+	c := s.clients[j.Client]
+	if c == nil {
+		c = &account{}
+		s.clients[j.Client] = c
+	}
+	e := &entry{job: j, seq: s.seq, tag: max(s.virtual, c.finish)}
+	c.finish = e.tag + j.work()
+	c.jobs++
 	s.jobs[j.ID] = e
-	s.place(e)
-	return s.waiter(&e.job)
+	return e
 }
 
-func (s *Sched) waiter(j *Job) (common.Address, bool) {
-	var best *miner
-	var bestPrice market.Amount
-	for _, m := range s.miners {
-		if !m.waiting || reason(m, j) != Ready {
-			continue
-		}
-		p, err := market.Price(m.Offers[j.Model].Rates, market.Usage{PromptTokens: j.PromptBound, CompletionTokens: j.MaxTokens})
-		if err != nil {
-			continue
-		}
-		if best == nil || p.Cmp(bestPrice) < 0 || (p == bestPrice && m.ID.Cmp(best.ID) < 0) {
-			best, bestPrice = m, p
-		}
-	}
-	if best == nil {
-		return common.Address{}, false
-	}
-	return best.ID, true
-}
-
-// peek returns the oldest job that m may start.
-func (s *Sched) peek(m *miner) (*entry, bool) {
+// peek returns the job that m should start next, or nil.
+func (s *Sched) peek(m *miner) *entry {
 	if m.Draining || len(m.running) >= m.Slots {
-		return nil, false
+		return nil
 	}
 	var best *entry
-	look := func(q *list.List) {
-		if q == nil || q.Front() == nil {
-			return
-		}
-		if e := q.Front().Value.(*entry); best == nil || e.seq < best.seq {
-			best = e
+	look := func(kinds map[string]*kind) {
+		for _, k := range kinds {
+			if m.Suits(&k.terms) != Ready {
+				continue
+			}
+			if e := k.first(&m.Miner); e != nil && (best == nil || before(e, best)) {
+				best = e
+			}
 		}
 	}
-	look(m.own)
+	look(s.named[m.ID])
 	for model := range m.Offers {
-		look(s.shared[model])
+		look(s.open[model])
 	}
-	return best, best != nil
+	return best
 }
 
-// Claim assigns the oldest job that the miner may run, or returns false and
-// remembers that the miner waits.
+// Claim assigns the job whose turn it is among those that the miner may run, or
+// returns false and remembers that the miner waits.
 func (s *Sched) Claim(id common.Address) (Job, bool) {
 	m := s.miners[id]
 	if m == nil {
 		return Job{}, false
 	}
-	e, ok := s.peek(m)
-	m.waiting = !ok
-	if !ok {
+	e := s.peek(m)
+	if s.rest(m, e == nil); e == nil {
+		m.woken = false
 		return Job{}, false
 	}
 	s.unplace(e)
+	s.virtual = max(s.virtual, e.tag)
 	m.running[e.job.ID] = true
 	s.assigned[e.job.ID] = id
 	return e.job, true
@@ -284,22 +214,54 @@ func (s *Sched) Claim(id common.Address) (Job, bool) {
 // StopWaiting says that the miner's claim is no longer held open.
 func (s *Sched) StopWaiting(id common.Address) {
 	if m := s.miners[id]; m != nil {
-		m.waiting = false
+		s.rest(m, false)
 	}
+}
+
+// Overlooked returns waiting miners to be woken for jobs that wait although they
+// could run, at most one for each kind of job: miners that were woken for them
+// have gone. It is to be called now and then.
+func (s *Sched) Overlooked() []common.Address {
+	var out []common.Address
+	for _, kinds := range s.open {
+		for k := range maps.Values(kinds) {
+			out = s.nudge(out, k)
+		}
+	}
+	for id, kinds := range s.named {
+		for k := range maps.Values(kinds) {
+			if k.terms.Miners[0] == id { // once for each kind
+				out = s.nudge(out, k)
+			}
+		}
+	}
+	return out
+}
+
+func (s *Sched) nudge(to []common.Address, k *kind) []common.Address {
+	l := k.order[0]
+	for e := range l.next {
+		if id, ok := s.wake(&e.job); ok {
+			return append(to, id)
+		}
+	}
+	if len(s.idle[k.terms.Model]) > 0 {
+		l.turn() // an idle miner may do for those that lie further back
+	}
+	return to
 }
 
 // Assign puts a job onto a miner without asking, as after a restart. The miner
 // need not have come back yet.
 func (s *Sched) Assign(j Job, id common.Address) {
-	s.seq++
-	s.jobs[j.ID] = &entry{job: j, seq: s.seq}
+	s.add(j)
 	s.assigned[j.ID] = id
 	if m := s.miners[id]; m != nil {
 		m.running[j.ID] = true
 	}
 }
 
-// Release puts an assigned job back into its place in the queue; if exclude,
+// Release puts an assigned job back in front of its client's line; if exclude,
 // the miner will not get it again. It returns a waiting miner to wake, or false.
 func (s *Sched) Release(job common.Hash, exclude bool) (common.Address, bool) {
 	e, id := s.jobs[job], s.assigned[job]
@@ -308,10 +270,10 @@ func (s *Sched) Release(job common.Hash, exclude bool) (common.Address, bool) {
 	}
 	s.unassign(job)
 	if exclude {
-		e.job.Excluded = append(slices.Clone(e.job.Excluded), id)
+		e.job.Excluded = append(e.job.Excluded[:len(e.job.Excluded):len(e.job.Excluded)], id)
 	}
-	s.place(e)
-	return s.waiter(&e.job)
+	s.place(e, true)
+	return s.wake(&e.job)
 }
 
 func (s *Sched) unassign(job common.Hash) {
@@ -323,10 +285,17 @@ func (s *Sched) unassign(job common.Hash) {
 
 // Remove forgets a job: it is done, cancelled or expired.
 func (s *Sched) Remove(job common.Hash) {
-	if e := s.jobs[job]; e != nil {
-		s.unassign(job)
-		s.unplace(e)
-		delete(s.jobs, job)
+	e := s.jobs[job]
+	if e == nil {
+		return
+	}
+	s.unassign(job)
+	s.unplace(e)
+	delete(s.jobs, job)
+	c := s.clients[e.job.Client]
+	if c.jobs--; c.jobs == 0 {
+		// Whoever comes back later begins anew; that it was served more than others until now gives it nothing to pay.
+		delete(s.clients, e.job.Client)
 	}
 }
 
@@ -338,7 +307,7 @@ func (s *Sched) Explain(job common.Hash) map[common.Address]Reason {
 	}
 	out := make(map[common.Address]Reason, len(s.miners))
 	for id, m := range s.miners {
-		out[id] = reason(m, &e.job)
+		out[id] = m.reason(&e.job)
 	}
 	return out
 }

@@ -26,7 +26,7 @@ func miner(id byte, rate uint64, models ...common.Hash) sched.Miner {
 }
 
 func job(id byte, model common.Hash, maxPrice uint64) sched.Job {
-	return sched.Job{ID: common.Hash{id}, Model: model, PromptBound: 1_000_000, MaxTokens: 1_000_000, MaxPrice: market.Units(maxPrice)}
+	return sched.Job{ID: common.Hash{id}, Terms: sched.Terms{Model: model}, PromptBound: 1_000_000, MaxTokens: 1_000_000, MaxPrice: market.Units(maxPrice)}
 }
 
 func TestNeverAnotherModel(t *testing.T) {
@@ -93,7 +93,7 @@ func TestPriceAndCandidatesNarrow(t *testing.T) {
 	s.PutMiner(miner(2, 40, modelA)) // 80
 	s.Enqueue(job(1, modelA, 100))
 	only := job(2, modelA, 1000)
-	only.Miners = []common.Address{{1}}
+	only.Terms.Miners = []common.Address{{1}}
 	s.Enqueue(only)
 	if j, ok := s.Claim(common.Address{1}); !ok || j.ID != (common.Hash{2}) {
 		t.Fatalf("miner 1 got %v", j)
@@ -138,7 +138,7 @@ func TestEveryJobIsInOnePlace(t *testing.T) {
 				n++
 				j := job(n, rapid.SampledFrom([]common.Hash{modelA, modelB}).Draw(t, "model"), 100)
 				s.Enqueue(j)
-				at[j.ID], models[j.ID] = common.Address{}, j.Model
+				at[j.ID], models[j.ID] = common.Address{}, j.Terms.Model
 			case 3, 4:
 				if j, ok := s.Claim(id); ok {
 					if at[j.ID] != (common.Address{}) {
@@ -182,7 +182,7 @@ func BenchmarkClaim(b *testing.B) {
 			s := sched.New()
 			s.PutMiner(miner(1, 1, modelA))
 			for i := range n {
-				s.Enqueue(sched.Job{ID: common.Hash{byte(i), byte(i >> 8), byte(i >> 16), 1}, Model: modelA, MaxPrice: market.Units(1)})
+				s.Enqueue(sched.Job{ID: common.Hash{byte(i), byte(i >> 8), byte(i >> 16), 1}, Client: common.Address{byte(i % 50)}, Terms: sched.Terms{Model: modelA}, MaxPrice: market.Units(1)})
 			}
 			for b.Loop() {
 				j, ok := s.Claim(common.Address{1})

@@ -58,3 +58,24 @@ func (s *Store) Miners(ctx context.Context) ([]ledger.Miner, error) {
 	}
 	return collect(rows, scanMiner)
 }
+
+// SettledJobs implements coordinator.Store.
+func (s *Store) SettledJobs(ctx context.Context, batch uint64) (map[common.Address]uint64, error) {
+	rows, err := s.read.QueryContext(ctx, "SELECT miner, count(*) FROM jobs WHERE payment = ? AND (? = 0 OR batch = ?) GROUP BY miner", string(market.Settled), batch, batch)
+	if err != nil {
+		return nil, err
+	}
+	type count struct {
+		miner []byte
+		jobs  uint64
+	}
+	all, err := collect(rows, func(r scanner) (c count, err error) {
+		err = r.Scan(&c.miner, &c.jobs)
+		return c, err
+	})
+	out := make(map[common.Address]uint64, len(all))
+	for _, c := range all {
+		out[common.BytesToAddress(c.miner)] = c.jobs
+	}
+	return out, err
+}

@@ -181,6 +181,19 @@ func (m *Memory) Miners(ctx context.Context) (out []ledger.Miner, err error) {
 	return out, err
 }
 
+// SettledJobs implements coordinator.Store.
+func (m *Memory) SettledJobs(ctx context.Context, batch uint64) (map[common.Address]uint64, error) {
+	out := map[common.Address]uint64{}
+	return out, m.in(ctx, func() error {
+		for _, j := range m.jobs {
+			if j.Payment == market.Settled && (batch == 0 || j.Batch == batch) {
+				out[j.Miner]++
+			}
+		}
+		return nil
+	})
+}
+
 func (m *Memory) minersLocked() []ledger.Miner {
 	return slices.SortedFunc(maps.Values(m.miners), func(a, b ledger.Miner) int { return a.Address.Cmp(b.Address) })
 }

@@ -290,6 +290,11 @@ func unpaid(t *testing.T, back New) {
 	if x, err := s.Session(ctx, 1); err != nil || !x.Settled.IsZero() {
 		t.Fatalf("%+v, %v", x, err)
 	}
+	for batch, want := range map[uint64]uint64{0: 1, b.ID: 1, b.ID + 1: 0} {
+		if n, err := s.SettledJobs(ctx, batch); err != nil || n[address(2)] != want || len(n) > 1 {
+			t.Fatalf("batch %d: %v jobs settled, want %d: %v", batch, n, want, err)
+		}
+	}
 	balanced(t, s)
 }
 

@@ -46,6 +46,13 @@ type Engine struct {
 	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
 }
 
+// Machine is what an owner says of the machine.
+type Machine struct {
+	GPU    string `toml:"gpu" env:"AITBC_GPU"`         // name, such as "NVIDIA H100"
+	VRAMGB uint64 `toml:"vram_gb" env:"AITBC_VRAM_GB"` // memory of the GPU, in GiB
+	Region string `toml:"region" env:"AITBC_REGION"`   // such as "eu-central"
+}
+
 // Settings are all that can be set. An address left empty is the usual one,
 // shifted by PortOffset.
 type Settings struct {
@@ -59,6 +66,8 @@ type Settings struct {
 		Slots          int           `toml:"slots" env:"AITBC_SLOTS"` // jobs at a time
 		Grace          time.Duration `toml:"grace"`                   // for jobs under way at a stop
 	} `toml:"mining"`
+	// Machine is what clients may choose miners by.
+	Machine     Machine `toml:"machine"`
 	Coordinator struct {
 		URL string `toml:"url" env:"AITBC_API_URL" flag:"coordinator"`
 	} `toml:"coordinator"`
@@ -118,6 +127,8 @@ func (s *Settings) Validate() error {
 		return fmt.Errorf("mining.stake_amount is %d: more AITBC than there can be", s.Mining.StakeAmount)
 	case s.Mining.Grace < 0 || s.Mining.Grace > time.Hour:
 		return fmt.Errorf("mining.grace is %s: want 0s to 1h", s.Mining.Grace)
+	case len(s.Machine.GPU) > 100 || len(s.Machine.Region) > 32 || s.Machine.VRAMGB > 1<<12:
+		return errors.New("machine: gpu has at most 100 bytes, region 32, and vram_gb is at most 4096")
 	case s.Keys.Address == (common.Address{}):
 		return errors.New("keys.address is missing: aitbc-miner init writes it")
 	case len(s.Engines) == 0:

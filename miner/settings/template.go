@@ -50,6 +50,12 @@ slots = 1
 # How long jobs under way may go on when the miner is stopped.
 grace = "20s"
 
+# What clients may choose miners by, as you say it. Leave out what does not apply.
+[machine]
+# gpu = "NVIDIA H100"
+# vram_gb = 80
+# region = "eu-central"
+
 [coordinator]
 {url}
 

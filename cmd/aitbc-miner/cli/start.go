@@ -118,7 +118,7 @@ func (c *call) service(ctx context.Context, set *settings.Settings, log *slog.Lo
 	if err != nil {
 		return nil, nil, err
 	}
-	offerings, closeModels, err := load(ctx, set.Engines, log)
+	offerings, closeModels, err := load(ctx, set, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -26,13 +27,13 @@ func minersCommand() command {
 					return c.printJSON(append([]api.Miner{}, miners...))
 				}
 				t := newTable(c.Stdout)
-				t.row("MINER", "STATE", "FREE", "JOBS DONE", "MODELS", "LAST SEEN")
+				t.row("MINER", "STATE", "FREE", "JOBS DONE", "REPUTATION", "MODELS", "LAST SEEN")
 				for _, m := range miners {
 					var models []string
 					for _, o := range m.Offers {
 						models = append(models, o.Model)
 					}
-					t.row(m.Miner.Hex(), m.State, fmt.Sprintf("%d/%d", m.FreeSlots, m.Slots), m.Completed, strings.Join(models, ","), clock(m.LastSeen))
+					t.row(m.Miner.Hex(), m.State, fmt.Sprintf("%d/%d", m.FreeSlots, m.Slots), m.Completed, m.Reputation, strings.Join(models, ","), clock(m.LastSeen))
 				}
 				return t.flush()
 			}
@@ -57,19 +58,28 @@ func modelsCommand() command {
 					return c.printJSON(append([]api.Model{}, models...))
 				}
 				t := newTable(c.Stdout)
-				t.row("MODEL", "WEIGHTS", "CONTEXT", "PROMPT PER 10^6", "ANSWER PER 10^6")
+				t.row("MODEL", "WEIGHTS", "CONTEXT", "PROMPT PER 10^6", "ANSWER PER 10^6", "FIRST TOKEN", "TOKENS/S", "GPU", "REGION")
 				for _, m := range models {
 					for _, o := range m.Offers {
-						t.row(m.ID, weights(o), o.Context, o.Prompt.Coins(), o.Completion.Coins())
+						first, rate := measured(o)
+						t.row(m.ID, weights(o), o.Context, o.Prompt.Coins(), o.Completion.Coins(), first, rate, cmp.Or(o.GPU, "-"), cmp.Or(o.Region, "-"))
 					}
 					if len(m.Offers) == 0 {
-						t.row(m.ID, "-", "-", "-", "-")
+						t.row(m.ID, "-", "-", "-", "-", "-", "-", "-", "-")
 					}
 				}
 				return t.flush()
 			}
 		},
 	}
+}
+
+// measured says how quick an offer was lately, as far as that is known.
+func measured(o api.Offer) (first, rate string) {
+	if o.Measured == nil {
+		return "-", "-"
+	}
+	return fmt.Sprintf("%d ms", o.Measured.FirstTokenMS), fmt.Sprintf("%.0f", o.Measured.TokensPerSecond)
 }
 
 // weights says what is known of an offer's model.

@@ -30,6 +30,10 @@ type submitFlags struct {
 	ttl                                  time.Duration
 	stop                                 []string
 	miners                               []common.Address
+	weights                              []common.Hash
+	gpu, region, route                   string
+	vram                                 uint64
+	reputation                           uint
 }
 
 func submitCommand() command {
@@ -73,6 +77,19 @@ given. A prompt of "-" is read from standard input. The job costs at most
 				f.miners = append(f.miners, common.HexToAddress(s))
 				return nil
 			})
+			fs.Func("weights", "only a model with this `digest` of its weights; may be repeated", func(s string) error {
+				var h common.Hash
+				if err := h.UnmarshalText([]byte(s)); err != nil {
+					return errors.New("want 0x and 64 hex digits")
+				}
+				f.weights = append(f.weights, h)
+				return nil
+			})
+			fs.StringVar(&f.gpu, "gpu", "", "only miners that say they have this GPU, by a `word` of its name, such as h100")
+			fs.Uint64Var(&f.vram, "min-vram", 0, "only miners that say their GPU has so many `GiB`")
+			fs.StringVar(&f.region, "region", "", "only miners that say they are in this `region`")
+			fs.UintVar(&f.reputation, "min-reputation", 0, "only miners with this reputation, in `thousandths`, from settled receipts")
+			fs.StringVar(&f.route, "route", "", "`what` decides among idle miners: price (if left out), latency or throughput")
 			fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
 			return f.run
 		},
@@ -130,6 +147,9 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 	if f.topK > 1<<31 {
 		return api.SubmitRequest{}, usagef("submit", "--top-k %d is too large", f.topK)
 	}
+	if f.reputation > 1000 {
+		return api.SubmitRequest{}, usagef("submit", "--min-reputation %d: want thousandths, from 0 to 1000", f.reputation)
+	}
 	prompt := c.args[0]
 	if prompt == "-" {
 		b, err := io.ReadAll(io.LimitReader(c.Stdin, maxPrompt+1))
@@ -151,7 +171,10 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 		Model: f.model, MaxTokens: f.maxTokens, Temperature: f.temperature, TopP: f.topP,
 		TopK: uint32(f.topK),
 		Seed: f.seed, Stop: f.stop, TTLSeconds: uint64(f.ttl / time.Second),
-		Constraints: api.Constraints{Miners: f.miners, Class: f.class},
+		Constraints: api.Constraints{
+			Miners: f.miners, Class: f.class, Models: f.weights, GPU: f.gpu, MinVRAMGB: f.vram, Region: f.region, MinReputation: uint32(f.reputation),
+		},
+		Route: f.route,
 	}
 	if f.system != "" {
 		r.Messages = append(r.Messages, api.Message{Role: "system", Content: f.system})

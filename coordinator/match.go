@@ -1,0 +1,165 @@
+package coordinator
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/coordinator/sched"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// gib is a GiB in MiB, the scheduler's unit.
+const gib = 1 << 10
+
+// routes are the words that a job may say.
+var routes = []string{"", string(sched.ByPrice), string(sched.ByLatency), string(sched.ByThroughput)}
+
+// checkTerms validates constraints and turns them into terms.
+func checkTerms(r api.SubmitRequest) (ledger.Terms, error) {
+	c := r.Constraints
+	bad := func(format string, a ...any) (ledger.Terms, error) {
+		return ledger.Terms{}, apierr.New(apierr.Invalid, format, a...)
+	}
+	switch {
+	case !slices.Contains(routes, r.Route):
+		return bad("route is %.20q: use price, latency or throughput", r.Route)
+	case len(c.Models) > 64:
+		return bad("constraints.models has more than 64 digests")
+	case len(c.GPU) > 32 || len(strings.Fields(c.GPU)) > 1:
+		return bad("constraints.gpu is one word of the GPU's name, such as h100")
+	case c.MinVRAMGB > 1<<12:
+		return bad("constraints.min_vram_gb is above %d", 1<<12)
+	case len(c.Region) > 32:
+		return bad("constraints.region is longer than 32 bytes")
+	case c.MinReputation > maxReputation:
+		return bad("constraints.min_reputation is in thousandths, from 0 to %d", maxReputation)
+	}
+	return ledger.Terms{
+		GPU: strings.ToLower(strings.TrimSpace(c.GPU)), VRAMGB: c.MinVRAMGB, Region: strings.ToLower(c.Region),
+		Reputation: c.MinReputation, Level: c.Verification, Route: r.Route,
+	}, nil
+}
+
+// unmet says which demand of a job an offer of its model does not meet, in the scheduler's words; Ready if none.
+func unmet(p *presence, o api.Offer, r api.SubmitRequest, t ledger.Terms) sched.Reason {
+	c := r.Constraints
+	switch {
+	case len(c.Miners) > 0 && !slices.Contains(c.Miners, p.account):
+		return sched.NotAllowed
+	case len(c.Models) > 0 && !slices.Contains(c.Models, o.Digest):
+		return sched.NoModel
+	}
+	want := sched.Terms{Model: o.Digest, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region, Reputation: t.Reputation, Level: t.Level}
+	if c.Class != "" {
+		want.Class = receipt.Class(c.Class)
+	}
+	m := p.schedMiner()
+	return m.Suits(&want)
+}
+
+func schedJob(j *ledger.Job) sched.Job {
+	o, t := j.Spec.Order, j.Spec.Terms
+	return sched.Job{
+		ID: j.ID, Client: j.Client, Route: sched.Route(t.Route), PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice,
+		Terms: sched.Terms{
+			Model: o.Model, Class: o.Class, Miners: j.Spec.Candidates, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region,
+			Reputation: t.Reputation, Level: t.Level,
+		},
+	}
+}
+
+func (p *presence) schedMiner() sched.Miner {
+	m := sched.Miner{
+		ID: p.account, Offers: make(map[common.Hash]sched.Offer, len(p.offers)), Slots: p.slots, Draining: p.drain, Reputation: p.reputation(),
+	}
+	for d, o := range p.offers {
+		s := sched.Offer{
+			Class: receipt.Class(o.Class), Rates: o.Rates, GPU: strings.ToLower(o.GPU), VRAM: o.VRAMGB * gib, Region: strings.ToLower(o.Region), Level: o.Verification,
+		}
+		if x := p.measured[d]; x != nil {
+			s.FirstToken, s.TokensPerSecond = time.Duration(x.FirstTokenMS)*time.Millisecond, x.TokensPerSecond
+		}
+		m.Offers[d] = s
+	}
+	return m
+}
+
+// Reputation comes from settled receipts alone: a stranger's has to be paid for, with fees that nobody gives back. It
+// rises quickly with the first receipts and never reaches the most.
+const (
+	maxReputation  = 1000
+	halfReputation = 20 // settled receipts that are worth half of it
+)
+
+// reputation is that of a miner with so many settled receipts, in thousandths.
+func reputation(settled uint64) uint32 {
+	return uint32(maxReputation * settled / (settled + halfReputation)) //nolint:gosec // at most maxReputation
+}
+
+func (p *presence) reputation() uint32 { return reputation(p.settled) }
+
+// maxLevel is the highest level of verification that receipts can have here.
+const maxLevel = 0
+
+// fresher is the weight of the newest measurement.
+const fresher = 0.2
+
+// measureLocked learns from an answer that is complete how quick the miner is.
+func (s *Service) measureLocked(l *lease, st *stream, tokens uint64, now time.Time) {
+	p, first := s.miners[l.miner], st.first()
+	if p == nil || first.IsZero() || first.Before(l.since) {
+		return
+	}
+	x := p.measured[l.offer.Digest]
+	if x == nil {
+		x = &api.Measured{}
+		p.measured[l.offer.Digest] = x
+	}
+	mean := func(old, v float64) float64 {
+		if x.Jobs == 0 {
+			return v
+		}
+		return old + fresher*(v-old)
+	}
+	x.FirstTokenMS = uint64(mean(float64(x.FirstTokenMS), float64(first.Sub(l.since).Milliseconds())))
+	if took := now.Sub(first).Seconds(); tokens > 1 && took > 0 {
+		x.TokensPerSecond = mean(x.TokensPerSecond, float64(tokens-1)/took)
+	}
+	x.Jobs++
+	s.put(p)
+}
+
+// settledLocked counts the receipts of a settlement that is in a block, by miner.
+func (s *Service) settledLocked(receipts map[common.Address]uint64) {
+	for id, n := range receipts {
+		if p := s.miners[id]; p != nil {
+			p.settled += n
+			s.put(p)
+		}
+	}
+}
+
+// put tells the scheduler of a miner that is online.
+func (s *Service) put(p *presence) bool {
+	return p.online && s.sched.PutMiner(p.schedMiner())
+}
+
+// offersOf returns what a miner offers, with what was measured of it.
+func (p *presence) offersOf() []api.Offer {
+	out := make([]api.Offer, 0, len(p.offers))
+	for d, o := range p.offers {
+		if x := p.measured[d]; x != nil {
+			c := *x
+			o.Measured = &c
+		}
+		out = append(out, o)
+	}
+	slices.SortFunc(out, func(a, b api.Offer) int { return a.Digest.Cmp(b.Digest) })
+	return out
+}
