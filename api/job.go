@@ -27,19 +27,22 @@ type Constraints struct {
 	Verification  uint8            `json:"verification,omitempty"`   // least level
 }
 
-// SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt and
-// Messages is given. Numbers left out take the model's or the market's default.
+// SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt, Messages
+// and Input is given; Input asks for an embedding of each text. Numbers left out take the model's or the market's default.
 type SubmitRequest struct {
 	Model       string         `json:"model"`
 	Prompt      string         `json:"prompt,omitempty"`
 	Messages    []Message      `json:"messages,omitempty"`
+	Input       []string       `json:"input,omitempty"`
 	MaxTokens   uint64         `json:"max_tokens,omitempty"`
 	Temperature *float64       `json:"temperature,omitempty"` // 0 to 2, kept in thousandths
 	TopP        *float64       `json:"top_p,omitempty"`       // 0 to 1, kept in thousandths
 	TopK        uint32         `json:"top_k,omitempty"`
 	Seed        *uint64        `json:"seed,omitempty"`
-	Stop        []string       `json:"stop,omitempty"`      // at most 4
-	MaxPrice    *market.Amount `json:"max_price,omitempty"` // most that the job may cost
+	Stop        []string       `json:"stop,omitempty"` // at most 4
+	Logprobs    bool           `json:"logprobs,omitempty"`
+	TopLogprobs uint32         `json:"top_logprobs,omitempty"` // at most 20; needs Logprobs
+	MaxPrice    *market.Amount `json:"max_price,omitempty"`    // most that the job may cost
 	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
 	Constraints Constraints    `json:"constraints,omitzero"`
 	Route       string         `json:"route,omitempty"` // among idle miners: price (default), latency or throughput
@@ -88,11 +91,12 @@ type Result struct {
 
 // Event is one entry of GET /v1/jobs/{id}/events.
 type Event struct {
-	Type  string          `json:"type"` // state, token or done
-	Index uint64          `json:"index,omitempty"`
-	Text  string          `json:"text,omitempty"`
-	State market.JobState `json:"state,omitempty"`
-	At    int64           `json:"at,omitempty"` // milliseconds since 1970
+	Type   string          `json:"type"` // state, token or done
+	Index  uint64          `json:"index,omitempty"`
+	Text   string          `json:"text,omitempty"`
+	Likely *Logprob        `json:"logprob,omitempty"`
+	State  market.JobState `json:"state,omitempty"`
+	At     int64           `json:"at,omitempty"` // milliseconds since 1970
 }
 
 // Explanation is the answer to GET /v1/jobs/{id}/explain.
@@ -114,6 +118,7 @@ type Request struct {
 	Model            string          `json:"model"`
 	Prompt           string          `json:"prompt,omitempty"`
 	Messages         []Message       `json:"messages,omitempty"`
+	Input            []string        `json:"input,omitempty"` // embeddings: one piece each, its float32s as base64
 	MaxTokens        uint64          `json:"max_tokens"`
 	TemperatureMilli uint32          `json:"temperature_milli"`
 	TopPMilli        uint32          `json:"top_p_milli"`
@@ -122,4 +127,6 @@ type Request struct {
 	Stop             []string        `json:"stop,omitempty"`
 	Tools            json.RawMessage `json:"tools,omitempty"`
 	ResponseFormat   json.RawMessage `json:"response_format,omitempty"`
+	Logprobs         bool            `json:"logprobs,omitempty"`
+	TopLogprobs      uint32          `json:"top_logprobs,omitempty"`
 }

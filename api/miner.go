@@ -21,6 +21,7 @@ type Offer struct {
 	Parameters uint64      `json:"parameters"`
 	market.Rates
 
+	Embeddings   bool   `json:"embeddings,omitempty"` // it turns texts into vectors, too
 	GPU          string `json:"gpu,omitempty"`
 	VRAMGB       uint64 `json:"vram_gb,omitempty"` // GiB
 	Region       string `json:"region,omitempty"`
@@ -108,6 +109,21 @@ type Piece struct {
 	Index uint64  `json:"i"`
 	ID    *uint32 `json:"id,omitempty"` // absent for engines without token ids
 	Text  string  `json:"text"`
+	// Likely is there if the client asked and the engine knows. No receipt holds it.
+	Likely *Logprob `json:"lp,omitempty"`
+}
+
+// Logprob is the natural logarithm of a token's probability, and of the likeliest
+// tokens' in its place, likeliest first.
+type Logprob struct {
+	Value float64     `json:"v"`
+	Top   []Candidate `json:"top,omitempty"`
+}
+
+// Candidate is a token that could have come.
+type Candidate struct {
+	Text  string  `json:"t"`
+	Value float64 `json:"v"`
 }
 
 // StreamResponse ends a token stream.

@@ -179,7 +179,7 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 			}
 		}
 		for _, p := range v.pieces {
-			if err := fn(api.Event{Type: "token", Index: p.Index, Text: p.Text}); err != nil {
+			if err := fn(api.Event{Type: "token", Index: p.Index, Text: p.Text, Likely: p.Likely}); err != nil {
 				return nil, err
 			}
 		}

@@ -46,6 +46,9 @@ func checkTerms(r api.SubmitRequest) (ledger.Terms, error) {
 	}, nil
 }
 
+// noEmbeddings is why an offer does not do for a job that asks for some.
+const noEmbeddings sched.Reason = "embeddings"
+
 // unmet says which demand of a job an offer of its model does not meet, in the scheduler's words; Ready if none.
 func unmet(p *presence, o api.Offer, r api.SubmitRequest, t ledger.Terms) sched.Reason {
 	c := r.Constraints
@@ -54,6 +57,8 @@ func unmet(p *presence, o api.Offer, r api.SubmitRequest, t ledger.Terms) sched.
 		return sched.NotAllowed
 	case len(c.Models) > 0 && !slices.Contains(c.Models, o.Digest):
 		return sched.NoModel
+	case len(r.Input) > 0 && !o.Embeddings:
+		return noEmbeddings
 	}
 	want := sched.Terms{Model: o.Digest, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region, Reputation: t.Reputation, Level: t.Level}
 	if c.Class != "" {

@@ -83,6 +83,9 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	if err := s.checkReceipt(l, p.signer, r, commitment, ids); err != nil {
 		return api.ResultResponse{}, err
 	}
+	if err := checkVectors(j, text, commitment.Len()); err != nil {
+		return api.ResultResponse{}, err
+	}
 	state := market.Completed
 	if r.FinishReason == "canceled" {
 		state = market.Canceled
@@ -173,6 +176,28 @@ func (s *Service) checkReceipt(l *lease, signer common.Address, r api.ResultRequ
 		return apierr.Wrap(err, apierr.Forbidden, "receipt: the signature is not the miner's")
 	}
 	return nil
+}
+
+// checkVectors returns nil unless the answer to a job for embeddings is not one vector for each text, all of one size.
+func checkVectors(j *ledger.Job, text string, pieces int) error {
+	var req api.Request
+	if err := json.Unmarshal(j.Request, &req); err != nil {
+		return fmt.Errorf("stored request: %w", err)
+	}
+	n := len(req.Input)
+	if n == 0 {
+		return nil
+	}
+	if pieces == n && len(text)%n == 0 {
+		size := len(text) / n
+		for i := range n {
+			if _, err := api.DecodeVector(text[i*size : (i+1)*size]); err != nil {
+				return apierr.New(apierr.Invalid, "embedding %d: %v", i, err)
+			}
+		}
+		return nil
+	}
+	return apierr.New(apierr.Invalid, "%d pieces of %d bytes are not a vector for each of %d texts", pieces, len(text), n)
 }
 
 // Fail takes a miner's word that it cannot do a job. Nothing is charged; the

@@ -27,6 +27,8 @@ import (
 const (
 	MaxPromptBytes   = 256 << 10
 	maxStops         = 4
+	maxInputs        = 2048
+	maxTopLogprobs   = 20
 	maxStopBytes     = 256
 	defaultMaxTokens = 256
 	defaultTTL       = 10 * time.Minute
@@ -54,6 +56,9 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		return nil, apierr.New(apierr.Invalid, "Idempotency-Key is longer than 256 bytes")
 	}
 	req.Tools, req.ResponseFormat = x.Tools, x.ResponseFormat
+	if len(r.Input) > 0 {
+		r.MaxTokens = 1 // of which none is used
+	}
 	session, err := s.cfg.Store.Session(ctx, c.Session)
 	if err != nil {
 		return nil, err
@@ -128,12 +133,21 @@ func check(r api.SubmitRequest) (*api.Request, error) {
 	bad := func(format string, a ...any) (*api.Request, error) {
 		return nil, apierr.New(apierr.Invalid, format, a...)
 	}
-	req := &api.Request{Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, MaxTokens: r.MaxTokens, TopPMilli: 1000, TopK: r.TopK, Stop: r.Stop}
+	req := &api.Request{
+		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, MaxTokens: r.MaxTokens, TopPMilli: 1000, TopK: r.TopK, Stop: r.Stop,
+		Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
+	}
 	switch {
 	case r.Model == "" || len(r.Model) > 200:
 		return bad("model is required (GET /v1/models lists what is on offer)")
-	case (r.Prompt == "") == (len(r.Messages) == 0):
-		return bad("give either prompt or messages")
+	case given(r.Prompt != "", len(r.Messages) > 0, len(r.Input) > 0) != 1:
+		return bad("give one of prompt, messages and input")
+	case len(r.Input) > maxInputs:
+		return bad("more than %d texts in input", maxInputs)
+	case len(r.Input) > 0 && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.Temperature != nil || r.TopP != nil || r.TopK != 0):
+		return bad("an embedding has no max_tokens, sampling, stop or logprobs")
+	case r.TopLogprobs > maxTopLogprobs || r.TopLogprobs > 0 && !r.Logprobs:
+		return bad("top_logprobs is at most %d, and needs logprobs", maxTopLogprobs)
 	case len(r.Messages) > 1000:
 		return bad("more than 1000 messages")
 	case r.MaxTokens > 1<<20:
@@ -144,6 +158,12 @@ func check(r api.SubmitRequest) (*api.Request, error) {
 		return bad("more than 64 candidate miners")
 	}
 	size := len(r.Prompt)
+	for i, text := range r.Input {
+		if text == "" {
+			return bad("input[%d] is empty", i)
+		}
+		size += len(text)
+	}
 	for i, m := range r.Messages {
 		if !slices.Contains([]string{"system", "user", "assistant", "tool"}, m.Role) {
 			return bad("messages[%d].role is %.20q: use system, user, assistant or tool", i, m.Role)
@@ -180,6 +200,15 @@ func check(r api.SubmitRequest) (*api.Request, error) {
 		req.Seed = binary.BigEndian.Uint64(b[:])
 	}
 	return req, nil
+}
+
+func given(of ...bool) (n int) {
+	for _, is := range of {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // deadline returns by when the job must be done. It ends well before the
@@ -304,6 +333,9 @@ func affordable(r market.Rates, prompt uint64, most market.Amount) uint64 {
 // what a template adds.
 func promptBound(r *api.Request) uint64 {
 	n := uint64(len(r.Prompt) + len(r.Tools) + tokensPerMessage)
+	for _, text := range r.Input {
+		n += uint64(len(text) + tokensPerMessage)
+	}
 	for _, m := range r.Messages {
 		n += uint64(len(m.Content) + tokensPerMessage)
 	}

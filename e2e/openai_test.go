@@ -36,7 +36,27 @@ type seenByOpenAI struct {
 		Finish string      `json:"finish"`
 		Usage  openAIUsage `json:"usage"`
 	} `json:"stream"`
-	Legacy  string `json:"legacy"`
+	Legacy     string   `json:"legacy"`
+	Logprobs   [][3]any `json:"logprobs"`
+	Embeddings struct {
+		Size  int         `json:"size"`
+		Own   float64     `json:"own"`
+		Other float64     `json:"other"`
+		Usage openAIUsage `json:"usage"`
+	} `json:"embeddings"`
+	Message struct {
+		Text   string `json:"text"`
+		Reason string `json:"reason"`
+		Usage  struct {
+			Input  uint64 `json:"input_tokens"`
+			Output uint64 `json:"output_tokens"`
+		} `json:"usage"`
+		Streamed string `json:"streamed"`
+		Missing  struct {
+			Kind   string `json:"kind"`
+			Status int    `json:"status"`
+		} `json:"missing"`
+	} `json:"message"`
 	Missing struct {
 		Kind    string `json:"kind"`
 		Status  int    `json:"status"`
@@ -49,8 +69,8 @@ type seenByOpenAI struct {
 	} `json:"unauthorized"`
 }
 
-// OpenAI's own client lists models and completes, whole and streamed, told
-// nothing but a URL and a key.
+// OpenAI's own client lists models, completes, whole and streamed, and embeds,
+// told nothing but a URL and a key; and so does Anthropic's.
 func TestOpenAIClientWorksUnmodified(t *testing.T) {
 	t.Parallel()
 	dir := npmPackages(t, "openai")
@@ -75,6 +95,16 @@ func TestOpenAIClientWorksUnmodified(t *testing.T) {
 	}
 	if u := s.Whole.Usage; u.Completion == 0 || u.Total != u.Prompt+u.Completion {
 		t.Errorf("usage %+v", u)
+	}
+	if e := s.Embeddings; e.Size < 16 || e.Own < 0.999 || e.Own > 1.001 || e.Other > 0.9999 || e.Usage.Prompt == 0 || e.Usage.Total != e.Usage.Prompt {
+		t.Errorf("embeddings %+v", e)
+	}
+	if len(s.Logprobs) != 3 || s.Logprobs[0][1].(float64) > 0 || s.Logprobs[0][2] != 2.0 {
+		t.Errorf("logprobs %+v", s.Logprobs)
+	}
+	if m := s.Message; m.Text != s.Whole.Text || m.Streamed != m.Text || m.Usage.Input != s.Whole.Usage.Prompt || m.Usage.Output != s.Whole.Usage.Completion ||
+		m.Reason == "" || m.Missing.Kind != "NotFoundError" || m.Missing.Status != 404 {
+		t.Errorf("by Anthropic's client %+v, by OpenAI's %+v", m, s.Whole)
 	}
 	if s.Missing.Kind != "NotFoundError" || s.Missing.Status != 404 || s.Missing.Code != "model_not_found" || !strings.Contains(s.Missing.Message, "llama3.2") {
 		t.Errorf("a model that nobody offers: %+v", s.Missing)

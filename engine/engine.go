@@ -98,6 +98,10 @@ type Request struct {
 	Tools json.RawMessage
 	// ResponseFormat is OpenAI's response_format object, nil for text.
 	ResponseFormat json.RawMessage
+	// Logprobs asks for each token's logarithmic probability, and for those of the
+	// TopLogprobs likeliest. An engine that does not have them leaves them out.
+	Logprobs    bool
+	TopLogprobs uint32
 }
 
 // Limits on a request, checked by Validate.
@@ -105,6 +109,7 @@ const (
 	MaxStops           = 16
 	MaxStopBytes       = 256
 	MaxTemperatureMill = 5000
+	MaxTopLogprobs     = 20
 )
 
 // Validate says whether the request makes sense. Its errors wrap [ErrBadRequest].
@@ -118,6 +123,8 @@ func (r Request) Validate() error {
 		return fmt.Errorf("%w: temperature %d above %d thousandths", ErrBadRequest, r.TemperatureMilli, MaxTemperatureMill)
 	case r.TopPMilli > 1000:
 		return fmt.Errorf("%w: top_p %d above 1000 thousandths", ErrBadRequest, r.TopPMilli)
+	case r.TopLogprobs > MaxTopLogprobs:
+		return fmt.Errorf("%w: top_logprobs %d above %d", ErrBadRequest, r.TopLogprobs, MaxTopLogprobs)
 	case len(r.Stop) > MaxStops:
 		return fmt.Errorf("%w: %d stop texts, at most %d", ErrBadRequest, len(r.Stop), MaxStops)
 	}
@@ -146,6 +153,30 @@ type Token struct {
 	// Text is what the token adds: always valid UTF-8, perhaps empty, as when a
 	// character needs several tokens.
 	Text string
+	// Logprob is how likely the token was, nil if nobody asked or it is not known.
+	Logprob *Logprob
+}
+
+// A Logprob is the natural logarithm of a token's probability before sampling
+// changed it, and of the likeliest tokens' in its place, likeliest first.
+type Logprob struct {
+	Value float64
+	Top   []Candidate
+}
+
+// A Candidate is a token that could have come.
+type Candidate struct {
+	ID    uint32
+	Text  string
+	Value float64
+}
+
+// An Embedder is a [Model] that can turn texts into vectors.
+type Embedder interface {
+	// Embed returns one vector of length 1 for each text, all of the same size,
+	// and counts the tokens of the texts. Errors are those of Generate; one of
+	// ctx's is returned as it is.
+	Embed(ctx context.Context, texts []string) (vectors [][]float32, tokens uint64, err error)
 }
 
 // A FinishReason says why an answer ended.

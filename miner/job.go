@@ -88,13 +88,16 @@ type outcome struct {
 
 // generate runs a request on a model and collects the pieces.
 func generate(ctx context.Context, m engine.Model, req api.Request, j *job) (outcome, error) {
+	if len(req.Input) > 0 {
+		return embed(ctx, m, req, j)
+	}
 	start := time.Now()
 	res, err := m.Generate(ctx, request(req), func(t engine.Token) error {
-		var id *uint32
+		p := api.Piece{Text: t.Text, Likely: likely(t.Logprob)}
 		if t.HasID {
-			id = &t.ID
+			p.ID = &t.ID
 		}
-		j.pieces.add(t.Text, id)
+		j.pieces.add(p)
 		return nil
 	})
 	o := outcome{started: start, elapsed: time.Since(start), finish: res.FinishReason}
@@ -102,10 +105,38 @@ func generate(ctx context.Context, m engine.Model, req api.Request, j *job) (out
 	return o, err
 }
 
+// embed turns the texts of a request into vectors, a piece each. They have a
+// price by their tokens, and no tokens of an answer.
+func embed(ctx context.Context, m engine.Model, req api.Request, j *job) (outcome, error) {
+	o := outcome{started: time.Now(), finish: engine.Stopped}
+	e, ok := m.(engine.Embedder)
+	if !ok {
+		return o, fmt.Errorf("%w: it makes no embeddings", engine.ErrUnsupported)
+	}
+	vectors, tokens, err := e.Embed(ctx, req.Input)
+	o.elapsed, o.usage.PromptTokens = time.Since(o.started), tokens
+	for _, v := range vectors {
+		j.pieces.add(api.Piece{Text: api.EncodeVector(v)})
+	}
+	return o, err
+}
+
+func likely(l *engine.Logprob) *api.Logprob {
+	if l == nil {
+		return nil
+	}
+	out := &api.Logprob{Value: l.Value}
+	for _, c := range l.Top {
+		out.Top = append(out.Top, api.Candidate{Text: c.Text, Value: c.Value})
+	}
+	return out
+}
+
 func request(r api.Request) engine.Request {
 	e := engine.Request{
 		Prompt: r.Prompt, MaxTokens: r.MaxTokens, TemperatureMilli: r.TemperatureMilli, TopPMilli: r.TopPMilli,
 		TopK: r.TopK, Seed: r.Seed, Stop: r.Stop, Tools: r.Tools, ResponseFormat: r.ResponseFormat,
+		Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 	}
 	for _, m := range r.Messages {
 		e.Messages = append(e.Messages, engine.Message(m))
@@ -129,7 +160,7 @@ func stopReason(ctx context.Context, err error) error {
 func (s *Service) receipt(a *api.Assignment, o Offering, req api.Request, j *job, done outcome, n int) spool.Result {
 	d, coordinator, _ := s.link.parties()
 	info := o.Model.Info()
-	if info.TokenIDs || n < j.pieces.len() {
+	if len(req.Input) == 0 && (info.TokenIDs || n < j.pieces.len()) {
 		// Pieces are tokens, or the most that we can say of a cut answer.
 		done.usage.CompletionTokens = min(uint64(n), req.MaxTokens) //nolint:gosec // a length
 	}

@@ -69,10 +69,11 @@ type Offering struct {
 
 func (o Offering) offer() api.Offer {
 	i := o.Model.Info()
+	_, embeds := o.Model.(engine.Embedder)
 	return api.Offer{
 		Model: i.Name, Digest: i.Digest, Class: i.Class, Claimed: i.Claimed,
 		Context: i.ContextLength, MaxTokens: o.MaxTokens, Parameters: i.Parameters, Rates: o.Rates,
-		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region,
+		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region, Embeddings: embeds,
 	}
 }
 

@@ -29,8 +29,11 @@ func (p *pieces) change(f func()) {
 }
 
 // add appends a piece under the next index.
-func (p *pieces) add(text string, id *uint32) {
-	p.change(func() { p.all = append(p.all, api.Piece{Index: uint64(len(p.all)), ID: id, Text: text}) })
+func (p *pieces) add(x api.Piece) {
+	p.change(func() {
+		x.Index = uint64(len(p.all))
+		p.all = append(p.all, x)
+	})
 }
 
 // end says that there will be no more.

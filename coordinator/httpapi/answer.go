@@ -75,10 +75,23 @@ func (a *answer) usage(j *ledger.Job) object {
 	return o
 }
 
-func (a *answer) whole(j *ledger.Job) object {
+// likely adds to a chunk what is known of its tokens.
+func (a *answer) likely(chunk object, said *spoken) object {
+	chunk["choices"].([]object)[0]["logprobs"] = a.logprobs(said)
+	return chunk
+}
+
+func (a *answer) logprobs(said *spoken) any {
+	if a.chat {
+		return said.chat()
+	}
+	return said.text()
+}
+
+func (a *answer) whole(j *ledger.Job, said *spoken) object {
 	if !a.chat {
 		o := a.base("text_completion")
-		o["choices"], o["usage"] = []object{{"index": 0, "text": j.Output, "logprobs": nil, "finish_reason": finish(j.FinishReason)}}, usageOf(j)
+		o["choices"], o["usage"] = []object{{"index": 0, "text": j.Output, "logprobs": a.logprobs(said), "finish_reason": finish(j.FinishReason)}}, usageOf(j)
 		return o
 	}
 	o := a.base("chat.completion")
@@ -91,7 +104,7 @@ func (a *answer) whole(j *ledger.Job) object {
 			}
 		}
 	}
-	o["choices"] = []object{{"index": 0, "message": message, "logprobs": nil, "finish_reason": reason}}
+	o["choices"] = []object{{"index": 0, "message": message, "logprobs": a.logprobs(said), "finish_reason": reason}}
 	o["usage"] = usageOf(j)
 	return o
 }

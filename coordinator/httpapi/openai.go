@@ -100,8 +100,8 @@ func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
 	switch {
 	case !one(q.N) || !one(q.BestOf):
 		return bad("n and best_of must be 1")
-	case !off(q.Logprobs) || !off(q.TopLogprobs) || !off(q.LogitBias):
-		return bad("logprobs and logit_bias are not offered")
+	case !off(q.LogitBias):
+		return bad("logit_bias is not offered")
 	case !zero(q.FrequencyPenalty) || !zero(q.PresencePenalty):
 		return bad("frequency_penalty and presence_penalty are not offered")
 	case q.Echo || q.Suffix != "":
@@ -116,6 +116,10 @@ func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
 			}
 			out.MaxTokens = *n
 		}
+	}
+	var err error
+	if out.Logprobs, out.TopLogprobs, err = q.likelihoods(chat); err != nil {
+		return out, err
 	}
 	if q.Seed != nil {
 		seed := uint64(*q.Seed)
@@ -177,33 +181,43 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	if err != nil {
 		return err
 	}
-	x := coordinator.Extras{IdemKey: r.Header.Get("Idempotency-Key"), Body: append([]byte("openai\x00"), body...)}
+	x := coordinator.Extras{Body: append([]byte("openai\x00"), body...)}
 	if !null(q.Tools) {
 		x.Tools = q.Tools
 	}
 	if !null(q.ResponseFormat) {
 		x.ResponseFormat = q.ResponseFormat
 	}
-	ctx := r.Context()
-	j, err := s.svc.Submit(ctx, c, in, x)
+	j, err := s.order(w, r, c, in, x)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("X-Aitbc-Job", j.ID.Hex())
-	w.Header().Set("X-Aitbc-Receipt", s.svc.ReceiptID(j.ID).Hex())
 	a := &answer{chat: chat, tools: chat && !null(q.Tools), id: "chatcmpl-" + j.ID.Hex()[2:26], created: j.Created / 1000, model: j.Model}
 	if q.Stream {
 		return s.streamAnswer(w, r, c, j, a, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
 	}
-	done, err := s.svc.Follow(ctx, c, j.ID, 0, func(api.Event) error { return nil })
+	var said spoken
+	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(e api.Event) error { said.add(e); return nil })
 	if err != nil {
 		return s.gone(r, c, j, err)
 	}
 	if err := failure(done); err != nil {
 		return err
 	}
-	httpx.WriteJSON(w, http.StatusOK, a.whole(done))
+	httpx.WriteJSON(w, http.StatusOK, a.whole(done, &said))
 	return nil
+}
+
+// order submits a job and tells of it in the answer's headers.
+func (s *Server) order(w http.ResponseWriter, r *http.Request, c coordinator.Caller, in api.SubmitRequest, x coordinator.Extras) (*ledger.Job, error) {
+	x.IdemKey = r.Header.Get("Idempotency-Key")
+	j, err := s.svc.Submit(r.Context(), c, in, x)
+	if err != nil {
+		return nil, err
+	}
+	w.Header().Set("X-Aitbc-Job", j.ID.Hex())
+	w.Header().Set("X-Aitbc-Receipt", s.svc.ReceiptID(j.ID).Hex())
+	return j, nil
 }
 
 // gone cancels the job of a client that went away: it pays for what was made.
@@ -249,6 +263,7 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		return nil
 	}
 	var calls callFilter
+	var said spoken
 	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(e api.Event) error {
 		if e.Type != "token" {
 			return nil
@@ -256,14 +271,17 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		if err := begin(); err != nil {
 			return err
 		}
+		said.add(e)
 		text := e.Text
 		if a.tools {
 			text = calls.pass(text)
 		}
 		if text == "" {
-			return nil
+			return nil // what is known of its token goes with the next
 		}
-		return out.send("", "", a.chunk(text, false, ""))
+		now := said
+		said = spoken{offset: now.offset + len([]rune(text))}
+		return out.send("", "", a.likely(a.chunk(text, false, ""), &now))
 	})
 	if err != nil {
 		return s.gone(r, c, j, err)

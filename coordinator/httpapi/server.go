@@ -63,6 +63,11 @@ func (s *Server) routes() []Route {
 			return s.authorized(w, r, ledger.ScopeClient, h)
 		})
 	}
+	anthropic := func(h clientHandler) http.Handler {
+		return httpx.ErrorWriter(writeAnthropicError).Handler(func(w http.ResponseWriter, r *http.Request) error {
+			return s.authorized(w, r, ledger.ScopeClient, h)
+		})
+	}
 	return []Route{
 		{"GET", "/health", plain(s.health)},
 		{"GET", "/openapi.json", plain(s.openapi)},
@@ -87,6 +92,8 @@ func (s *Server) routes() []Route {
 
 		{"POST", "/v1/chat/completions", openai(s.chatCompletions)},
 		{"POST", "/v1/completions", openai(s.completions)},
+		{"POST", "/v1/embeddings", openai(s.embeddings)},
+		{"POST", "/v1/messages", anthropic(s.messages)},
 
 		{"POST", "/v1/miners/register", plain(s.register)},
 		{"POST", "/v1/miners/heartbeat", miner(s.heartbeat)},

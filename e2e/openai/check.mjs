@@ -1,5 +1,6 @@
 // Uses OpenAI's own client as any program would: it is told where to go by
-// OPENAI_BASE_URL and OPENAI_API_KEY alone. Prints what it saw as one JSON value.
+// OPENAI_BASE_URL and OPENAI_API_KEY alone; and Anthropic's, told the same. Prints what it saw as one JSON value.
+import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 
 const client = new OpenAI();
@@ -31,6 +32,27 @@ for await (const chunk of stream) {
 
 const legacy = await client.completions.create({ model, prompt: "AITBC is", max_tokens: 8 });
 seen.legacy = legacy.choices[0].text;
+
+const likely = await client.chat.completions.create({ ...ask, max_tokens: 3, logprobs: true, top_logprobs: 2 });
+seen.logprobs = likely.choices[0].logprobs.content.map((t) => [t.token, t.logprob, t.top_logprobs.length]);
+
+const texts = ["A receipt proves what ran.", "Miners earn coins."];
+const embedded = await client.embeddings.create({ model, input: texts });
+const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+const [a, b] = embedded.data.map((d) => d.embedding);
+seen.embeddings = { size: a.length, own: dot(a, a), other: dot(a, b), usage: embedded.usage };
+
+const other = new Anthropic({ apiKey: process.env.OPENAI_API_KEY, baseURL: process.env.OPENAI_BASE_URL.replace(/\/v1$/, "") });
+const letter = { model, max_tokens: 24, temperature: 0, messages };
+const message = await other.messages.create(letter);
+seen.message = { text: message.content[0].text, reason: message.stop_reason, usage: message.usage };
+const events = other.messages.stream(letter);
+seen.message.streamed = await events.finalText();
+try {
+  await other.messages.create({ ...letter, model: "llama3.2" });
+} catch (err) {
+  seen.message.missing = { kind: err.constructor.name, status: err.status };
+}
 
 try {
   await client.chat.completions.create({ model: "llama3.2", messages });

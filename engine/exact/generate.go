@@ -22,7 +22,8 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 	}
 	g := generation{
 		model: m, room: room, state: m.net.newState(),
-		pieces: pieces{stops: req.Stop, yield: yield, first: m.vocab.SpacePrefix()},
+		pieces:   pieces{stops: req.Stop, yield: yield, first: m.vocab.SpacePrefix()},
+		logprobs: req.Logprobs, top: int(req.TopLogprobs),
 		sampler: sampler.New(sampler.Settings{
 			TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		}),
@@ -100,6 +101,9 @@ type generation struct {
 	room    uint64
 	ends    []uint32
 	object  *constraint // nil for plain text
+
+	logprobs bool
+	top      int
 }
 
 // run reads the prompt and chooses tokens until there is a reason to end.
@@ -118,7 +122,11 @@ func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishRea
 			return engine.Stopped, g.pieces.finish()
 		}
 		bytes := g.model.vocab.Bytes(id)
-		stopped, err := g.pieces.add(id, bytes)
+		var likely *engine.Logprob
+		if g.logprobs {
+			likely = g.model.likelihood(logits, id, g.top)
+		}
+		stopped, err := g.pieces.add(id, bytes, likely)
 		if err != nil {
 			return "", err
 		}

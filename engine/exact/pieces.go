@@ -20,13 +20,14 @@ type pieces struct {
 }
 
 type heldToken struct {
-	id  uint32
-	end int // of its bytes in text
+	id     uint32
+	end    int // of its bytes in text
+	likely *engine.Logprob
 }
 
 // add takes a token and yields what can be shown. stopped says that a stop text
 // has come; everything up to it is yielded then.
-func (p *pieces) add(id uint32, bytes []byte) (stopped bool, err error) {
+func (p *pieces) add(id uint32, bytes []byte, likely *engine.Logprob) (stopped bool, err error) {
 	if p.first && len(bytes) > 0 {
 		p.first = false
 		if bytes[0] == ' ' {
@@ -34,7 +35,7 @@ func (p *pieces) add(id uint32, bytes []byte) (stopped bool, err error) {
 		}
 	}
 	p.text = append(p.text, bytes...)
-	p.held = append(p.held, heldToken{id: id, end: len(p.text)})
+	p.held = append(p.held, heldToken{id: id, end: len(p.text), likely: likely})
 	if at := p.stop(); at >= 0 {
 		return true, p.flush(at)
 	}
@@ -94,7 +95,7 @@ func (p *pieces) flush(limit int) error {
 		}
 		shown := strings.ToValidUTF8(string(text[start:end]), string(utf8.RuneError))
 		start = end
-		if err := p.yield(engine.Token{Index: p.next, ID: t.id, HasID: true, Text: shown}); err != nil {
+		if err := p.yield(engine.Token{Index: p.next, ID: t.id, HasID: true, Text: shown, Logprob: t.likely}); err != nil {
 			return err
 		}
 		p.next++

@@ -99,6 +99,12 @@ func (m *Model) body(req engine.Request) (path string, body []byte, err error) {
 	if len(req.ResponseFormat) > 0 {
 		b["response_format"] = req.ResponseFormat
 	}
+	if req.Logprobs && req.Prompt == "" {
+		b["logprobs"] = true
+		if req.TopLogprobs > 0 {
+			b["top_logprobs"] = req.TopLogprobs
+		}
+	}
 	path = "/completions"
 	if req.Prompt != "" {
 		b["prompt"] = req.Prompt

@@ -53,7 +53,8 @@ type chunk struct {
 			Content   string     `json:"content"`
 			ToolCalls []toolCall `json:"tool_calls"`
 		} `json:"delta"`
-		FinishReason string `json:"finish_reason"`
+		FinishReason string    `json:"finish_reason"`
+		Logprobs     *logprobs `json:"logprobs"`
 	} `json:"choices"`
 	Usage *struct {
 		PromptTokens     uint64 `json:"prompt_tokens"`
@@ -69,6 +70,29 @@ type toolCall struct {
 		Name      string `json:"name"`
 		Arguments string `json:"arguments"`
 	} `json:"function"`
+}
+
+// logprobs is OpenAI's object of a chat's chunk.
+type logprobs struct {
+	Content []struct {
+		Logprob float64 `json:"logprob"`
+		Top     []struct {
+			Token   string  `json:"token"`
+			Logprob float64 `json:"logprob"`
+		} `json:"top_logprobs"`
+	} `json:"content"`
+}
+
+// one is what a chunk with one token says of it. Of several tokens in one chunk nobody could tell which is which.
+func (l *logprobs) one() *engine.Logprob {
+	if l == nil || len(l.Content) != 1 || len(l.Content[0].Top) > engine.MaxTopLogprobs {
+		return nil
+	}
+	out := &engine.Logprob{Value: l.Content[0].Logprob}
+	for _, t := range l.Content[0].Top {
+		out.Top = append(out.Top, engine.Candidate{Text: t.Token, Value: t.Logprob})
+	}
+	return out
 }
 
 const maxToolCalls = 128
@@ -107,7 +131,7 @@ func (a *answer) event(data []byte) error {
 		if choice.Index != 0 {
 			return fmt.Errorf("%w: the model server sent a second answer", engine.ErrUnavailable)
 		}
-		if err := a.piece(choice.Delta.Content + choice.Text); err != nil {
+		if err := a.piece(choice.Delta.Content+choice.Text, choice.Logprobs.one()); err != nil {
 			return err
 		}
 		if err := a.call(choice.Delta.ToolCalls); err != nil {
@@ -124,11 +148,11 @@ func (a *answer) event(data []byte) error {
 	return nil
 }
 
-func (a *answer) piece(text string) error {
+func (a *answer) piece(text string, likely *engine.Logprob) error {
 	if text == "" {
 		return nil
 	}
-	a.yieldErr = a.yield(engine.Token{Index: a.pieces, Text: text})
+	a.yieldErr = a.yield(engine.Token{Index: a.pieces, Text: text, Logprob: likely})
 	if a.yieldErr == nil {
 		a.pieces++
 	}
@@ -167,7 +191,7 @@ func (a *answer) end() error {
 		if err != nil {
 			return fmt.Errorf("%w: arguments of tool call %d are no JSON: %w", engine.ErrUnavailable, i, err)
 		}
-		if err := a.piece("<tool_call>" + string(text) + "</tool_call>"); err != nil {
+		if err := a.piece("<tool_call>"+string(text)+"</tool_call>", nil); err != nil {
 			return err
 		}
 	}
