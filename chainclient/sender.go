@@ -60,6 +60,10 @@ type Tx struct {
 	Data  []byte
 	Gas   uint64 // limit; zero to have it estimated
 	Spare uint64 // gas beside the estimate, where the next block's state may cost more
+	// Pin, if set, is told the account's next nonce and returns the one to use,
+	// before anything is sent. Where several processes may send the same thing, all
+	// that use one nonce together send it at most once.
+	Pin func(ctx context.Context, next uint64) (uint64, error)
 }
 
 // Send signs tx, sends it, and sends it again until it is in a block or ctx is
@@ -90,6 +94,11 @@ func (s *Sender) Send(ctx context.Context, tx Tx) (*types.Receipt, error) {
 	nonce, err := s.freeNonce(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("send transaction: %w", err)
+	}
+	if tx.Pin != nil {
+		if nonce, err = tx.Pin(ctx, nonce); err != nil {
+			return nil, fmt.Errorf("send transaction: %w", err)
+		}
 	}
 	f := &flight{Sender: s, tx: tx, chain: new(big.Int).SetUint64(chain), nonce: nonce}
 	r, err := f.fly(ctx)

@@ -28,9 +28,8 @@ type Chain interface {
 	MinerSigner(ctx context.Context, miner, signer common.Address) (bool, error)
 	// SetMinerLimit reserves bond for a miner.
 	SetMinerLimit(ctx context.Context, miner common.Address, limit market.Amount) error
-	// Settle sends a settlement: vouchers, cumulative credits, and the root of
-	// count receipts.
-	Settle(ctx context.Context, vouchers []SignedVoucher, credits []ledger.Credit, root common.Hash, count int) (Mined, error)
+	// Settle sends a settlement.
+	Settle(ctx context.Context, s Settlement) (Mined, error)
 	// FindSettlement looks for the Settled event of a root from a block on.
 	FindSettlement(ctx context.Context, root common.Hash, from uint64) (Mined, bool, error)
 	// Settlement returns what is in this coordinator's settlement account.
@@ -69,6 +68,18 @@ type ChainMiner struct {
 type SignedVoucher struct {
 	receipt.Voucher
 	Signature receipt.Signature
+}
+
+// Settlement is what one transaction settles: vouchers, cumulative credits, and
+// the root of some receipts.
+type Settlement struct {
+	Vouchers []SignedVoucher
+	Credits  []ledger.Credit
+	Root     common.Hash
+	Count    int // of receipts
+	// Pin, if set, is told the account's next nonce and returns the one that the
+	// transaction must have.
+	Pin func(ctx context.Context, next uint64) (uint64, error)
 }
 
 // Mined is a settlement in a block.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ import (
 	"github.com/aitbc/aitbc/coordinator/httpapi"
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/sqlite"
+	"github.com/aitbc/aitbc/coordinator/storetest"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -56,174 +59,12 @@ const (
 	class     = "exact/1;arch=llama;quant=q8_0"
 )
 
-// fakeChain is a ledger of sessions and credits that follows the Market's rules.
-type fakeChain struct {
-	mu       sync.Mutex
-	sessions map[uint64]*coordinator.ChainSession
-	credited map[common.Address]market.Amount
-	limits   map[common.Address]market.Amount
-	signers  map[common.Address]common.Address
-	roots    map[common.Hash]coordinator.Mined
-	blocks   uint64
-	settles  int
-	fail     func() error // asked before each settlement is mined
-	lose     bool         // the next settlement is mined, and its answer lost
-
-	claimed   map[common.Address]market.Amount
-	withdrawn market.Amount
-	account   market.Amount // the settlement account
-}
-
-func newFakeChain() *fakeChain {
-	return &fakeChain{sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{}, limits: map[common.Address]market.Amount{}, signers: map[common.Address]common.Address{}, roots: map[common.Hash]coordinator.Mined{}, claimed: map[common.Address]market.Amount{}}
-}
-
-func (f *fakeChain) Params(context.Context) (coordinator.Params, error) {
-	return coordinator.Params{FeeBps: feeBps, MinDeposit: market.Units(1), MaxSessionDuration: 24 * time.Hour, CloseWindow: time.Hour, MaxOrderDuration: 45 * time.Minute, Margin: time.Minute}, nil
-}
-
-func (f *fakeChain) Head(context.Context) (uint64, uint64, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.blocks, uint64(time.Now().Unix()), nil
-}
-
-func (f *fakeChain) Session(_ context.Context, id uint64) (coordinator.ChainSession, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if s := f.sessions[id]; s != nil {
-		return *s, nil
-	}
-	return coordinator.ChainSession{}, nil
-}
-
-func (f *fakeChain) TouchedSessions(context.Context, uint64, uint64) ([]uint64, error) {
-	return nil, nil
-}
-
-func (f *fakeChain) Miner(_ context.Context, m common.Address) (coordinator.ChainMiner, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, ok := f.signers[m]
-	return coordinator.ChainMiner{Registered: ok, Stake: market.Coins(1000), Limit: f.limits[m], Credited: f.credited[m]}, nil
-}
-
-func (f *fakeChain) MinerSigner(_ context.Context, m, s common.Address) (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.signers[m] == s, nil
-}
-
-func (f *fakeChain) SetMinerLimit(_ context.Context, m common.Address, a market.Amount) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.limits[m] = a
-	return nil
-}
-
-func (f *fakeChain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []ledger.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.fail != nil {
-		if err := f.fail(); err != nil {
-			return coordinator.Mined{}, err
-		}
-	}
-	f.blocks++
-	f.settles++
-	m := coordinator.Mined{Tx: common.Hash{31: byte(f.blocks), 30: byte(f.blocks >> 8)}, Block: f.blocks}
-	for _, v := range vouchers {
-		s := f.sessions[v.Session]
-		if s == nil || receipt.Verify(domain, v.Voucher, v.Signature, s.Spender) != nil || v.Through < s.Through {
-			m.Skipped++
-			continue
-		}
-		s.Through = v.Through
-		if v.Cumulative.Cmp(s.Debited) > 0 {
-			if err := f.book(s, v.Cumulative); err != nil {
-				return m, err
-			}
-		}
-	}
-	for _, c := range credits {
-		if c.Total.Cmp(f.credited[c.Miner]) > 0 {
-			if err := f.pay(c.Miner, c.Total); err != nil {
-				return m, err
-			}
-		}
-	}
-	f.roots[root] = m
-	if f.lose {
-		f.lose = false
-		return coordinator.Mined{}, fmt.Errorf("connection lost")
-	}
-	return m, nil
-}
-
-func (f *fakeChain) FindSettlement(_ context.Context, root common.Hash, _ uint64) (coordinator.Mined, bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	m, ok := f.roots[root]
-	return m, ok, nil
-}
-
-func (f *fakeChain) Settlement(context.Context) (market.Amount, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.account, nil
-}
-
-// book moves a debit into the settlement account, less its fee.
-func (f *fakeChain) book(s *coordinator.ChainSession, after market.Amount) error {
-	fee, err := market.Fee(s.Debited, after, s.FeeBps)
-	if err != nil {
-		return err
-	}
-	in, err := after.Sub(s.Debited)
-	if err != nil {
-		return err
-	}
-	if in, err = in.Sub(fee); err != nil {
-		return err
-	}
-	s.Debited = after
-	f.account, err = f.account.Add(in)
-	return err
-}
-
-// pay moves a credit out of it.
-func (f *fakeChain) pay(m common.Address, total market.Amount) error {
-	due, err := total.Sub(f.credited[m])
-	if err != nil {
-		return err
-	}
-	f.credited[m] = total
-	f.account, err = f.account.Sub(due)
-	return err
-}
-
-func (f *fakeChain) Claimed(_ context.Context, m common.Address) (market.Amount, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.claimed[m], nil
-}
-
-func (f *fakeChain) Flows(context.Context) (market.Amount, market.Amount, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.withdrawn, market.Amount{}, nil
-}
-
-func (f *fakeChain) Prove(_ context.Context, _ common.Hash, _ []common.Address, _ []uint64) (*receipt.ChainProof, error) {
-	return &receipt.ChainProof{}, nil
-}
-
 // house is a coordinator with its HTTP interface, on a fake chain.
 type house struct {
 	t     *testing.T
-	path  string
+	open  func() storetest.Store
 	chain *fakeChain
-	store *sqlite.Store
+	store storetest.Store
 	svc   *coordinator.Service
 	srv   *httptest.Server
 	stop  func()
@@ -232,6 +73,7 @@ type house struct {
 	reconcileEvery time.Duration
 	log            *slog.Logger
 	alter          func(*ledger.Books) // what the ledger is made to say of money
+	mute           *atomic.Bool        // while true, it cannot say that it lives
 }
 
 // tilted is a store whose books somebody changed.
@@ -248,8 +90,32 @@ func (s tilted) Books(ctx context.Context) (*ledger.Books, error) {
 	return b, err
 }
 
+// muted is a cluster of which one replica seems to be dead for a while.
+type muted struct {
+	coordinator.Cluster
+	mute *atomic.Bool
+}
+
+func (m muted) Beat(ctx context.Context, state []byte) (ledger.View, error) {
+	if m.mute.Load() {
+		return ledger.View{}, errors.New("muted")
+	}
+	return m.Cluster.Beat(ctx, state)
+}
+
 func newHouse(t *testing.T) *house {
-	h := &house{t: t, path: filepath.Join(t.TempDir(), "c.db"), chain: newFakeChain()}
+	path := filepath.Join(t.TempDir(), "c.db")
+	return newHouseOn(t, newFakeChain(), func() storetest.Store {
+		s, err := sqlite.Open(context.WithoutCancel(t.Context()), sqlite.Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	})
+}
+
+func newHouseOn(t *testing.T, chain *fakeChain, open func() storetest.Store) *house {
+	h := &house{t: t, chain: chain, open: open, mute: new(atomic.Bool)}
 	h.start()
 	t.Cleanup(func() { h.stop() })
 	h.key = h.openSession(1, market.Coins(1))
@@ -259,16 +125,17 @@ func newHouse(t *testing.T) *house {
 // start opens the store and serves. It may be called again after stop.
 func (h *house) start() {
 	h.t.Helper()
-	var err error
-	if h.store, err = sqlite.Open(h.t.Context(), sqlite.Options{Path: h.path}); err != nil {
-		h.t.Fatal(err)
-	}
-	h.svc, err = coordinator.New(coordinator.Config{
+	h.store = h.open()
+	cfg := coordinator.Config{
 		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
 		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, ReconcileEvery: h.reconcileEvery,
-	})
-	if err != nil {
+	}
+	if c, ok := h.store.(coordinator.Cluster); ok {
+		cfg.Cluster = muted{c, h.mute}
+	}
+	var err error
+	if h.svc, err = coordinator.New(cfg); err != nil {
 		h.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(h.t.Context()))
@@ -292,6 +159,15 @@ func (h *house) start() {
 	})
 }
 
+// kill ends a replica without a word to the others.
+func (h *house) kill() {
+	h.t.Helper()
+	if err := h.store.Close(); err != nil {
+		h.t.Error(err)
+	}
+	h.stop()
+}
+
 func (h *house) restart() {
 	h.t.Helper()
 	h.stop()
@@ -306,6 +182,8 @@ func (h *house) call(key, method, path string, body any) (int, []byte) {
 	case nil:
 	case string:
 		r = strings.NewReader(b)
+	case io.Reader:
+		r = b
 	default:
 		raw, err := json.Marshal(b)
 		if err != nil {
@@ -393,7 +271,7 @@ func (h *house) job(id common.Hash) api.Job {
 // until polls the job until ok, or fails after some seconds.
 func (h *house) until(id common.Hash, what string, ok func(api.Job) bool) api.Job {
 	h.t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -412,7 +290,7 @@ func (h *house) until(id common.Hash, what string, ok func(api.Job) bool) api.Jo
 // eventually waits for ok, or fails after some seconds.
 func (h *house) eventually(what string, ok func() bool) {
 	h.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(40 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {

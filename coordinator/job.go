@@ -145,10 +145,14 @@ func (s *Service) Explain(ctx context.Context, c Caller, id common.Hash) (api.Ex
 	reasons := s.sched.Explain(id)
 	for m, p := range s.miners {
 		switch r, ok := reasons[m]; {
-		case s.leases[id] != nil && s.leases[id].miner == m:
+		case s.leases[id] != nil && s.leases[id].miner == m, s.leases[id] == nil && j.State == market.Assigned && j.Miner == m:
 			out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: "assigned"})
 		case !p.online:
 			out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: "offline"})
+		case p.remote:
+			if r, ok := s.sched.Judge(id, p.schedMiner(), p.running); ok {
+				out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: string(r)})
+			}
 		case ok:
 			out.Miners = append(out.Miners, api.MinerReason{Miner: m, Reason: string(r)})
 		}
@@ -160,15 +164,16 @@ func (s *Service) Explain(ctx context.Context, c Caller, id common.Hash) (api.Ex
 // answer, from piece from on, until the job is done; then it returns the job.
 // It stops early with fn's error or ctx's.
 func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int, fn func(api.Event) error) (*ledger.Job, error) {
-	s.mu.Lock()
-	st := s.streams[id]
-	s.mu.Unlock()
+	st, err := s.streamOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
 	if st == nil || st.client != c.Account || st.session != c.Session {
 		return s.owned(ctx, c, id)
 	}
 	known := market.JobState("")
 	for {
-		v, err := st.next(ctx, from, known)
+		v, err := s.nextOf(ctx, id, st, from, known)
 		if err != nil {
 			return nil, err
 		}
@@ -186,6 +191,39 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 		from += len(v.pieces)
 		if v.ended != nil && len(v.pieces) == 0 {
 			return v.ended, nil
+		}
+	}
+}
+
+// streamOf returns the stream of an open job, nil for others.
+func (s *Service) streamOf(ctx context.Context, id common.Hash) (*stream, error) {
+	s.mu.Lock()
+	st := s.streams[id]
+	s.mu.Unlock()
+	if st != nil || s.cluster == nil {
+		return st, nil
+	}
+	// Another replica may have taken it in a moment ago.
+	if err := s.sync(ctx, []common.Hash{id}); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.streams[id], nil
+}
+
+// nextOf is [stream.next], of an answer that another replica may receive.
+func (s *Service) nextOf(ctx context.Context, id common.Hash, st *stream, from int, known market.JobState) (view, error) {
+	if s.cluster == nil {
+		return st.next(ctx, from, known)
+	}
+	for {
+		s.ask(ctx, id, st)
+		some, cancel := context.WithTimeout(ctx, followRenew)
+		v, err := st.next(some, from, known)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return v, err
 		}
 	}
 }

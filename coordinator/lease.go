@@ -20,7 +20,7 @@ func (s *Service) expireLeases(ctx context.Context) {
 	var late []common.Hash
 	s.mu.Lock()
 	for id, p := range s.miners {
-		if p.online && now.Sub(p.seen) > s.leaseTime() {
+		if p.online && !p.remote && now.Sub(p.seen) > s.leaseTime() {
 			p.online = false
 			s.sched.RemoveMiner(id)
 			s.log.WarnContext(ctx, "miner lost", "miner", id)
@@ -125,7 +125,22 @@ func (s *Service) endLease(ctx context.Context, l *lease, state market.JobState,
 
 // held returns the lease of a job if the caller holds it, else not_assigned or
 // lease_lost: only the assignee may stream, complete or fail a job.
-func (s *Service) held(c Caller, job common.Hash, id string) (*lease, *stream, error) {
+func (s *Service) held(ctx context.Context, c Caller, job common.Hash, id string) (*lease, *stream, error) {
+	l, st, err := s.heldHere(c, job, id)
+	if err == nil || s.cluster == nil {
+		return l, st, err
+	}
+	switch adopted := s.adopt(ctx, c.Account, job, id); {
+	case adopted == nil:
+		return s.heldHere(c, job, id)
+	case errors.Is(adopted, ledger.ErrNotAssigned):
+		return nil, nil, err
+	default:
+		return nil, nil, apierr.Wrap(adopted, apierr.Unavailable, "the ledger does not answer: try again")
+	}
+}
+
+func (s *Service) heldHere(c Caller, job common.Hash, id string) (*lease, *stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.leases[job]

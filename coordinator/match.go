@@ -152,7 +152,7 @@ func (s *Service) settledLocked(receipts map[common.Address]uint64) {
 
 // put tells the scheduler of a miner that is online.
 func (s *Service) put(p *presence) bool {
-	return p.online && s.sched.PutMiner(p.schedMiner())
+	return p.online && !p.remote && s.sched.PutMiner(p.schedMiner())
 }
 
 // offersOf returns what a miner offers, with what was measured of it.

@@ -61,7 +61,7 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 		return api.RegisterResponse{}, err
 	}
 	limit := standing.Limit
-	if limit.Cmp(s.cfg.MinerLimit) < 0 {
+	if limit.Cmp(s.cfg.MinerLimit) < 0 && s.leads() {
 		if err := s.cfg.Chain.SetMinerLimit(ctx, r.Miner, s.cfg.MinerLimit); err != nil {
 			s.log.WarnContext(ctx, "bond could not be reserved", "miner", r.Miner, "err", err)
 		} else {
@@ -75,6 +75,11 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 	p, err := newPresence(m)
 	if err != nil {
 		return api.RegisterResponse{}, err
+	}
+	if s.cluster != nil {
+		if err := s.cluster.Publish(ctx, ledger.Note{Kind: ledger.NoteMiner, Miner: r.Miner}); err != nil {
+			return api.RegisterResponse{}, err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,6 +128,11 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 	if err != nil {
 		return api.HeartbeatResponse{}, err
 	}
+	if s.cluster != nil {
+		if err := errors.Join(s.here(ctx, c.Account), s.adoptRunning(ctx, c.Account, r.Running)); err != nil {
+			return api.HeartbeatResponse{}, err
+		}
+	}
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,6 +180,9 @@ func (s *Service) Drain(c Caller) {
 func (s *Service) Claim(ctx context.Context, c Caller, wait time.Duration) (*api.Assignment, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(wait, maxWait))
 	defer cancel()
+	if err := s.here(ctx, c.Account); err != nil {
+		return nil, err
+	}
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -186,7 +199,10 @@ func (s *Service) Claim(ctx context.Context, c Caller, wait time.Duration) (*api
 		wake := p.wake
 		s.mu.Unlock()
 		if ok {
-			return s.assign(context.WithoutCancel(ctx), p, job.ID)
+			if a, err := s.assign(context.WithoutCancel(ctx), p, job.ID); a != nil || err != nil {
+				return a, err
+			}
+			continue // it was cancelled, or another replica was faster
 		}
 		select {
 		case <-wake:
@@ -204,7 +220,7 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
-		if te := (*market.TransitionError)(nil); errors.As(err, &te) { // cancelled meanwhile
+		if te := (*market.TransitionError)(nil); errors.As(err, &te) { // cancelled or leased meanwhile
 			s.sched.Remove(id)
 			return nil, nil
 		}
@@ -213,7 +229,8 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 	}
 	// A stop for an earlier lease of the same job is not for this one.
 	s.stopped[p.account] = slices.DeleteFunc(s.stopped[p.account], func(h common.Hash) bool { return h == id })
-	l.job, l.offer, l.cancel = j, p.offers[j.Spec.Order.Model], j.Cancel || s.cancels[id]
+	l.job, l.held = j, time.Now()
+	l.offer, l.cancel = p.offers[j.Spec.Order.Model], j.Cancel || s.cancels[id]
 	s.leases[id] = l
 	if st := s.streams[id]; st != nil {
 		st.setState(market.Assigned)
@@ -238,7 +255,11 @@ func (s *Service) Miners(ctx context.Context) (api.MinerList, error) {
 		if p := s.miners[m.Address]; p != nil {
 			e.Offers, e.Reputation = p.offersOf(), p.reputation()
 			if p.online {
-				e.State, e.FreeSlots = "online", max(0, p.slots-s.sched.Running(m.Address))
+				running := s.sched.Running(m.Address)
+				if p.remote {
+					running = p.running
+				}
+				e.State, e.FreeSlots = "online", max(0, p.slots-running)
 				if p.drain {
 					e.State = "draining"
 				}

@@ -262,6 +262,9 @@ func (t *tally) sum() (market.Amount, error) {
 
 // reconcile compares ledger and chain and raises the alarm where they differ.
 func (s *Service) reconcile(ctx context.Context) {
+	if !s.leads() {
+		return
+	}
 	r := Reconciler{Store: s.cfg.Store, Chain: s.cfg.Chain, Pause: followEvery + followEvery/2}
 	out, err := r.Run(ctx)
 	if err != nil {

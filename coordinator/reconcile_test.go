@@ -3,7 +3,6 @@ package coordinator_test
 import (
 	"bytes"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -182,10 +181,9 @@ func (s *syncBuffer) String() string {
 func TestReconciliationRaisesTheAlarm(t *testing.T) {
 	t.Parallel()
 	var log syncBuffer
-	h := &house{t: t, path: filepath.Join(t.TempDir(), "c.db"), chain: newFakeChain(), reconcileEvery: 20 * time.Millisecond, log: slog.New(slog.NewTextHandler(&log, nil))}
-	h.start()
-	t.Cleanup(func() { h.stop() })
-	h.key = h.openSession(1, market.Coins(1))
+	h := newHouse(t)
+	h.reconcileEvery, h.log = 20*time.Millisecond, slog.New(slog.NewTextHandler(&log, nil))
+	h.restart()
 	m := h.miner(1)
 	id := h.submit("hello")
 	m.finish(m.claim(), "Hi")

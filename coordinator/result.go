@@ -23,8 +23,8 @@ const clockSkew = 5 * time.Second
 
 // Piece takes one piece of an answer from the lease holder. It reports whether
 // the miner should stop.
-func (s *Service) Piece(c Caller, job common.Hash, leaseID string, p api.Piece) (stop bool, err error) {
-	l, st, err := s.held(c, job, leaseID)
+func (s *Service) Piece(ctx context.Context, c Caller, job common.Hash, leaseID string, p api.Piece) (stop bool, err error) {
+	l, st, err := s.held(ctx, c, job, leaseID)
 	if err != nil {
 		return true, err
 	}
@@ -42,8 +42,8 @@ func (s *Service) Piece(c Caller, job common.Hash, leaseID string, p api.Piece) 
 
 // Delivered returns how many pieces of a job there are and whether the miner
 // should stop.
-func (s *Service) Delivered(c Caller, job common.Hash, leaseID string) (uint64, bool, error) {
-	l, st, err := s.held(c, job, leaseID)
+func (s *Service) Delivered(ctx context.Context, c Caller, job common.Hash, leaseID string) (uint64, bool, error) {
+	l, st, err := s.held(ctx, c, job, leaseID)
 	if err != nil || st == nil {
 		return 0, true, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) Delivered(c Caller, job common.Hash, leaseID string) (uint64, 
 // Complete takes a miner's signed receipt, charges the client and answers the
 // countersignature. The same receipt again gets the same answer.
 func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api.ResultRequest) (api.ResultResponse, error) {
-	l, st, err := s.held(c, job, r.Lease)
+	l, st, err := s.held(ctx, c, job, r.Lease)
 	if err == nil && st == nil {
 		err = apierr.New(apierr.LeaseLost, "the job has ended")
 	}
@@ -76,6 +76,9 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	}
 	s.mu.Lock()
 	p := s.miners[c.Account]
+	if p != nil && l.offer.Model == "" { // the lease was known before its miner was
+		l.offer = p.offers[j.Spec.Order.Model]
+	}
 	s.mu.Unlock()
 	if p == nil {
 		return api.ResultResponse{}, apierr.New(apierr.Unauthorized, "register again")
@@ -203,7 +206,7 @@ func checkVectors(j *ledger.Job, text string, pieces int) error {
 // Fail takes a miner's word that it cannot do a job. Nothing is charged; the
 // job goes to another miner if that may help.
 func (s *Service) Fail(ctx context.Context, c Caller, job common.Hash, r api.FailureRequest) error {
-	l, _, err := s.held(c, job, r.Lease)
+	l, _, err := s.held(ctx, c, job, r.Lease)
 	if err != nil {
 		return err
 	}
@@ -221,7 +224,7 @@ func (s *Service) Fail(ctx context.Context, c Caller, job common.Hash, r api.Fai
 // othersLocked reports whether a miner beside the lease's could run its job.
 func (s *Service) othersLocked(l *lease) bool {
 	for id, p := range s.miners {
-		if _, ok := p.offers[l.offer.Digest]; ok && p.online && id != l.miner {
+		if _, ok := p.offers[l.job.Spec.Order.Model]; ok && p.online && id != l.miner {
 			return true
 		}
 	}

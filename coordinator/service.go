@@ -28,6 +28,7 @@ type Config struct {
 	Signer   receipt.Signer // its registered signing key
 	Spender  func(n uint64) (receipt.Signer, error)
 	Store    Store
+	Cluster  Cluster // of the store, if several replicas share it; else nil
 	Chain    Chain
 	Log      *slog.Logger
 	Version  string
@@ -59,6 +60,7 @@ type lease struct {
 	miner   common.Address
 	offer   api.Offer
 	since   time.Time
+	held    time.Time // when this replica began to mind it
 	expires time.Time
 	cancel  bool // the client wants it stopped
 }
@@ -72,6 +74,8 @@ type presence struct {
 	seen    time.Time
 	online  bool
 	drain   bool
+	remote  bool          // another replica serves it
+	running int           // jobs, as that replica says
 	wake    chan struct{} // buffered by one
 	limit   market.Amount
 
@@ -81,9 +85,10 @@ type presence struct {
 
 // Service is a running coordinator. Its methods may be called concurrently.
 type Service struct {
-	cfg    Config
-	params Params
-	log    *slog.Logger
+	cfg     Config
+	params  Params
+	log     *slog.Logger
+	cluster Cluster
 
 	// mu guards what follows; it is never held across I/O.
 	mu      sync.Mutex
@@ -96,6 +101,12 @@ type Service struct {
 	signers map[uint64]receipt.Signer        // of sessions' orders, by session
 	stopped map[common.Address][]common.Hash // to tell at the next heartbeat
 	cancels map[common.Hash]bool             // open jobs that their clients want stopped
+
+	me        uint64    // this replica
+	leadUntil time.Time // zero: another settles
+	beats     int
+	shares    map[common.Hash]*share
+	orphans   map[common.Hash]int // leases of this replica's that it does not know, and how often they were seen
 
 	reconciled  time.Time // when ledger and chain were last compared
 	differences []ledger.Difference
@@ -130,7 +141,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.MaxAttempts = 3
 	}
 	return &Service{
-		cfg: cfg, log: cfg.Log, sched: sched.New(),
+		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]ledger.Key{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
 	}, nil
@@ -153,6 +164,21 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 		return fmt.Errorf("read the market's parameters: %w", err)
 	}
 	s.params = p
+	if s.cluster != nil {
+		if err := s.cluster.Join(ctx); err != nil {
+			return fmt.Errorf("join the replicas: %w", err)
+		}
+		defer func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
+			defer cancel()
+			if err := s.cluster.Leave(ctx); err != nil {
+				s.log.WarnContext(ctx, "the other replicas were not told: they take over in some seconds", "err", err)
+			}
+		}()
+		if err := s.beatOnce(ctx); err != nil {
+			return fmt.Errorf("join the replicas: %w", err)
+		}
+	}
 	if err := s.load(ctx); err != nil {
 		return fmt.Errorf("load jobs: %w", err)
 	}
@@ -162,6 +188,12 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
 	g.Go(func() error { return every(ctx, followEvery, s.follow) })
 	g.Go(func() error { return every(ctx, s.cfg.ReconcileEvery, s.reconcile) })
+	if s.cluster != nil {
+		g.Go(func() error { return s.cluster.Listen(ctx, func(n ledger.Note) { s.hear(ctx, n) }) })
+		g.Go(func() error { return every(ctx, beatEvery, s.beat) })
+		g.Go(func() error { return every(ctx, shareEvery, s.tellPieces) })
+		g.Go(func() error { return every(ctx, followEvery, s.bonds) })
+	}
 	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -204,7 +236,6 @@ func (s *Service) load(ctx context.Context) error {
 	for _, d := range audit.Check() {
 		s.log.ErrorContext(ctx, "the ledger does not balance", "subject", d.Subject, "what", d.What, "where", d.Where, "want", d.Want, "have", d.Have, "by", d.By)
 	}
-	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range miners {
@@ -213,21 +244,23 @@ func (s *Service) load(ctx context.Context) error {
 			return fmt.Errorf("miner %s: %w", m.Address, err)
 		}
 		p.settled = settled[m.Address]
-		s.miners[m.Address] = p
+		if s.miners[m.Address] == nil { // else another replica has said where it is
+			s.miners[m.Address] = p
+		}
 	}
 	for _, j := range jobs {
-		s.streams[j.ID] = newStream(j)
-		s.expires[j.ID] = time.UnixMilli(j.Expires)
-		if j.State == market.Queued {
-			s.sched.Enqueue(schedJob(j))
-			continue
+		switch {
+		case j.State != market.Queued && j.Owner == s.me:
+			if s.leases[j.ID] == nil {
+				s.holdLocked(j, restartGrace)
+			}
+		case s.streams[j.ID] == nil:
+			s.streams[j.ID] = newStream(j)
+			s.expires[j.ID] = time.UnixMilli(j.Expires)
+			if j.State == market.Queued {
+				s.sched.Enqueue(schedJob(j))
+			}
 		}
-		s.sched.Assign(schedJob(j), j.Miner)
-		l := &lease{job: j, id: j.Lease, miner: j.Miner, since: now, expires: now.Add(restartGrace), cancel: j.Cancel}
-		if p := s.miners[j.Miner]; p != nil {
-			l.offer = p.offers[j.Spec.Order.Model]
-		}
-		s.leases[j.ID] = l
 	}
 	if len(jobs) > 0 {
 		s.log.InfoContext(ctx, "jobs resumed", "open", len(jobs))
@@ -264,6 +297,8 @@ func (s *Service) forgetLocked(j *ledger.Job) {
 	delete(s.leases, j.ID)
 	delete(s.expires, j.ID)
 	delete(s.cancels, j.ID)
+	delete(s.shares, j.ID)
+	delete(s.orphans, j.ID)
 	if st := s.streams[j.ID]; st != nil {
 		st.finish(j)
 		delete(s.streams, j.ID)

@@ -23,7 +23,10 @@ const maxBatch = 180
 // on disk before it is sent; one that was sent and not seen in a block is
 // looked for before it is sent again. Sending twice moves no money twice.
 func (s *Service) settle(ctx context.Context) {
-	if err := s.settleAll(ctx); err != nil && ctx.Err() == nil {
+	if !s.leads() {
+		return
+	}
+	if err := s.settleAll(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ledger.ErrNotLeader) {
 		s.log.WarnContext(ctx, "settlement is delayed", "err", err)
 	}
 }
@@ -38,7 +41,7 @@ func (s *Service) settleAll(ctx context.Context) error {
 			return fmt.Errorf("batch %d: %w", b.ID, err)
 		}
 	}
-	for {
+	for s.leads() {
 		head, _, err := s.cfg.Chain.Head(ctx)
 		if err != nil {
 			return fmt.Errorf("head: %w", err)
@@ -57,6 +60,7 @@ func (s *Service) settleAll(ctx context.Context) error {
 			return fmt.Errorf("batch %d: %w", b.ID, err)
 		}
 	}
+	return nil
 }
 
 // push brings a batch to its end: mined, then proved.
@@ -73,7 +77,7 @@ func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 			if err != nil {
 				return err
 			}
-			if m, err = s.cfg.Chain.Settle(ctx, vouchers, b.Plan.Credits, b.Root, len(b.Plan.Leaves)); err != nil {
+			if m, err = s.cfg.Chain.Settle(ctx, Settlement{Vouchers: vouchers, Credits: b.Plan.Credits, Root: b.Root, Count: len(b.Plan.Leaves), Pin: s.pin(b)}); err != nil {
 				return fmt.Errorf("settle: %w", err)
 			}
 		}
@@ -173,6 +177,9 @@ func (s *Service) prove(ctx context.Context, b *ledger.Batch, tx common.Hash) er
 // follow takes over what the chain says about our sessions: deposits, and that
 // they close.
 func (s *Service) follow(ctx context.Context) {
+	if !s.leads() {
+		return
+	}
 	if err := s.followBlocks(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "the chain is not answering", "err", err)
 	}

@@ -29,10 +29,13 @@ type stream struct {
 	seen    bool          // a reader was given a piece
 	changed chan struct{} // closed at each change, then replaced
 	firstAt time.Time
+	made    time.Time
+	asked   time.Time // when another replica was last asked for pieces
+	broken  bool      // the answer is another than what readers were given
 }
 
 func newStream(j *ledger.Job) *stream {
-	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{})}
+	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), made: time.Now()}
 }
 
 func (s *stream) changedLocked() {
@@ -79,6 +82,9 @@ func (s *stream) setState(st market.JobState) {
 func (s *stream) restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state == market.Queued || s.ended != nil {
+		return
+	}
 	if !s.seen {
 		s.pieces = nil
 	}
@@ -86,12 +92,49 @@ func (s *stream) restart() {
 	s.changedLocked()
 }
 
-// finish ends the stream. Nobody changes the job from then on.
+// finish ends the stream. Nobody changes the job from then on. What another
+// replica received last may not have been told here: the answer has it.
 func (s *stream) finish(j *ledger.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state, s.ended = j.State, j
+	if j.Signed != nil {
+		var b strings.Builder
+		for _, p := range s.pieces {
+			b.WriteString(p.Text)
+		}
+		rest, continues := strings.CutPrefix(j.Output, b.String())
+		switch {
+		case continues && rest != "":
+			s.pieces = append(s.pieces, api.Piece{Index: uint64(len(s.pieces)), Text: rest})
+		case !continues && !strings.HasPrefix(b.String(), j.Output):
+			s.broken = true
+		}
+	}
 	s.changedLocked()
+}
+
+// due reports whether another replica should be asked for pieces now, and from
+// which on.
+func (s *stream) due(now time.Time) (from int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended != nil || now.Sub(s.asked) < followRenew {
+		return 0, false
+	}
+	s.asked = now
+	return len(s.pieces), true
+}
+
+// from returns the pieces from one on, for readers elsewhere.
+func (s *stream) from(n int) []api.Piece {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n >= len(s.pieces) {
+		return nil
+	}
+	s.seen = true
+	return slices.Clip(s.pieces[n:])
 }
 
 // view is a snapshot of a stream from some piece on.
@@ -111,8 +154,11 @@ func (s *stream) next(ctx context.Context, from int, known market.JobState) (vie
 			v.pieces = slices.Clip(s.pieces[from:])
 			s.seen = true
 		}
-		wait := s.changed
+		wait, broken := s.changed, s.broken && s.seen
 		s.mu.Unlock()
+		if broken {
+			return view{}, apierr.New(apierr.Unavailable, "the replica that received this answer is gone, and the job ended with another: read its result")
+		}
 		if len(v.pieces) > 0 || v.ended != nil || v.state != known {
 			return v, nil
 		}

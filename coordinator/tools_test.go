@@ -88,7 +88,7 @@ func TestWhatIsNoCallStaysText(t *testing.T) {
 	m := h.miner(1)
 	for _, words := range [][]string{{"<tool_call>", "not JSON", "</tool_call>"}, {`<tool_call>{"name":"x"`}, {"a <tool", " b"}, {"<tool_"}} {
 		_, raw := ask(h, m, toolBody+`,"stream":true}`, words...)
-		var text string
+		var text strings.Builder
 		for line := range strings.SplitSeq(raw, "\n") {
 			if data, ok := strings.CutPrefix(line, "data: {"); ok {
 				var chunk struct{ Choices []struct{ Delta message } }
@@ -97,13 +97,13 @@ func TestWhatIsNoCallStaysText(t *testing.T) {
 				}
 				for _, c := range chunk.Choices {
 					if c.Delta.Content != nil {
-						text += *c.Delta.Content
+						text.WriteString(*c.Delta.Content)
 					}
 				}
 			}
 		}
-		if want := strings.Join(words, ""); text != want || strings.Contains(raw, "tool_calls") {
-			t.Errorf("%q came as %q", want, text)
+		if want := strings.Join(words, ""); text.String() != want || strings.Contains(raw, "tool_calls") {
+			t.Errorf("%q came as %q", want, text.String())
 		}
 	}
 }

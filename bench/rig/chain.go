@@ -8,7 +8,6 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/coordinator"
-	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -88,20 +87,20 @@ func (c *chain) SetMinerLimit(_ context.Context, m common.Address, limit market.
 }
 
 // Settle implements [coordinator.Chain].
-func (c *chain) Settle(_ context.Context, vouchers []coordinator.SignedVoucher, credits []ledger.Credit, root common.Hash, _ int) (coordinator.Mined, error) {
+func (c *chain) Settle(_ context.Context, s coordinator.Settlement) (coordinator.Mined, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.blocks++
-	m := coordinator.Mined{Tx: root, Block: c.blocks}
-	for _, v := range vouchers {
-		if s := c.sessions[v.Session]; s != nil && v.Cumulative.Cmp(s.Debited) > 0 {
-			s.Debited, s.Through = v.Cumulative, v.Through
+	m := coordinator.Mined{Tx: s.Root, Block: c.blocks}
+	for _, v := range s.Vouchers {
+		if x := c.sessions[v.Session]; x != nil && v.Cumulative.Cmp(x.Debited) > 0 {
+			x.Debited, x.Through = v.Cumulative, v.Through
 		}
 	}
-	for _, x := range credits {
+	for _, x := range s.Credits {
 		c.credited[x.Miner] = x.Total
 	}
-	c.roots[root] = m
+	c.roots[s.Root] = m
 	return m, nil
 }
 

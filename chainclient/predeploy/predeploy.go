@@ -161,11 +161,16 @@ func (c *contract) readAmount(ctx context.Context, at chainclient.Block, method 
 
 // send calls a method in a transaction. value is what it pays.
 func (c *contract) send(ctx context.Context, s *chainclient.Sender, value market.Amount, method string, args ...any) (*types.Receipt, error) {
+	return c.sendPinned(ctx, s, nil, value, method, args...)
+}
+
+// sendPinned is send with a say in the nonce; see [chainclient.Tx].
+func (c *contract) sendPinned(ctx context.Context, s *chainclient.Sender, pin func(context.Context, uint64) (uint64, error), value market.Amount, method string, args ...any) (*types.Receipt, error) {
 	data, err := c.abi.Pack(method, args...)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", method, err)
 	}
-	r, err := s.Send(ctx, chainclient.Tx{To: c.address, Value: value.Big(), Data: data, Spare: c.spare})
+	r, err := s.Send(ctx, chainclient.Tx{To: c.address, Value: value.Big(), Data: data, Spare: c.spare, Pin: pin})
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", c.abi.Methods[method].RawName, err)
 	}

@@ -44,7 +44,8 @@ type Batch struct {
 	Orders      []SingleOrder
 	Credits     []Credit
 	Root        common.Hash
-	Count       uint32 // number of receipts below Root
+	Count       uint32                                                 // number of receipts below Root
+	Pin         func(ctx context.Context, next uint64) (uint64, error) // see [chainclient.Tx]
 }
 
 // Settle sends a batch. Entries that the Market skips are in the receipt's
@@ -54,7 +55,7 @@ func (m *Market) Settle(ctx context.Context, s *chainclient.Sender, b Batch) (*t
 	for i, o := range b.Orders {
 		orders[i] = o.abi()
 	}
-	return m.send(ctx, s, market.Amount{}, "settle", b.Coordinator, packVouchers(b.Vouchers), orders, packCredits(b.Credits), b.Root, b.Count)
+	return m.sendPinned(ctx, s, b.Pin, market.Amount{}, "settle", b.Coordinator, packVouchers(b.Vouchers), orders, packCredits(b.Credits), b.Root, b.Count)
 }
 
 // Claim is a miner's proof of what a coordinator owes it.

@@ -43,23 +43,34 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 	if err != nil {
 		return err
 	}
-	chain := onchain.New(client, comet, key)
-	if err := chain.Join(ctx, cfg.Endpoint, cfg.Bond); err != nil {
-		return fmt.Errorf("register coordinator %s on the chain: %w", cfg.Account, err)
-	}
 	store, err := OpenStore(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+	chain := onchain.New(client, comet, key)
+	register := func() error { return chain.Join(ctx, cfg.Endpoint, cfg.Bond) }
+	replicas, shared := store.(replicated)
+	if shared { // of several that start at once, one registers
+		err = replicas.Exclusively(ctx, "register", register)
+	} else {
+		err = register()
+	}
+	if err != nil {
+		return fmt.Errorf("register coordinator %s on the chain: %w", cfg.Account, err)
+	}
 	if err := bindStore(ctx, store, chainID, cfg); err != nil {
 		return err
 	}
-	svc, err := coordinator.New(coordinator.Config{
+	settings := coordinator.Config{
 		Domain: receipt.Domain{ChainID: chainID, Market: contracts.MarketAddress}, Registry: contracts.RegistryAddress,
 		Account: cfg.Account, Signer: key, Spender: spender(key), Store: store, Chain: chain, Log: log, Version: version,
 		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery,
-	})
+	}
+	if shared {
+		settings.Cluster = replicas
+	}
+	svc, err := coordinator.New(settings)
 	if err != nil {
 		return err
 	}
@@ -75,6 +86,13 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 			return httpx.Serve(ctx, ln, httpapi.New(ctx, svc))
 		}},
 	)
+}
+
+// replicated is a store that several coordinators may share.
+type replicated interface {
+	coordinator.Cluster
+	// Exclusively runs fn while no other process does something of that name.
+	Exclusively(ctx context.Context, name string, fn func() error) error
 }
 
 // spender derives the key of a session from the coordinator's.

@@ -99,7 +99,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 		if err := decode(line, &p); err != nil {
 			return err
 		}
-		stop, err := s.svc.Piece(c, id, lease, p)
+		stop, err := s.svc.Piece(r.Context(), c, id, lease, p)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 			break
 		}
 	}
-	n, canceled, err := s.svc.Delivered(c, id, lease)
+	n, canceled, err := s.svc.Delivered(r.Context(), c, id, lease)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ var (
 	ErrClosed      = errors.New("store is closed")
 	ErrIdempotency = errors.New("the key was used with another request")
 	ErrNotAssigned = errors.New("the job is not leased so")
+	ErrNotLeader   = errors.New("another replica settles")
 	// ErrUnknown says that a database went away in the middle of a commit and
 	// has not said since whether it was made.
 	ErrUnknown = errors.New("the database went away: the outcome is not known")
@@ -98,6 +99,7 @@ type Job struct {
 	MaxPrice     market.Amount
 	Miner        common.Address
 	Lease        string
+	Owner        uint64 // replica that minds the lease, 0 where there is only one coordinator
 	Attempts     int
 	Price        market.Amount
 	Fee          market.Amount
@@ -159,7 +161,6 @@ type Batch struct {
 	Plan      Plan
 	State     string
 	FromBlock uint64
-	Nonce     *uint64 // of the transaction that carries it, nil before it was first sent
 	Tx        common.Hash
 	Block     uint64
 	Proof     string // JSON of the anchor and state proofs, once proved

@@ -18,7 +18,6 @@ import (
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/contracts"
 	"github.com/aitbc/aitbc/coordinator"
-	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 	"github.com/aitbc/aitbc/receipt/light"
@@ -137,19 +136,19 @@ func (c *Chain) SetMinerLimit(ctx context.Context, miner common.Address, limit m
 }
 
 // Settle implements [coordinator.Chain].
-func (c *Chain) Settle(ctx context.Context, vouchers []coordinator.SignedVoucher, credits []ledger.Credit, root common.Hash, count int) (coordinator.Mined, error) {
-	b := predeploy.Batch{Coordinator: c.account, Root: root, Count: uint32(count)}
-	for _, v := range vouchers {
+func (c *Chain) Settle(ctx context.Context, s coordinator.Settlement) (coordinator.Mined, error) {
+	b := predeploy.Batch{Coordinator: c.account, Root: s.Root, Count: uint32(s.Count), Pin: s.Pin}
+	for _, v := range s.Vouchers {
 		b.Vouchers = append(b.Vouchers, predeploy.SignedVoucher{Voucher: v.Voucher, Signature: v.Signature})
 	}
-	for _, x := range credits {
+	for _, x := range s.Credits {
 		b.Credits = append(b.Credits, predeploy.Credit{Miner: x.Miner, Total: x.Total})
 	}
 	r, err := c.market.Settle(ctx, c.sender, b)
 	if err != nil {
 		return coordinator.Mined{}, err
 	}
-	return mined(r, root)
+	return mined(r, s.Root)
 }
 
 func mined(r *types.Receipt, root common.Hash) (coordinator.Mined, error) {

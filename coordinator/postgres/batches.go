@@ -19,6 +19,9 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 	}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		batch = nil
+		if err := s.fence(ctx, tx); err != nil {
+			return err
+		}
 		p, err := plan(ctx, tx, some, maxJobs)
 		if err != nil || p == nil {
 			return err

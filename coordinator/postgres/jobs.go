@@ -50,6 +50,7 @@ func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address
 		if j, err = ledger.Lease(j, miner, lease); err != nil {
 			return err
 		}
+		j.Owner = s.me.Load().id
 		out = x.putJob(j)
 		return nil
 	})
@@ -66,6 +67,10 @@ func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string) error
 		if j, err = ledger.Requeue(j, lease); err != nil {
 			return err
 		}
+		if j.Owner != s.me.Load().id { // another replica minds this lease
+			return ledger.ErrNotAssigned
+		}
+		j.Owner = 0
 		x.putJob(j)
 		return nil
 	})
@@ -92,6 +97,9 @@ func (s *Store) End(ctx context.Context, e ledger.Ending) (out *ledger.Job, err 
 		}
 		if out = &j; j.State.Terminal() {
 			return nil
+		}
+		if !e.Anyhow && e.Lease != "" && j.Owner != s.me.Load().id {
+			return ledger.ErrNotAssigned
 		}
 		account, err := x.session(j.Session)
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +33,9 @@ type Store struct {
 	pool   *pgxpool.Pool
 	groups *lane // money
 	leases *lane // what a crash may undo
+
+	channel string // of notes between replicas
+	me      atomic.Pointer[identity]
 
 	closing   chan struct{}
 	closeOnce sync.Once
@@ -62,6 +66,11 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	s.me.Store(&identity{})
+	if err := pool.QueryRow(ctx, "SELECT 'aitbc/' || current_schema()").Scan(&s.channel); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	s.groups, s.leases = newLane(s), newLane(s)
 	s.leases.soon = true

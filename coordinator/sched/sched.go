@@ -312,6 +312,23 @@ func (s *Sched) Explain(job common.Hash) map[common.Address]Reason {
 	return out
 }
 
+// Knows reports whether a job waits or runs.
+func (s *Sched) Knows(job common.Hash) bool { return s.jobs[job] != nil }
+
+// Judge returns why a miner that is not the scheduler's own, and runs so many
+// jobs, does not run one of its jobs.
+func (s *Sched) Judge(job common.Hash, m Miner, running int) (Reason, bool) {
+	e := s.jobs[job]
+	if e == nil {
+		return "", false
+	}
+	r := (&miner{Miner: m}).reason(&e.job)
+	if r == Ready && running >= m.Slots {
+		r = Busy
+	}
+	return r, true
+}
+
 // Running returns the number of jobs that a miner runs.
 func (s *Sched) Running(id common.Address) int {
 	if m := s.miners[id]; m != nil {

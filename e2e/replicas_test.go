@@ -1,0 +1,105 @@
+package e2e_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/e2e/network"
+	"github.com/aitbc/aitbc/internal/pgtest"
+)
+
+// Two coordinators share one PostgreSQL. One is killed under load; its miner and
+// its clients go on at the other. Every acknowledged job ends paid or refunded,
+// once, and the sums of ledger and chain agree to the unit.
+func TestKillOneOfTwoCoordinators(t *testing.T) {
+	t.Parallel()
+	const clients, each, killAfter = 4, 12, 16
+	n := network.Start(t, network.Options{Env: []string{"DATABASE_URL=" + pgtest.Start(t).URL()}})
+	m := model(t, n)
+	second := n.Replica()
+	// The miner comes through a door that leads to the second, until that dies.
+	door := network.NewDoor(t, second.Addr)
+	pointMiner(t, n, door)
+	n.Wait("the miner at the second coordinator", func() bool {
+		list, err := second.Miners(t.Context())
+		return err == nil && len(list) == 1 && list[0].State == "online"
+	})
+	before := n.Audit()
+
+	first := n.Client()
+	jobs := make(chan common.Hash, clients*each)
+	enough := make(chan struct{})
+	killed := sync.OnceFunc(func() { close(enough) })
+	var load, fault sync.WaitGroup
+	for c := range clients {
+		load.Go(func() {
+			at := []*client.Client{first, second.Client}
+			for i := range each {
+				r := api.SubmitRequest{Model: m, Prompt: fmt.Sprintf("Say hello to %d.", i), MaxTokens: 8, TTLSeconds: 90}
+				key := fmt.Sprint("key ", c, "/", i)
+				n.Wait("a job to be taken", func() bool { // by either; the key makes it one job
+					out, err := at[i%2].Submit(t.Context(), r, key)
+					if err != nil {
+						out, err = at[(i+1)%2].Submit(t.Context(), r, key)
+					}
+					if err == nil {
+						jobs <- out.JobID
+					}
+					return err == nil
+				})
+				if len(jobs) >= killAfter {
+					killed()
+				}
+			}
+		})
+	}
+	fault.Go(func() {
+		<-enough
+		if err := second.Kill(); err != nil {
+			t.Errorf("kill: %v", err)
+		}
+		door.Lead(strings.TrimPrefix(n.APIURL(), "http://"))
+	})
+	load.Wait()
+	fault.Wait()
+	close(jobs)
+	var all []common.Hash
+	states := map[string]int{}
+	for id := range jobs {
+		j := ended(t, n, id)
+		states[fmt.Sprint(j.State, " ", j.Payment)]++
+		all = append(all, id)
+	}
+	t.Logf("%d jobs: %v", len(all), states)
+	n.Wait("rest", func() bool { a, err := first.Account(t.Context()); return err == nil && a.Charged == a.Debited })
+	exactlyOnce(t, n, all)
+	reconciled(t, n)
+	n.Conserved(before, n.Audit())
+}
+
+// pointMiner has the miner talk to another address from now on.
+func pointMiner(t *testing.T, n *network.Network, to fmt.Stringer) {
+	t.Helper()
+	path := n.Home.Path("miner", "config.toml")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const section = "[coordinator]\n"
+	if bytes.Count(raw, []byte(section)) != 1 {
+		t.Fatalf("the miner's settings have no %s:\n%s", section, raw)
+	}
+	changed := bytes.ReplaceAll(raw, []byte(section), fmt.Appendf(nil, "%surl = %q\n", section, to))
+	if err := os.WriteFile(path, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.Kill("miner")
+}
