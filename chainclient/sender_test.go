@@ -88,6 +88,27 @@ func TestSendPaysMoreWhenBlocksBecomeDearer(t *testing.T) {
 	}
 }
 
+// Whoever fixes the nonce learns the next one before anything is sent, and may
+// have it that nothing is.
+func TestSendUsesThePinnedNonce(t *testing.T) {
+	t.Parallel()
+	n, c := newNode(t)
+	s := chainclient.NewSender(c, account{})
+	pinned, told := tx, uint64(99)
+	pinned.Pin = func(_ context.Context, next uint64) (uint64, error) { told = next; return next, nil }
+	if _, err := s.Send(t.Context(), pinned); err != nil {
+		t.Fatal(err)
+	}
+	if len(n.offered) != 1 || n.offered[0].Nonce() != told {
+		t.Fatalf("told %d, sent %+v", told, n.offered)
+	}
+	stale := errors.New("another settles")
+	pinned.Pin = func(context.Context, uint64) (uint64, error) { return 0, stale }
+	if _, err := s.Send(t.Context(), pinned); !errors.Is(err, stale) || len(n.offered) != 1 {
+		t.Fatalf("%v; offered %d", err, len(n.offered))
+	}
+}
+
 func TestSendReportsAStolenNonce(t *testing.T) {
 	t.Parallel()
 	n, c := newNode(t)

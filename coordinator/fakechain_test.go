@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -32,6 +33,7 @@ type fakeChain struct {
 	claimed   map[common.Address]market.Amount
 	withdrawn market.Amount
 	account   market.Amount // the settlement account
+	drawn     market.Amount // from the bond
 }
 
 func newFakeChain() *fakeChain {
@@ -111,7 +113,7 @@ func (f *fakeChain) Settle(ctx context.Context, b coordinator.Settlement) (coord
 	m := coordinator.Mined{Tx: common.Hash{31: byte(f.blocks), 30: byte(f.blocks >> 8)}, Block: f.blocks}
 	for _, v := range b.Vouchers {
 		s := f.sessions[v.Session]
-		if s == nil || receipt.Verify(domain, v.Voucher, v.Signature, s.Spender) != nil || v.Through < s.Through {
+		if s == nil || s.State == ledger.SessionClosed || receipt.Verify(domain, v.Voucher, v.Signature, s.Spender) != nil || v.Through < s.Through {
 			m.Skipped++
 			continue
 		}
@@ -168,15 +170,31 @@ func (f *fakeChain) book(s *coordinator.ChainSession, after market.Amount) error
 	return err
 }
 
-// pay moves a credit out of it.
+// pay moves a credit out of it, and what it lacks out of the bond.
 func (f *fakeChain) pay(m common.Address, total market.Amount) error {
 	due, err := total.Sub(f.credited[m])
 	if err != nil {
 		return err
 	}
 	f.credited[m] = total
+	if due.Cmp(f.account) > 0 {
+		lacks, err := due.Sub(f.account)
+		if err != nil {
+			return err
+		}
+		if f.drawn, err = f.drawn.Add(lacks); err != nil {
+			return err
+		}
+		due = f.account
+	}
 	f.account, err = f.account.Sub(due)
 	return err
+}
+
+func (f *fakeChain) settledBatches() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.settles
 }
 
 func (f *fakeChain) Claimed(_ context.Context, m common.Address) (market.Amount, error) {
@@ -188,7 +206,7 @@ func (f *fakeChain) Claimed(_ context.Context, m common.Address) (market.Amount,
 func (f *fakeChain) Flows(context.Context) (market.Amount, market.Amount, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.withdrawn, market.Amount{}, nil
+	return f.withdrawn, f.drawn, nil
 }
 
 func (f *fakeChain) Prove(_ context.Context, _ common.Hash, _ []common.Address, _ []uint64) (*receipt.ChainProof, error) {

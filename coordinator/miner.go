@@ -146,6 +146,11 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 	}
 	p.seen = now
 	out := api.HeartbeatResponse{Cancel: s.stopped[c.Account], MinerTotal: m.Total, Credited: m.Credited, Limit: p.limit}
+	// What was given up at one replica may have been leased to it again at another.
+	out.Cancel = slices.DeleteFunc(out.Cancel, func(id common.Hash) bool {
+		l := s.leases[id]
+		return l != nil && l.miner == c.Account
+	})
 	if out.Cancel == nil {
 		out.Cancel = []common.Hash{}
 	}
@@ -169,7 +174,7 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 func (s *Service) Drain(c Caller) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.miners[c.Account]; p != nil {
+	if p := s.miners[c.Account]; p != nil && !p.remote { // else its heartbeats say so where they come
 		p.drain = true
 		s.sched.PutMiner(p.schedMiner())
 	}

@@ -17,12 +17,15 @@ import (
 // Reconciler compares the ledger with the chain, to the unit: each session's
 // deposit, debits and last order, each miner's credits, and the settlement
 // account. What is in a batch that waits for its block is taken into account.
+// It is for one caller at a time.
 type Reconciler struct {
 	Store Store
 	Chain Chain
 	// Pause is the time between looks, in which a coordinator that follows the
 	// chain learns what is new there.
 	Pause time.Duration
+
+	closed map[uint64]ChainSession // what the chain does not change any more
 }
 
 // Reconciliation is what a comparison found.
@@ -162,9 +165,18 @@ func (r *Reconciler) books(ctx context.Context) (*ledger.Books, expected, error)
 const between = "ledger and chain"
 
 func (r *Reconciler) session(ctx context.Context, out *Reconciliation, x ledger.Session, funds *tally) error {
-	c, err := r.Chain.Session(ctx, x.ID)
-	if err != nil {
-		return fmt.Errorf("session %d: %w", x.ID, err)
+	c, final := r.closed[x.ID]
+	if !final {
+		var err error
+		if c, err = r.Chain.Session(ctx, x.ID); err != nil {
+			return fmt.Errorf("session %d: %w", x.ID, err)
+		}
+		if c.State == ledger.SessionClosed {
+			if r.closed == nil {
+				r.closed = map[uint64]ChainSession{}
+			}
+			r.closed[x.ID] = c
+		}
 	}
 	who := fmt.Sprintf("session %d", x.ID)
 	out.Differences = slices.Concat(out.Differences,
@@ -261,11 +273,13 @@ func (t *tally) sum() (market.Amount, error) {
 }
 
 // reconcile compares ledger and chain and raises the alarm where they differ.
-func (s *Service) reconcile(ctx context.Context) {
-	if !s.leads() {
+func (s *Service) reconcile(ctx context.Context, r *Reconciler) {
+	if !s.leads() { // whoever does will say
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reconciled, s.differences = time.Time{}, nil
 		return
 	}
-	r := Reconciler{Store: s.cfg.Store, Chain: s.cfg.Chain, Pause: followEvery + followEvery/2}
 	out, err := r.Run(ctx)
 	if err != nil {
 		if ctx.Err() == nil {

@@ -158,6 +158,34 @@ func TestReconciliationKnowsWhatIsOnItsWay(t *testing.T) {
 	wg.Wait()
 }
 
+// What a session was charged that ended before the chain paid is lost, and both
+// books say so: it is no difference, now or later.
+func TestReconciliationCountsWhatWasLost(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m := h.miner(1)
+	id := h.submit("hello")
+	a := m.claim()
+	h.chain.mu.Lock()
+	h.chain.sessions[1].State = ledger.SessionClosed
+	h.chain.mu.Unlock()
+	m.finish(a, "Hi")
+	r := h.reconciler()
+	h.eventually("the end of the batch", func() bool {
+		open, err := h.store.OpenBatches(t.Context())
+		return err == nil && len(open) == 0 && h.chain.settledBatches() == 1
+	})
+	for range 2 { // the second time the session is not asked for again
+		out, err := r.Audit(t.Context())
+		if err != nil || !out.OK || out.Lost != h.job(id).Price || out.Lost.IsZero() {
+			t.Fatalf("%+v, %v", out, err)
+		}
+	}
+	if j := h.job(id); j.Payment != market.Charged {
+		t.Fatalf("%+v", j)
+	}
+}
+
 // syncBuffer is a log that may be read while it is written.
 type syncBuffer struct {
 	mu sync.Mutex

@@ -187,7 +187,10 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return every(ctx, s.cfg.Heartbeat/4, s.expireLeases) })
 	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
 	g.Go(func() error { return every(ctx, followEvery, s.follow) })
-	g.Go(func() error { return every(ctx, s.cfg.ReconcileEvery, s.reconcile) })
+	books := &Reconciler{Store: s.cfg.Store, Chain: s.cfg.Chain, Pause: followEvery + followEvery/2}
+	g.Go(func() error {
+		return every(ctx, s.cfg.ReconcileEvery, func(ctx context.Context) { s.reconcile(ctx, books) })
+	})
 	if s.cluster != nil {
 		g.Go(func() error { return s.cluster.Listen(ctx, func(n ledger.Note) { s.hear(ctx, n) }) })
 		g.Go(func() error { return every(ctx, beatEvery, s.beat) })

@@ -113,6 +113,8 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		free := session.Account.Available()
 		return nil, apierr.New(apierr.Insufficient, "this job may cost %s and the session has %s left: top it up, open a new one, or lower max_tokens or max_price", terms.maxPrice.Coins(), free.Coins()).
 			With(map[string]any{"needed": terms.maxPrice, "available": free})
+	case errors.Is(err, ledger.ErrUnknown):
+		return nil, apierr.Wrap(err, apierr.Unavailable, "the ledger went away and did not say whether the job was taken: send it again with the same Idempotency-Key, or look for it in GET /v1/jobs")
 	case errors.Is(err, ledger.ErrIdempotency):
 		return nil, apierr.New(apierr.Conflict, "the Idempotency-Key was used with another request")
 	case err != nil:
