@@ -20,7 +20,7 @@ const names = [
   "Upgrades",
 ];
 // A contract that hands calls to another has that one's interface too.
-const parts = { Staking: ["StakingSystem"] };
+const parts = { Market: ["MarketJobs"], Staking: ["StakingSystem"] };
 const settings = {
   evmVersion: "prague",
   viaIR: true,

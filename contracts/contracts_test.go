@@ -74,6 +74,10 @@ func TestLoadEveryArtifact(t *testing.T) {
 		if len(a.DeployedBytecode) > 24_576 {
 			t.Errorf("%s: %d bytes of code", name, len(a.DeployedBytecode))
 		}
+		// EIP-3860: nor one whose creation code, with the halves that it makes, is longer.
+		if len(a.Bytecode) > 49_152 {
+			t.Errorf("%s: %d bytes of creation code", name, len(a.Bytecode))
+		}
 	}
 	if _, err := contracts.Load("Nothing"); err == nil {
 		t.Error("an artefact that does not exist was loaded")
@@ -106,6 +110,15 @@ func TestInterfaceIsTheProtocols(t *testing.T) {
 		"withdraw":           "withdraw(address)",
 		"refund":             "refund(uint64)",
 		"endBlock":           "endBlock()",
+		"createJob":          "createJob((bytes32,bytes32,bytes32,bytes32,uint8,uint64,uint64,uint32),address[],bytes)",
+		"cancelJob":          "cancelJob(uint64)",
+		"acceptJob":          "acceptJob(uint64)",
+		"submitResult":       "submitResult(uint64," + receipt + ",bytes32,bytes32,bytes32)",
+		"acknowledgeJob":     "acknowledgeJob(uint64)",
+		"challengeJob":       "challengeJob(uint64)",
+		"deliverJob":         "deliverJob(uint64,bytes)",
+		"expireJob":          "expireJob(uint64)",
+		"endJobs":            "endJobs()",
 	} {
 		if got := market.Methods[name].Sig; got != want {
 			t.Errorf("Market.%s is %q, want %q", name, got, want)
@@ -132,6 +145,7 @@ func TestInterfaceIsTheProtocols(t *testing.T) {
 		"Settled":       "Settled(address,uint64,bytes32,uint32,uint128,uint128)",
 		"EntrySkipped":  "EntrySkipped(address,uint8,uint32,uint8)",
 		"Claimed":       "Claimed(address,address,bytes32,uint128,uint128)",
+		"JobClosed":     "JobClosed(uint64,address,address,uint8,uint128,uint128,uint128)",
 	} {
 		if got := market.Events[name].Sig; got != want {
 			t.Errorf("event %s is %q, want %q", name, got, want)

@@ -76,6 +76,7 @@ type Genesis struct {
 	// Governor contract's votes decide.
 	Governor   common.Address   `json:"governor"`
 	Market     MarketParams     `json:"market"`
+	Jobs       JobParams        `json:"jobs"` // the Market's direct jobs
 	Registry   RegistryParams   `json:"registry"`
 	Staking    StakingParams    `json:"staking"`
 	Rewards    RewardsParams    `json:"rewards"`
@@ -91,7 +92,7 @@ type Genesis struct {
 // DefaultGenesis returns the parameters of a new network, which still lacks its validators.
 func DefaultGenesis() Genesis {
 	return Genesis{
-		Market: DefaultMarketParams(), Registry: DefaultRegistryParams(), Staking: DefaultStakingParams(),
+		Market: DefaultMarketParams(), Jobs: DefaultJobParams(), Registry: DefaultRegistryParams(), Staking: DefaultStakingParams(),
 		Rewards: DefaultRewardsParams(), Governance: DefaultGovernanceParams(), Mode: ModeHybrid,
 	}
 }
@@ -154,7 +155,7 @@ func (g Genesis) initializer(name string) ([]byte, market.Amount, error) {
 	case NameRegistry:
 		return pack(g.Governor, MarketAddress, g.Registry.ABI())
 	case NameMarket:
-		return pack(g.Governor, RegistryAddress, TreasuryAddress, RewardsAddress, g.Market.ABI())
+		return pack(g.Governor, RegistryAddress, TreasuryAddress, RewardsAddress, g.Market.ABI(), g.Jobs.ABI())
 	case NameStaking:
 		list := make([]GenesisValidatorABI, len(g.Validators))
 		sum := new(big.Int)

@@ -72,10 +72,14 @@ func samples() map[string]receipt.Typed {
 		"Close":            receipt.Close{Session: 7, Cumulative: market.Units(5)},
 		"MinerLogin":       receipt.MinerLogin{Miner: a(3), Coordinator: a(2), Offers: h(8), IssuedAt: 1794999990},
 		"KeyRequest":       receipt.KeyRequest{Client: a(1), Session: 7, IssuedAt: 1794999990},
+		"DirectJob": receipt.DirectJob{
+			Job: 9, Client: a(1), Spec: h(9), Model: h(1), Class: h(2), SealTo: h(10), Miners: h(4), Level: 1,
+			Fee: market.Coins(12), AcceptBy: 1795000000, Deadline: 1795600000, CallbackGas: 600_000,
+		},
 	}
 }
 
-var order = []string{"Order", "Receipt", "Countersignature", "Voucher", "Close", "MinerLogin", "KeyRequest"}
+var order = []string{"Order", "Receipt", "Countersignature", "Voucher", "Close", "MinerLogin", "KeyRequest", "DirectJob"}
 
 func TestTypedVectors(t *testing.T) {
 	t.Parallel()

@@ -1,24 +1,44 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {IMarket} from "./interfaces/IMarket.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
+import {JobParams} from "./JobTypes.sol";
 import {TypedData} from "./lib/TypedData.sol";
 import {MarketClaims} from "./market/MarketClaims.sol";
+import {MarketJobs} from "./MarketJobs.sol";
 import {MarketParams} from "./Types.sol";
 
 /// @title Market
-/// @notice The predeploy that holds clients' deposits until signed receipts earn them.
-/// @dev Layers, each on the one before: MarketStorage, MarketAccounts, MarketSessions, MarketCredits,
-/// MarketVouchers, MarketSettlement, MarketClaims. This contract adds parameters and the domain.
+/// @notice The predeploy that holds clients' deposits and fees until signed receipts earn them.
+/// @dev Layers, each on the one before: MarketStorage, MarketLedger, MarketAccounts, MarketSessions, MarketCredits,
+/// MarketVouchers, MarketSettlement, MarketClaims. This contract adds parameters and the domain. Direct jobs, IMarketJobs,
+/// are in MarketJobs, which this contract makes when it is made, and is upgraded with it.
 contract Market is MarketClaims {
     uint16 private constant MAX_FEE_BPS = 2_000;
     uint64 private constant MAX_DURATION = 366 days;
     uint64 private constant MAX_DELAY = 7 days;
     uint16 private constant MAX_REFUNDS = 256;
 
+    address private immutable JOBS_PART = address(new MarketJobs());
+
     constructor() {
         _disableInitializers();
+    }
+
+    /// @notice Runs what this half does not have in the other one, on the same storage.
+    fallback() external payable {
+        address part = JOBS_PART;
+        assembly ("memory-safe") {
+            let m := mload(0x40)
+            calldatacopy(m, 0, calldatasize())
+            let ok := delegatecall(gas(), part, m, calldatasize(), 0, 0)
+            returndatacopy(m, 0, returndatasize())
+            switch ok
+            case 0 { revert(m, returndatasize()) }
+            default { return(m, returndatasize()) }
+        }
     }
 
     /// @notice Takes coins that the Registry draws from a bond, and no others.
@@ -33,13 +53,15 @@ contract Market is MarketClaims {
         address registry_,
         address treasury_,
         address rewards_,
-        MarketParams calldata params_
+        MarketParams calldata params_,
+        JobParams calldata jobs_
     ) external initializer {
         if (registry_ == address(0) || treasury_ == address(0)) revert ZeroAddress();
         _initGovernor(governor_);
         MarketState storage s = _state();
         (s.registry, s.treasury, s.rewards) = (registry_, treasury_, rewards_);
         _setParams(params_);
+        Address.functionDelegateCall(JOBS_PART, abi.encodeCall(MarketJobs.initializeJobs, (jobs_)));
     }
 
     /// @inheritdoc IMarket

@@ -104,14 +104,14 @@ contract GovernanceTest is Fixture {
 
     function test_NobodyInitializesAgain() public {
         vm.expectRevert(Initializable.InvalidInitialization.selector);
-        market.initialize(address(this), address(registry), address(treasury), address(0), marketParams());
+        market.initialize(address(this), address(registry), address(treasury), address(0), marketParams(), jobParams());
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         registry.initialize(address(this), address(market), registryParams());
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         treasury.initialize(address(this));
         Market code = new Market();
         vm.expectRevert(Initializable.InvalidInitialization.selector);
-        code.initialize(address(this), address(registry), address(treasury), address(0), marketParams());
+        code.initialize(address(this), address(registry), address(treasury), address(0), marketParams(), jobParams());
         Registry registryCode = new Registry();
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         registryCode.initialize(address(this), address(market), registryParams());

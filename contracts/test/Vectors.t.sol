@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {DirectJob} from "../src/JobTypes.sol";
 import {Pricing} from "../src/lib/Pricing.sol";
 import {Signature} from "../src/lib/Signature.sol";
 import {TypedData} from "../src/lib/TypedData.sol";
@@ -119,12 +120,14 @@ contract VectorsTest {
                     compact(signature)
                 );
                 vm.assertEq(lib.voucherSigner(domain, packed), signer, "voucher");
+            } else if (kind == keccak256("DirectJob")) {
+                vm.assertEq(TypedData.directJob(domain, directJob(m)), expected, "direct job");
             } else {
                 continue; // MinerLogin and KeyRequest are never seen by a contract
             }
             ++checked;
         }
-        vm.assertEq(checked, 5, "all types that contracts hash");
+        vm.assertEq(checked, 6, "all types that contracts hash");
     }
 
     function test_ReceiptTrees() public {
@@ -169,6 +172,21 @@ contract VectorsTest {
             maxPrice: uint128(number(m, ".maxPrice")),
             deadline: uint64(number(m, ".deadline"))
         });
+    }
+
+    function directJob(string memory m) private view returns (DirectJob memory d) {
+        d.job = uint64(number(m, ".job"));
+        d.client = account(m, ".client");
+        d.spec = hash(m, ".spec");
+        d.model = hash(m, ".model");
+        d.class = hash(m, ".class");
+        d.sealTo = hash(m, ".sealTo");
+        d.miners = hash(m, ".miners");
+        d.level = uint8(number(m, ".level"));
+        d.fee = uint128(number(m, ".fee"));
+        d.acceptBy = uint64(number(m, ".acceptBy"));
+        d.deadline = uint64(number(m, ".deadline"));
+        d.callbackGas = uint32(number(m, ".callbackGas"));
     }
 
     function receipt(string memory m) private view returns (Receipt memory r) {

@@ -153,12 +153,13 @@ func (n *Network) paramsFile() string {
 	// The governor and the faucet are those that aitbc up makes: they are not named here.
 	raw, err := json.Marshal(struct {
 		Market   contracts.MarketParams   `json:"market"`
+		Jobs     contracts.JobParams      `json:"jobs"`
 		Registry contracts.RegistryParams `json:"registry"`
 		Staking  contracts.StakingParams  `json:"staking"`
 		Rewards  contracts.RewardsParams  `json:"rewards"`
 
 		Governance contracts.GovernanceParams `json:"governance"`
-	}{g.Market, g.Registry, g.Staking, g.Rewards, g.Governance})
+	}{g.Market, g.Jobs, g.Registry, g.Staking, g.Rewards, g.Governance})
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -80,7 +80,8 @@ interface IMarketEvents {
 }
 
 /// @title IMarket
-/// @notice Sessions, settlement and claims: where clients' deposits become miners' pay.
+/// @notice Sessions, settlement and claims: where clients' deposits become miners' pay. Direct jobs, at the same address,
+/// are in IMarketJobs.
 interface IMarket is IMarketEvents {
     /// @notice Locks the coins sent as a deposit with a coordinator; spender may sign orders and vouchers.
     function openSession(address coordinator, address spender, uint64 expiry) external payable returns (uint64 session);

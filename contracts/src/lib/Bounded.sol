@@ -23,4 +23,16 @@ library Bounded {
         }
         if (!ok && available - available / 64 < bound + OVERHEAD) revert InsufficientGas();
     }
+
+    /// @notice Calls to with data and exactly given gas, and says whether that succeeded. Reverts before the call when
+    /// the caller has so little gas that less would be handed on (a call is given at most 63/64 of what there is).
+    /// @dev An account without code counts as a failure, and is not called.
+    function callExactly(address to, uint256 given, bytes memory data) internal returns (bool ok) {
+        if (to.code.length == 0) return false;
+        uint256 available = gasleft();
+        if (available - available / 64 < given + OVERHEAD) revert InsufficientGas();
+        assembly ("memory-safe") {
+            ok := call(given, to, 0, add(data, 0x20), mload(data), 0, 0)
+        }
+    }
 }

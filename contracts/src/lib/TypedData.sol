@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {DirectJob} from "../JobTypes.sol";
 import {Order, Receipt} from "../Types.sol";
 
 /// @title TypedData
@@ -23,6 +24,9 @@ library TypedData {
         keccak256("Countersignature(bytes32 receipt,address miner,uint128 minerTotal)");
     /// @notice The type hash of a Voucher, which VoucherBatch hashes.
     bytes32 internal constant VOUCHER = keccak256("Voucher(uint64 session,uint64 through,uint128 cumulative)");
+    bytes32 private constant DIRECT_JOB = keccak256(
+        "DirectJob(uint64 job,address client,bytes32 spec,bytes32 model,bytes32 class,bytes32 sealTo,bytes32 miners,uint8 level,uint128 fee,uint64 acceptBy,uint64 deadline,uint32 callbackGas)"
+    );
     bytes32 private constant CLOSE = keccak256("Close(uint64 session,uint128 cumulative)");
 
     /// @notice Returns the domain separator for a Market on this chain.
@@ -60,6 +64,11 @@ library TypedData {
     /// @notice Returns the digest of a coordinator's Close.
     function close(bytes32 domain, uint64 session, uint128 cumulative) internal pure returns (bytes32) {
         return _digest(domain, keccak256(abi.encode(CLOSE, session, cumulative)));
+    }
+
+    /// @notice Returns the digest of a DirectJob, which is what receipts name it by.
+    function directJob(bytes32 domain, DirectJob memory d) internal pure returns (bytes32) {
+        return _digest(domain, keccak256(abi.encode(DIRECT_JOB, d)));
     }
 
     /// @dev Hashes a struct of static fields as it lies in the calldata, which is its encoding. A word with excess bits

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {IMarket} from "../interfaces/IMarket.sol";
 import {IRewards} from "../interfaces/IRewards.sol";
 import {Bounded} from "../lib/Bounded.sol";
-import {Governed} from "../lib/Governed.sol";
-import {Push} from "../lib/Push.sol";
-import {MarketStorage} from "./MarketStorage.sol";
+import {MarketLedger} from "./MarketLedger.sol";
 
 /// @title MarketAccounts
-/// @notice How coins leave the Market, and the one sum of what it owes.
-abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTransient, IMarket {
+/// @notice How accounts are emptied, and what they hold.
+abstract contract MarketAccounts is MarketLedger, IMarket {
     /// @dev Far more than dividing fees takes.
     uint256 private constant DIVIDE_GAS = 2_000_000;
 
@@ -79,25 +76,6 @@ abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTran
         return _state().owed;
     }
 
-    /// @dev Pays an amount that an account was just relieved of; reverts when the receiver refuses it.
-    function _pay(address to, uint128 amount) internal {
-        _state().owed -= amount;
-        _send(to, amount);
-    }
-
-    /// @dev Pushes an amount that an account was just relieved of, or keeps it for the receiver to withdraw.
-    function _push(address to, uint128 amount) internal returns (bool pushed) {
-        if (amount == 0) return true;
-        MarketState storage s = _state();
-        s.owed -= amount;
-        pushed = Push.tryPush(to, amount);
-        if (!pushed) {
-            s.owed += amount;
-            s.withdrawable[to] += amount;
-            emit Withdrawable(to, amount);
-        }
-    }
-
     /// @dev Books a debit: its fee, and the rest to the coordinator's account, which remembers the fee.
     function _book(address coordinator, uint128 debited, uint128 fee) internal {
         if (debited == 0) return;
@@ -105,17 +83,5 @@ abstract contract MarketAccounts is MarketStorage, Governed, ReentrancyGuardTran
         Account storage a = s.settlement[coordinator];
         (a.amount, a.fees) = (a.amount + debited - fee, a.fees + fee);
         if (fee != 0) s.fees += fee;
-    }
-
-    /// @dev Takes coins sent with a call into the sum of what is owed.
-    function _take(uint256 value) internal returns (uint128 amount) {
-        if (value > type(uint128).max) revert BadAmount();
-        amount = uint128(value);
-        _state().owed += amount;
-    }
-
-    function _send(address to, uint256 amount) private {
-        (bool ok,) = to.call{value: amount}("");
-        if (!ok) revert TransferFailed(to);
     }
 }

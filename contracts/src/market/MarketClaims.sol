@@ -36,11 +36,4 @@ abstract contract MarketClaims is MarketSettlement {
         _push(miner, p.paid);
         if (p.fees != 0) _reportOne(miner, p.fees);
     }
-
-    function _reportOne(address miner, uint128 part) private {
-        address[] memory miners = new address[](1);
-        uint128[] memory parts = new uint128[](1);
-        (miners[0], parts[0]) = (miner, part);
-        _report(miners, parts);
-    }
 }

@@ -3,8 +3,6 @@ pragma solidity 0.8.37;
 
 import {IMarket} from "../interfaces/IMarket.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
-import {IRewards} from "../interfaces/IRewards.sol";
-import {Bounded} from "../lib/Bounded.sol";
 import {Reason} from "../lib/Reason.sol";
 import {Limit} from "../Types.sol";
 import {MarketSessions} from "./MarketSessions.sol";
@@ -13,10 +11,6 @@ import {MarketSessions} from "./MarketSessions.sol";
 /// @notice What coordinators have paid miners, and the bond that stands behind what they have not.
 /// @dev Credits are cumulative: whatever is presented, in whatever order, a miner gets at most the greatest total.
 abstract contract MarketCredits is MarketSessions {
-    /// @dev Far more than a report of work takes, by itself and for each miner.
-    uint256 private constant REPORT_GAS = 60_000;
-    uint256 private constant REPORT_GAS_EACH = 32_000;
-
     /// @dev What came of a credit: what was paid, how much of it by the bond, and the fees that go with the rest.
     struct Payment {
         uint8 reason;
@@ -92,14 +86,6 @@ abstract contract MarketCredits is MarketSessions {
         }
         s.credited[coordinator][miner] = before + p.paid;
         emit Credited(coordinator, miner, before + p.paid, p.paid);
-    }
-
-    /// @dev Tells the Rewards which fees go with what miners were paid. Whatever they do, or fail to, the caller goes on.
-    function _report(address[] memory miners, uint128[] memory fees) internal {
-        address rewards_ = _state().rewards;
-        if (rewards_ == address(0)) return;
-        uint256 bound = REPORT_GAS + miners.length * REPORT_GAS_EACH;
-        Bounded.tryCall(rewards_, 0, bound, abi.encodeCall(IRewards.worked, (miners, fees)));
     }
 
     /// @dev Takes up to amount out of a settlement account, with its part of the fees that the account carries.

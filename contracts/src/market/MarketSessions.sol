@@ -17,12 +17,7 @@ import {MarketAccounts} from "./MarketAccounts.sol";
 abstract contract MarketSessions is MarketAccounts {
     using DueQueue for DueQueue.Queue;
 
-    /// @notice The sender of the node's calls.
-    address internal constant SYSTEM = 0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE;
-    /// @dev Empty words of the queue's bitmap that one block may step over: 512 are a day and a half.
-    uint256 private constant STEPS = 512;
-    /// @dev More than one step costs, and more than one refund does.
-    uint256 private constant STEP_GAS = 2_500;
+    /// @dev More than one refund costs.
     uint256 private constant REFUND_GAS = 150_000;
 
     /// @inheritdoc IMarket

@@ -23,7 +23,8 @@ abstract contract MarketStorage {
     }
 
     /// @dev sessions comes first: light clients prove its slots.
-    /// `owed` is the sum of all session remainders, settlement accounts, withdrawable amounts and fees.
+    /// `owed` is the sum of all session remainders, settlement accounts, withdrawable amounts and fees, and of what direct
+    /// jobs hold (JobStorage.locked).
     /// @custom:storage-location erc7201:aitbc.storage.Market
     struct MarketState {
         mapping(uint64 id => Session) sessions;

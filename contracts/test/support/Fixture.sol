@@ -6,6 +6,7 @@ import {Market} from "../../src/Market.sol";
 import {ReceiptVerifier} from "../../src/ReceiptVerifier.sol";
 import {Registry} from "../../src/Registry.sol";
 import {Rewards} from "../../src/Rewards.sol";
+import {JobParams} from "../../src/JobTypes.sol";
 import {RewardsParams} from "../../src/StakingTypes.sol";
 import {Treasury} from "../../src/Treasury.sol";
 import {IMarket} from "../../src/interfaces/IMarket.sol";
@@ -67,6 +68,19 @@ abstract contract Fixture {
         });
     }
 
+    function jobParams() internal pure returns (JobParams memory) {
+        return JobParams({
+            minFee: 1e15,
+            minBond: 1e16,
+            bondBps: 2_000,
+            maxDuration: 30 days,
+            challengeWindow: 6 hours,
+            answerWindow: 2 hours,
+            jobsPerBlock: 32,
+            maxLevel: 0
+        });
+    }
+
     function registryParams() internal pure returns (RegistryParams memory) {
         return RegistryParams({
             minMinerStake: uint128(1_000 * COIN),
@@ -104,7 +118,8 @@ abstract contract Fixture {
             payable(new ERC1967Proxy(
                     address(marketCode),
                     abi.encodeCall(
-                        Market.initialize, (governor, address(registry), treasuryAt, rewardsAt, marketParams())
+                        Market.initialize,
+                        (governor, address(registry), treasuryAt, rewardsAt, marketParams(), jobParams())
                     )
                 ))
         );

@@ -8,6 +8,7 @@ import {Governor} from "../../src/governance/Governor.sol";
 import {Timelock} from "../../src/governance/Timelock.sol";
 import {FaucetParams} from "../../src/interfaces/IFaucet.sol";
 import {GovernorParams} from "../../src/interfaces/IGovernance.sol";
+import {JobParams} from "../../src/JobTypes.sol";
 import {Market} from "../../src/Market.sol";
 import {Registry} from "../../src/Registry.sol";
 import {Rewards} from "../../src/Rewards.sol";
@@ -77,6 +78,10 @@ abstract contract GovernanceFixture is StakingFixture {
         return MarketParams(250, 1e15, 30 days, 1 hours, 45 minutes, 60, 10 minutes, 64);
     }
 
+    function jobParams() internal pure returns (JobParams memory) {
+        return JobParams(1e15, 1e16, 2_000, 30 days, 6 hours, 2 hours, 32, 0);
+    }
+
     function registryParams() internal pure returns (RegistryParams memory) {
         return RegistryParams(1_000 ether, 10_000 ether, 48 hours, 24 hours);
     }
@@ -100,8 +105,9 @@ abstract contract GovernanceFixture is StakingFixture {
         registry = Registry(
             proxy(address(registryCode), abi.encodeCall(Registry.initialize, (governor, marketAt, registryParams())))
         );
-        bytes memory init =
-            abi.encodeCall(Market.initialize, (governor, address(registry), to, rewardsAt, marketParams()));
+        bytes memory init = abi.encodeCall(
+            Market.initialize, (governor, address(registry), to, rewardsAt, marketParams(), jobParams())
+        );
         market = Market(payable(proxy(address(marketCode), init)));
         init = abi.encodeCall(Rewards.initialize, (governor, marketAt, address(staking), to, rewardsParams()));
         rewards = Rewards(proxy(address(rewardsCode), init));

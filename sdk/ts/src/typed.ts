@@ -63,6 +63,21 @@ export const types = {
     { name: 'session', type: 'uint64' },
     { name: 'issuedAt', type: 'uint64' },
   ],
+  // Nobody signs it: its digest is what receipts of a direct job name as their order.
+  DirectJob: [
+    { name: 'job', type: 'uint64' },
+    { name: 'client', type: 'address' },
+    { name: 'spec', type: 'bytes32' },
+    { name: 'model', type: 'bytes32' },
+    { name: 'class', type: 'bytes32' },
+    { name: 'sealTo', type: 'bytes32' },
+    { name: 'miners', type: 'bytes32' },
+    { name: 'level', type: 'uint8' },
+    { name: 'fee', type: 'uint128' },
+    { name: 'acceptBy', type: 'uint64' },
+    { name: 'deadline', type: 'uint64' },
+    { name: 'callbackGas', type: 'uint32' },
+  ],
 } as const
 
 /** A name of {@link types}. */

@@ -29,7 +29,7 @@ describe('typed data', () => {
     expect(receiptId(typed.chainId, `0x${'9'.padStart(64, '0')}`)).toBe(typed.receiptId)
   })
   it('covers every type', () => {
-    expect(typed.vectors.length).toBe(7)
+    expect(typed.vectors.length).toBe(8)
   })
 })
 
