@@ -9,15 +9,10 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/ethereum/go-ethereum/common"
-	"github.com/ethereum/go-ethereum/common/hexutil"
-	"github.com/ethereum/go-ethereum/core"
-	"github.com/ethereum/go-ethereum/core/state"
 	"github.com/ethereum/go-ethereum/core/types"
-	"github.com/ethereum/go-ethereum/core/vm"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/ethereum/go-ethereum/params"
-	"github.com/holiman/uint256"
 
 	"github.com/aitbc/aitbc/chain/evm"
 	"github.com/aitbc/aitbc/chain/genesis"
@@ -53,6 +48,8 @@ type Report struct {
 	Supply     Supply      `json:"supply"`
 	Accounts   uint64      `json:"accounts"`
 	Predeploys []Predeploy `json:"predeploys"`
+	// Jobs is nil where the Market has no direct jobs.
+	Jobs *Jobs `json:"jobs,omitempty"`
 }
 
 // ErrHeight is returned for a height that the chain does not have.
@@ -130,15 +127,19 @@ func check(chain *evm.Chain, gen *genesis.State, h *types.Header) (*Report, erro
 			r.Predeploys = append(r.Predeploys, p)
 			continue
 		}
-		owed, err := owed(chain, st, h, c.Address)
+		ask := contract{chain, st, h, c.Address}
+		owed, err := ask.number(owedSelector)
 		switch {
 		case err != nil:
-			p.Error = err.Error()
-			r.Problems = append(r.Problems, fmt.Sprintf("%s does not say what it owes: %v", c.Name, err))
+			p.Error = fmt.Sprintf("owed(): %v", err)
+			r.Problems = append(r.Problems, fmt.Sprintf("%s does not say what it owes: %s", c.Name, p.Error))
 		default:
 			p.Owed, p.Surplus = owed.String(), new(big.Int).Sub(balance, owed).String()
 			if balance.Cmp(owed) < 0 {
 				r.Problems = append(r.Problems, fmt.Sprintf("%s owes %v and holds %v", c.Name, owed, balance))
+			}
+			if c.Address == contracts.MarketAddress {
+				r.addJobs(ask, owed)
 			}
 		}
 		r.Predeploys = append(r.Predeploys, p)
@@ -151,19 +152,3 @@ func check(chain *evm.Chain, gen *genesis.State, h *types.Header) (*Report, erro
 }
 
 var owedSelector = crypto.Keccak256([]byte("owed()"))[:4]
-
-// owed asks a contract what it owes.
-func owed(chain *evm.Chain, st *state.StateDB, h *types.Header, at common.Address) (*big.Int, error) {
-	e := vm.NewEVM(core.NewEVMBlockContext(h, chain.BlockChain(), nil), st.Copy(), chain.BlockChain().Config(), vm.Config{NoBaseFee: true})
-	defer e.Release()
-	e.SetTxContext(vm.TxContext{GasPrice: new(uint256.Int)})
-	const gas = 10_000_000
-	ret, _, err := e.StaticCall(params.SystemAddress, at, owedSelector, vm.NewGasBudget(gas, 0))
-	if err != nil {
-		return nil, fmt.Errorf("owed(): %w", err)
-	}
-	if len(ret) != 32 {
-		return nil, fmt.Errorf("owed() answers %s", hexutil.Encode(ret))
-	}
-	return new(big.Int).SetBytes(ret), nil
-}

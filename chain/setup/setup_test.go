@@ -39,7 +39,7 @@ func spec(t *testing.T, id int64) genesis.Spec {
 }
 
 // view calls a function of a predeploy in the state of the first block.
-func view(t *testing.T, c *evm.Chain, at common.Address, i abi.ABI, name string) []any {
+func view(t *testing.T, c *evm.Chain, at common.Address, i abi.ABI, name string, args ...any) []any {
 	t.Helper()
 	h := c.Head()
 	st, err := c.StateAt(h)
@@ -47,7 +47,7 @@ func view(t *testing.T, c *evm.Chain, at common.Address, i abi.ABI, name string)
 	e := vm.NewEVM(core.NewEVMBlockContext(h, c.BlockChain(), nil), st, c.BlockChain().Config(), vm.Config{NoBaseFee: true})
 	defer e.Release()
 	e.SetTxContext(vm.TxContext{GasPrice: new(uint256.Int)})
-	data, err := i.Pack(name)
+	data, err := i.Pack(name, args...)
 	require.NoError(t, err)
 	ret, _, err := e.StaticCall(params.SystemAddress, at, data, vm.NewGasBudget(10_000_000, 0))
 	require.NoError(t, err, name)

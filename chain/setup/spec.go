@@ -22,6 +22,7 @@ const (
 	stakingGas = 30_000_000 // a new set out of all candidates, and everybody absent
 	rewardsGas = 5_000_000
 	marketGas  = 30_000_000 // a full batch of refunds, with room
+	jobsGas    = 30_000_000 // a full batch of direct jobs that end, with room
 )
 
 // issueSeconds is how many seconds of the default issuance one block may make: Rewards asks for at most 60.
@@ -96,10 +97,15 @@ func endBlock(params contracts.Genesis) ([]genesis.Call, error) {
 	if err != nil {
 		return nil, fmt.Errorf("predeploys: %w", err)
 	}
+	jobs, err := market.Pack("endJobs")
+	if err != nil {
+		return nil, fmt.Errorf("predeploys: %w", err)
+	}
 	return []genesis.Call{
 		{Name: "Staking.endBlock", Kind: exec.Validators, To: contracts.StakingAddress, Gas: stakingGas},
 		{Name: "Rewards.endBlock", Kind: exec.Issuance, To: contracts.RewardsAddress, Gas: rewardsGas, Cap: (*hexutil.Big)(issueCap(params))},
 		{Name: "Market.endBlock", To: contracts.MarketAddress, Data: refunds, Gas: marketGas},
+		{Name: "Market.endJobs", To: contracts.MarketAddress, Data: jobs, Gas: jobsGas},
 	}, nil
 }
 
