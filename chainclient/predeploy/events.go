@@ -147,6 +147,14 @@ var known = map[string]func() (Event, *Position){
 	"Claimed":         func() (Event, *Position) { e := new(Claimed); return e, &e.Position },
 	"LimitSet":        func() (Event, *Position) { e := new(LimitSet); return e, &e.Position },
 	"Withdrawable":    func() (Event, *Position) { e := new(Withdrawable); return e, &e.Position },
+
+	"JobCreated":    func() (Event, *Position) { e := new(JobCreated); return e, &e.Position },
+	"JobAccepted":   func() (Event, *Position) { e := new(JobAccepted); return e, &e.Position },
+	"JobSubmitted":  func() (Event, *Position) { e := new(JobSubmitted); return e, &e.Position },
+	"JobChallenged": func() (Event, *Position) { e := new(JobChallenged); return e, &e.Position },
+	"JobDelivered":  func() (Event, *Position) { e := new(JobDelivered); return e, &e.Position },
+	"JobCalledBack": func() (Event, *Position) { e := new(JobCalledBack); return e, &e.Position },
+	"JobClosed":     func() (Event, *Position) { e := new(JobClosed); return e, &e.Position },
 }
 
 // Decode returns the event that a log of the Market's holds, or [ErrEvent].
@@ -189,6 +197,11 @@ func Decode(log types.Log) (Event, error) {
 // in the order of the chain; with names, only those. Events that this program
 // does not know are left out.
 func (m *Market) Events(ctx context.Context, from, to uint64, names ...string) ([]Event, error) {
+	return m.events(ctx, from, to, nil, names...)
+}
+
+// events is Events of what firsts, if there are any, name: the first indexed value of each event.
+func (m *Market) events(ctx context.Context, from, to uint64, firsts []common.Hash, names ...string) ([]Event, error) {
 	f := chainclient.Filter{From: from, To: to, Addresses: []common.Address{m.address}}
 	if len(names) > 0 {
 		ids := make([]common.Hash, len(names))
@@ -200,6 +213,9 @@ func (m *Market) Events(ctx context.Context, from, to uint64, names ...string) (
 			ids[i] = def.ID
 		}
 		f.Topics = [][]common.Hash{ids}
+		if len(firsts) > 0 {
+			f.Topics = append(f.Topics, firsts)
+		}
 	}
 	logs, err := m.client.Logs(ctx, f)
 	if err != nil {

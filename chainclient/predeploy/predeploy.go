@@ -179,7 +179,8 @@ func (c *contract) sendPinned(ctx context.Context, s *chainclient.Sender, pin fu
 
 // fill sets each field of into, a pointer to a struct, to the value that the
 // ABI has under the field's name, converted to the field's type. A field
-// without a value is an error: the two have grown apart.
+// without a value is an error: the two have grown apart. A struct within is
+// filled in the same way.
 func fill(into any, value func(name string) (any, bool)) error {
 	v := reflect.ValueOf(into).Elem()
 	for i := range v.NumField() {
@@ -199,6 +200,12 @@ func fill(into any, value func(name string) (any, bool)) error {
 			got = a
 		}
 		g := reflect.ValueOf(got)
+		if g.Kind() == reflect.Struct && f.Type.Kind() == reflect.Struct && !g.CanConvert(f.Type) {
+			if err := fill(v.Field(i).Addr().Interface(), fieldsOf(got)); err != nil {
+				return err
+			}
+			continue
+		}
 		if !g.CanConvert(f.Type) {
 			return fmt.Errorf("decode %s.%s: %s is no %s", v.Type().Name(), f.Name, g.Type(), f.Type)
 		}
