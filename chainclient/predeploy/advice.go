@@ -146,9 +146,30 @@ var advice = map[string]func(refusal) string{
 	"GovernorInvalidVoteType": always("a vote is for, against or abstain"),
 	"TimelockUnexpectedOperationState": always(
 		"the Timelock is not ready for this: the delay after queueing is not over, or it was done already"),
+	// direct jobs
+	"UnknownJob": always("the Market has no job of that number: list those there are"),
+	"WrongState": func(r refusal) string {
+		state, _ := r.values["state"].(uint8)
+		return fmt.Sprintf("the job is %s, which does not allow this: look at it", JobState(state))
+	},
+	"TooLate": func(r refusal) string {
+		return "the time for this was over at " + r.time("dueAt") + ": the chain ends the job"
+	},
+	"BadTerms": func(r refusal) string {
+		term, _ := r.values["term"].(string)
+		return "the term " + term + " is out of its bounds: the job parameters of the Market say which those are"
+	},
+	"MinerInactive":   always("only a registered miner with enough stake, and not in jail, accepts jobs: aitbc-miner registers one"),
+	"MinerNotAllowed": always("the client named the miners that may accept this job, and this account is none of them"),
+	"BadReceipt": func(r refusal) string {
+		field, _ := r.values["field"].(string)
+		return "the receipt does not answer the job: look at its " + field
+	},
+	"WrongOutput":  always("these are not the bytes that the result committed to, or too many"),
+	"BadSignature": always("the signature is not by the key that must sign: for a miner, its registered signing key"),
 	// all
 	"Unauthorized": func(r refusal) string {
-		return r.account("caller") + " may not do this: governance does it by a proposal"
+		return r.account("caller") + " may not do this: it is for another account to do, or for governance by a proposal"
 	},
 	"TransferFailed": func(r refusal) string {
 		return r.account("to") + " refused the coins: the contract there must accept them"

@@ -81,7 +81,7 @@ func commands() []command {
 	return []command{
 		upCommand(), downCommand(), demoCommand(), envCommand(),
 		submitCommand(), statusCommand(), jobsCommand(), cancelCommand(), explainCommand(),
-		receiptsCommand(), verifyCommand(), trustCommand(),
+		receiptsCommand(), verifyCommand(), trustCommand(), directCommand(),
 		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), keysCommand(), coordinatorCommand(),
 		stakeCommand(), validatorCommand(), rewardsCommand(), govCommand(), faucetCommand(),
 		completionCommand(), versionCommand(),

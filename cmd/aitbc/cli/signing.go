@@ -14,6 +14,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
 // signing is an account of the home that sends transactions.
@@ -21,6 +22,7 @@ type signing struct {
 	chain   *chainclient.Client
 	sender  *chainclient.Sender
 	account common.Address
+	key     *keystore.Key
 }
 
 // fromFlag declares which account of the home sends.
@@ -72,7 +74,7 @@ func (c *call) signer(command, from string) (signing, error) {
 	if err != nil {
 		return signing{}, err
 	}
-	return signing{eth, predeploy.NewSender(eth, key), a}, nil
+	return signing{eth, predeploy.NewSender(eth, key), a, key}, nil
 }
 
 // sending tells a person that a transaction is on its way.
