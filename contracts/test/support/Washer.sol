@@ -18,7 +18,7 @@ contract Washer is Issuing {
         attacker = attacker_;
     }
 
-    function setUp() public override {
+    function setUp() public virtual override {
         (client, coordinator, miner) = (attacker, attacker, attacker);
         deploy();
         vm.deal(attacker, 1_000_000 ether);
