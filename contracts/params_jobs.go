@@ -27,8 +27,8 @@ func DefaultJobParams() JobParams {
 		MinBond:         market.Units(1e16),
 		BondBps:         2_000,
 		MaxDuration:     seconds(30 * 24 * time.Hour),
-		ChallengeWindow: uint32(seconds(6 * time.Hour)),
-		AnswerWindow:    uint32(seconds(2 * time.Hour)),
+		ChallengeWindow: uint32(seconds(6 * time.Hour)), //nolint:gosec // a constant
+		AnswerWindow:    uint32(seconds(2 * time.Hour)), //nolint:gosec // a constant
 		JobsPerBlock:    32,
 	}
 }

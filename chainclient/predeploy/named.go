@@ -12,24 +12,32 @@ import (
 	"github.com/aitbc/aitbc/contracts"
 )
 
-// named is a contract by the name that people use for it.
+// named is a contract, or a part of one, by the name that people use for it.
 type named struct {
 	name    string
 	address common.Address
 	abi     abi.ABI
+	part    string // of whose parameters the methods speak: "Job" for setJobParams
 }
+
+// setter is the method that sets all parameters, where there is one.
+func (n named) setter() string { return "set" + n.part + "Params" }
+
+// getter is the view that returns them.
+func (n named) getter() string { return lowerFirst(n.part + "Params") }
 
 func all() []named {
 	return []named{
-		{"registry", contracts.RegistryAddress, registryABI()},
-		{"market", contracts.MarketAddress, marketABI()},
-		{"treasury", contracts.TreasuryAddress, treasuryABI()},
-		{"staking", contracts.StakingAddress, stakingABI()},
-		{"rewards", contracts.RewardsAddress, rewardsABI()},
-		{"governor", contracts.GovernorAddress, governorABI()},
-		{"timelock", contracts.TimelockAddress, timelockABI()},
-		{"upgrades", contracts.UpgradesAddress, upgradesABI()},
-		{"faucet", contracts.FaucetAddress, faucetABI()},
+		{"registry", contracts.RegistryAddress, registryABI(), ""},
+		{"market", contracts.MarketAddress, marketABI(), ""},
+		{"jobs", contracts.MarketAddress, marketABI(), "Job"}, // the Market's direct jobs
+		{"treasury", contracts.TreasuryAddress, treasuryABI(), ""},
+		{"staking", contracts.StakingAddress, stakingABI(), ""},
+		{"rewards", contracts.RewardsAddress, rewardsABI(), ""},
+		{"governor", contracts.GovernorAddress, governorABI(), ""},
+		{"timelock", contracts.TimelockAddress, timelockABI(), ""},
+		{"upgrades", contracts.UpgradesAddress, upgradesABI(), ""},
+		{"faucet", contracts.FaucetAddress, faucetABI(), ""},
 	}
 }
 

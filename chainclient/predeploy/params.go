@@ -28,7 +28,7 @@ func Params(ctx context.Context, c *chainclient.Client, contractName string, at 
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := n.abi.Methods["setParams"]; !ok {
+	if _, ok := n.abi.Methods[n.setter()]; !ok {
 		return n.singles(ctx, c, at)
 	}
 	tuple, value, err := n.params(ctx, c, at)
@@ -52,7 +52,7 @@ func SetParams(ctx context.Context, c *chainclient.Client, contractName string, 
 	if len(changes) == 0 {
 		return nil, fmt.Errorf("no parameter of %s is named", n.name)
 	}
-	if _, ok := n.abi.Methods["setParams"]; !ok {
+	if _, ok := n.abi.Methods[n.setter()]; !ok {
 		return n.setSingles(changes)
 	}
 	tuple, value, err := n.params(ctx, c, at)
@@ -70,22 +70,22 @@ func SetParams(ctx context.Context, c *chainclient.Client, contractName string, 
 		}
 		value.Field(i).Set(reflect.ValueOf(v))
 	}
-	data, err := n.abi.Pack("setParams", value.Interface())
+	data, err := n.abi.Pack(n.setter(), value.Interface())
 	if err != nil {
-		return nil, fmt.Errorf("encode setParams of %s: %w", n.name, err)
+		return nil, fmt.Errorf("encode %s of %s: %w", n.setter(), n.name, err)
 	}
 	return []Action{{Target: n.address, Data: data}}, nil
 }
 
 // params reads the parameters as a value that can be changed.
 func (n named) params(ctx context.Context, c *chainclient.Client, at chainclient.Block) (abi.Type, reflect.Value, error) {
-	method := "params"
+	method := n.getter()
 	if _, ok := n.abi.Methods["nextParams"]; ok {
 		method = "nextParams" // what was set before and waits must not be lost
 	}
-	tuple := n.abi.Methods["setParams"].Inputs[0].Type
+	tuple := n.abi.Methods[n.setter()].Inputs[0].Type
 	if tuple.T != abi.TupleTy {
-		return abi.Type{}, reflect.Value{}, fmt.Errorf("setParams of %s takes no struct", n.name)
+		return abi.Type{}, reflect.Value{}, fmt.Errorf("%s of %s takes no struct", n.setter(), n.name)
 	}
 	values, err := n.on(c).read(ctx, at, method)
 	if err != nil {

@@ -73,6 +73,20 @@ func TestSettersOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestJobParamsAreAPartOfTheMarkets(t *testing.T) {
+	t.Parallel()
+	c, client := start(t)
+	c.view(t, contracts.MarketAddress, marketABI(t), "jobParams", nil, contracts.DefaultJobParams().ABI())
+	params, err := predeploy.Params(t.Context(), client, "jobs", chainclient.Latest)
+	if err != nil || len(params) != 8 || params[2] != (predeploy.Param{Name: "bondBps", Type: "uint16", Value: "2000"}) {
+		t.Errorf("%v, %v", params, err)
+	}
+	actions, err := predeploy.SetParams(t.Context(), client, "jobs", map[string]string{"bondBps": "3000", "minFee": "1 AITBC"}, chainclient.Latest)
+	if err != nil || len(actions) != 1 || !strings.HasPrefix(actions[0].String(), "market.setJobParams(minFee 1000000000000000000 = 1 AITBC, minBond 10000000000000000 = 0.01 AITBC, bondBps 3000, ") {
+		t.Errorf("%v, %v", actions, err)
+	}
+}
+
 func TestBadChangesAreRefused(t *testing.T) {
 	t.Parallel()
 	c, client := start(t)

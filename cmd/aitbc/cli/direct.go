@@ -191,7 +191,7 @@ func (h head) within(d time.Duration) (uint64, error) {
 	if d < time.Second || d > 400*24*time.Hour {
 		return 0, errors.New("want a time from one second to some days")
 	}
-	return h.time + uint64(d/time.Second), nil //nolint:gosec // bounded above
+	return h.time + uint64(d/time.Second), nil
 }
 
 // hexHash is a flag's value of 32 bytes, or zero for none.

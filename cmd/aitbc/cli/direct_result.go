@@ -158,7 +158,7 @@ func signedReceipt(j predeploy.Job, miner common.Address, job, commitment common
 	return receipt.Receipt{
 		Version: receipt.Version, Order: job, Client: j.Client, Miner: miner, Model: j.Model, Class: class, Output: commitment,
 		ComputeMillis: uint64(f.took.Milliseconds()), Price: price, Level: j.Level, //nolint:gosec // not negative
-		StartedAt: uint64(now.Add(-*f.took).UnixMilli()), FinishedAt: uint64(now.UnixMilli()), //nolint:gosec // after 1970
+		StartedAt: uint64(now.Add(-*f.took).UnixMilli()), FinishedAt: uint64(now.UnixMilli()),
 	}, nil
 }
 
