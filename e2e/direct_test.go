@@ -33,6 +33,7 @@ type directJob struct {
 	ToClient market.Amount  `json:"to_client"`
 	ToMiner  market.Amount  `json:"to_miner"`
 	Protocol market.Amount  `json:"protocol_fee"`
+	Delivery common.Hash    `json:"delivery"`
 	Block    uint64         `json:"block"`
 }
 
@@ -89,8 +90,11 @@ func TestDirectJobIsOrderedDoneAndPaid(t *testing.T) {
 	// Paid by acknowledgement, below the fee.
 	d := j.create("--miner", n.Miner.Hex())
 	j.do("accepted", "accept", d.Job)
-	j.do("submitted", "submit", d.Job, "--output", output, "--price", "4")
-	delivery := n.Home.Path("jobs", fmt.Sprint(d.Job)+".delivery")
+	d = j.do("submitted", "submit", d.Job, "--output", output, "--price", "4")
+	delivery := n.Home.Path("jobs", fmt.Sprintf("%d-%x.delivery", d.Job, d.Delivery[:8]))
+	if _, err := n.Run("job", "submit", fmt.Sprint(d.Job), "--output", output); err == nil || !strings.Contains(err.Error(), "is submitted once") {
+		t.Errorf("a second result: %v", err)
+	}
 	if out, err := n.Run("job", "output", fmt.Sprint(d.Job), "--file", delivery); err != nil || string(out) != secret {
 		t.Errorf("the output is %q: %v", out, err)
 	}

@@ -60,3 +60,19 @@ func TestSealingKeyThatIsNone(t *testing.T) {
 		t.Error("sealed to nobody")
 	}
 }
+
+// Whatever bytes come instead of a sealed output: an error, no panic, and never another output. The corpus holds one that
+// opens.
+func FuzzOpenOutput(f *testing.F) {
+	key, job := [32]byte{1, 2, 3}, common.Hash{4}
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		salt, output, err := receipt.OpenOutput(key, job, b)
+		if err == nil && (salt != receipt.Salt{5} || string(output) != "out") {
+			t.Fatalf("%x opened as %x, %q", b, salt, output)
+		}
+		if err != nil && !errors.Is(err, receipt.ErrSealed) {
+			t.Fatalf("%x: %v", b, err)
+		}
+	})
+}

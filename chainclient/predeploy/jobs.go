@@ -157,7 +157,7 @@ func (m *Market) CreateJob(ctx context.Context, s *chainclient.Sender, o JobOrde
 		document = []byte{}
 	}
 	terms := jobTermsABI{o.Spec, o.Model, o.Class, o.SealTo, o.Level, o.AcceptBy, o.Deadline, o.CallbackGas}
-	r, err := m.send(ctx, s, o.Fee, "createJob", terms, miners, document)
+	r, err := m.enqueue(ctx, s, o.Fee, "createJob", terms, miners, document)
 	if err != nil {
 		return 0, r, err
 	}
@@ -175,7 +175,7 @@ func (m *Market) CancelJob(ctx context.Context, s *chainclient.Sender, id uint64
 
 // AcceptJob accepts a job as the sender, a miner, with the job's bond.
 func (m *Market) AcceptJob(ctx context.Context, s *chainclient.Sender, id uint64, bond market.Amount) (*types.Receipt, error) {
-	return m.send(ctx, s, bond, "acceptJob", id)
+	return m.enqueue(ctx, s, bond, "acceptJob", id)
 }
 
 // JobResult is what a miner commits to.
@@ -188,7 +188,7 @@ type JobResult struct {
 // SubmitResult commits to the result of a job that the sender accepted.
 func (m *Market) SubmitResult(ctx context.Context, s *chainclient.Sender, id uint64, result JobResult) (*types.Receipt, error) {
 	r, vs := result.Signature.Compact()
-	return m.send(ctx, s, market.Amount{}, "submitResult", id, receiptToABI(result.Receipt), r, vs, result.Delivery)
+	return m.enqueue(ctx, s, market.Amount{}, "submitResult", id, receiptToABI(result.Receipt), r, vs, result.Delivery)
 }
 
 // AcknowledgeJob pays the miner at once.
@@ -198,7 +198,7 @@ func (m *Market) AcknowledgeJob(ctx context.Context, s *chainclient.Sender, id u
 
 // ChallengeJob says, with the job's bond, that the output was not delivered.
 func (m *Market) ChallengeJob(ctx context.Context, s *chainclient.Sender, id uint64, bond market.Amount) (*types.Receipt, error) {
-	return m.send(ctx, s, bond, "challengeJob", id)
+	return m.enqueue(ctx, s, bond, "challengeJob", id)
 }
 
 // DeliverJob posts the output, which answers a challenge or calls the client back.

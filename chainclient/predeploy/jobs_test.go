@@ -97,6 +97,10 @@ func TestCreateJobSortsMinersAndReturnsItsNumber(t *testing.T) {
 	if err != nil || id != 41 || c.sent.Value().Int64() != 6 {
 		t.Fatalf("%d, %v", id, err)
 	}
+	// The estimate is 5: beside it there is gas for a queue that has changed since.
+	if gas := c.sent.Gas(); gas < 50_000 {
+		t.Errorf("%d gas", gas)
+	}
 	args, err := marketABI(t).Methods["createJob"].Inputs.Unpack(c.sent.Data()[4:])
 	if err != nil {
 		t.Fatal(err)

@@ -54,6 +54,18 @@ func NewMarket(c *chainclient.Client) *Market {
 	return &Market{contract{client: c, address: contracts.MarketAddress, abi: marketABI()}}
 }
 
+// queueGas is what an entry in the Market's queues may cost more than it did when
+// its gas was estimated: then its second may have had entries already, in the
+// block that comes it may be another second.
+const queueGas = 50_000
+
+// enqueue calls a method that puts something into a queue.
+func (m *Market) enqueue(ctx context.Context, s *chainclient.Sender, value market.Amount, method string, args ...any) (*types.Receipt, error) {
+	c := m.contract
+	c.spare = queueGas
+	return c.send(ctx, s, value, method, args...)
+}
+
 // Session returns a session; one that does not exist has the state [StateNone].
 func (m *Market) Session(ctx context.Context, id uint64, at chainclient.Block) (Session, error) {
 	var s Session
@@ -118,7 +130,7 @@ type Opening struct {
 
 // OpenSession locks the sender's deposit and returns the session's number.
 func (m *Market) OpenSession(ctx context.Context, s *chainclient.Sender, o Opening) (uint64, *types.Receipt, error) {
-	r, err := m.send(ctx, s, o.Deposit, "openSession", o.Coordinator, o.Spender, o.Expiry)
+	r, err := m.enqueue(ctx, s, o.Deposit, "openSession", o.Coordinator, o.Spender, o.Expiry)
 	if err != nil {
 		return 0, r, err
 	}
@@ -141,7 +153,7 @@ func (m *Market) TopUp(ctx context.Context, s *chainclient.Sender, session uint6
 
 // RequestClose starts the close window of the sender's session.
 func (m *Market) RequestClose(ctx context.Context, s *chainclient.Sender, session uint64) (*types.Receipt, error) {
-	return m.send(ctx, s, market.Amount{}, "requestClose", session)
+	return m.enqueue(ctx, s, market.Amount{}, "requestClose", session)
 }
 
 // CloseByAgreement ends the sender's session at once, with the coordinator's signature.

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -77,6 +76,9 @@ func (c *call) submitResult(ctx context.Context, f *resultFlags) error {
 	j, err := knownJob(ctx, m, id, chainclient.Latest)
 	if err != nil {
 		return err
+	}
+	if j.State != predeploy.JobStateAccepted {
+		return hint(fmt.Errorf("job %d is %s", id, j.State), "a result is submitted once, by the miner that accepted the job: aitbc job show %d", id)
 	}
 	d, typed, err := jobDigest(ctx, s.chain, m, id, j)
 	if err != nil {
@@ -162,8 +164,9 @@ func signedReceipt(j predeploy.Job, miner common.Address, job, commitment common
 	}, nil
 }
 
-func deliveryFile(d home.Dir, id uint64) string {
-	return d.Path("jobs", strconv.FormatUint(id, 10)+".delivery")
+// deliveryFile is named by what it holds: whoever submits again, or tries to, keeps what the first result committed to.
+func deliveryFile(d home.Dir, id uint64, delivery common.Hash) string {
+	return d.Path("jobs", fmt.Sprintf("%d-%x.delivery", id, delivery[:8]))
 }
 
 // keepDelivery writes down what a challenge is answered with, before the result is submitted: without it the bond is lost.
@@ -175,27 +178,15 @@ func (c *call) keepDelivery(id uint64, delivery []byte) (string, error) {
 	if err := home.Make(d.Path("jobs")); err != nil {
 		return "", err
 	}
-	path := deliveryFile(d, id)
+	path := deliveryFile(d, id, crypto.Keccak256Hash(delivery))
 	return path, atomicfile.Write(path, delivery, fs.FileMode(0o600))
 }
 
 // answerJob posts what the result committed to.
 func (c *call) answerJob(ctx context.Context, file, from string) error {
+	const tell = "name the file that aitbc job submit kept with --file"
 	id, err := c.jobID()
 	if err != nil {
-		return err
-	}
-	if file == "" {
-		d, err := c.home()
-		if err != nil {
-			return err
-		}
-		file = deliveryFile(d, id)
-	}
-	delivery, err := os.ReadFile(file) //nolint:gosec // the user's own file
-	if errors.Is(err, fs.ErrNotExist) {
-		return hint(err, "name the file that aitbc job submit kept with --file")
-	} else if err != nil {
 		return err
 	}
 	s, err := c.signer("job answer", from)
@@ -207,8 +198,24 @@ func (c *call) answerJob(ctx context.Context, file, from string) error {
 	if err != nil {
 		return err
 	}
+	if j.Delivery == (common.Hash{}) {
+		return fmt.Errorf("job %d is %s: it has no result that could be posted", id, j.State)
+	}
+	if file == "" {
+		d, err := c.home()
+		if err != nil {
+			return err
+		}
+		file = deliveryFile(d, id, j.Delivery)
+	}
+	delivery, err := os.ReadFile(file) //nolint:gosec // the user's own file
+	if errors.Is(err, fs.ErrNotExist) {
+		return hint(err, tell)
+	} else if err != nil {
+		return err
+	}
 	if crypto.Keccak256Hash(delivery) != j.Delivery {
-		return hint(fmt.Errorf("%s is not what the result of job %d committed to", file, id), "name the file that aitbc job submit kept with --file")
+		return hint(fmt.Errorf("%s is not what the result of job %d committed to", file, id), tell)
 	}
 	c.sending(s, fmt.Sprintf("posting the output of job %d", id))
 	r, err := m.DeliverJob(ctx, s.sender, id, delivery)
