@@ -130,6 +130,9 @@ func (m *measurement) measure(ctx context.Context, o target.Options, start func(
 	return n, nil
 }
 
+// oneDead is the load on what is left of a network.
+const oneDead = "one dead"
+
 // share is the part of a rate that a network of this size is offered.
 func (n *network) share(rate float64) float64 {
 	if n.validators > 1 {
@@ -140,7 +143,7 @@ func (n *network) share(rate float64) float64 {
 
 // warm is how long a flood goes on before its steady state counts.
 func (n *network) warm(phase string) time.Duration {
-	if phase == "idle" || phase == "load" {
+	if phase == "idle" || phase == "load" || phase == oneDead {
 		return 0
 	}
 	return n.plan.pick(2*time.Second, 500*time.Millisecond)
@@ -169,6 +172,14 @@ func (n *network) phase(ctx context.Context, name string) error {
 		return n.transfers(ctx, name, loadRate, n.plan.pick(10*time.Second, 2*time.Second), 1)
 	case "flood":
 		return n.transfers(ctx, name, n.share(floodRate), n.plan.pick(8*time.Second, 2*time.Second), 10)
+	case "lost":
+		if n.validators < 4 {
+			return nil // fewer cannot do without one
+		}
+		if err := n.Lose(); err != nil {
+			return err
+		}
+		return n.transfers(ctx, oneDead, loadRate, n.plan.pick(10*time.Second, 3*time.Second), 1)
 	case "erc20":
 		return n.tokens(ctx, n.plan.pick(8*time.Second, 2*time.Second))
 	default:
@@ -209,6 +220,7 @@ func (n *network) offer(ctx context.Context, name string, p load.Plan, heavy boo
 	}
 	n.note(name+", p50", "ms", figure.Millis(figure.Quantile(res.Took, 0.5)))
 	n.note(name+", p99", "ms", figure.Millis(figure.Quantile(res.Took, 0.99)))
+	n.note(name+", longest", "ms", figure.Millis(slices.Max(res.Took)))
 	if !heavy {
 		return nil
 	}
@@ -321,6 +333,7 @@ func (m *measurement) aims() {
 	} else {
 		s.AtMost("idle, p99", 150)
 		s.AtMost("load, p99", 700)
+		s.AtMost(oneDead+", longest", 3000)
 	}
 	warm := " after " + m.plan.pick(2*time.Second, 500*time.Millisecond).String()
 	for _, name := range []string{"flood, p99", "erc20, p99", "settle, p99"} {

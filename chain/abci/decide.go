@@ -43,6 +43,7 @@ func (a *App) Commit(ctx context.Context, _ *abci.RequestCommit) (*abci.Response
 	}
 	err := a.cfg.Chain.Commit(evm.Sealed{
 		Block: res.Block, Receipts: res.Receipts, State: res.State, Issued: res.Issued, Burned: res.Burned,
+		Paused: a.pace.paused(),
 	})
 	if err != nil {
 		return nil, err

@@ -52,6 +52,16 @@ func TestBlocksAreFilledSoThatTheyComeInTime(t *testing.T) {
 	require.InDelta(t, cycleGoal.Seconds(), follow(30, true, 2).Seconds(), 0.02, "two do")
 	follow(30, true, 0.5)
 	require.Equal(t, most, p.budget, "others are quick: all the time there is")
+	for i := range 40 { // every fourth block comes two seconds late, as its first proposer is dead
+		if i%4 == 3 {
+			at = at.Add(2 * time.Second)
+		}
+		at = at.Add(150 * time.Millisecond)
+		p.proposed(at)
+		at = at.Add(100 * time.Millisecond)
+		p.committed(at, true)
+	}
+	require.Equal(t, most, p.budget, "that is no reason to make them smaller")
 	follow(30, true, 40)
 	require.Equal(t, leastBuild, p.budget)
 	follow(30, false, 40)

@@ -9,6 +9,8 @@ const (
 	cycleGoal = 300 * time.Millisecond
 	// leastBuild is the least time for making a block: with less, what every block costs would be most of the work.
 	leastBuild = 20 * time.Millisecond
+	// proposalWay is what a proposal may take to come, beside being made: the gap between blocks, and the network.
+	proposalWay = 400 * time.Millisecond
 )
 
 // pace decides how long a proposer may take to fill a block. All validators run what it chose, one after another in
@@ -18,11 +20,27 @@ type pace struct {
 	most   time.Duration // for making a block, as configured
 	budget time.Duration // now
 	last   time.Time     // of the last block after which something waited; zero after one that left nothing
+
+	ended, began time.Time // of the last block, of the last proposal
+}
+
+// proposed notes that a proposal of the next block is here, or begins to be made.
+func (p *pace) proposed(now time.Time) { p.began = now }
+
+// paused is how long nobody proposed the block that is final now, if that was longer than proposers need: the first of
+// them may have been dead. Without this, one dead validator of four would look like slow blocks.
+func (p *pace) paused() time.Duration {
+	if quiet := p.began.Sub(p.ended); !p.ended.IsZero() && quiet > p.most+proposalWay {
+		return quiet
+	}
+	return 0
 }
 
 // committed learns from a block that is final now, after which something waits or nothing does.
 func (p *pace) committed(now time.Time, waiting bool) {
-	switch took := now.Sub(p.last); {
+	paused := p.paused()
+	p.ended = now
+	switch took := now.Sub(p.last) - paused; {
 	case p.last.IsZero() || took <= 0:
 		p.budget += p.most / 10 // nothing waited for this block: there is no telling how a full one would do
 	case took > cycleGoal:

@@ -20,6 +20,7 @@ func (a *App) PrepareProposal(_ context.Context, r *abci.RequestPrepareProposal)
 	if err := a.halted(); err != nil {
 		return nil, err
 	}
+	a.pace.proposed(time.Now()) //nolint:forbidigo // of proposals, which no other node makes again
 	info := blockInfo(r.Height, r.Time, r.ProposerAddress, r.Misbehavior)
 	for _, v := range r.LocalLastCommit.Votes {
 		if v.BlockIdFlag == cmtproto.BlockIDFlagAbsent {
@@ -81,6 +82,7 @@ func (a *App) hold(build func() (*exec.Result, error)) (*exec.Result, error) {
 
 // ProcessProposal accepts a block that can be executed.
 func (a *App) ProcessProposal(_ context.Context, r *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
+	a.pace.proposed(time.Now()) //nolint:forbidigo // of proposals, which no other node makes again
 	if a.halted() != nil {
 		return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}, nil
 	}

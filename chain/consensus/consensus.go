@@ -79,6 +79,9 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 // discovery is how long a node that syncs asks its peers for snapshots before it chooses one.
 const discovery = 5 * time.Second
 
+// votesWait is how long the votes of those who are slower than two thirds are waited for: some ways around the world.
+const votesWait = 400 * time.Millisecond
+
 // dbPath is where CometBFT's databases are in the data folder.
 const dbPath = "db"
 
@@ -93,8 +96,10 @@ func settings(c Config) *cfg.Config {
 	cc.P2P.PersistentPeers = strings.Join(c.Peers, ",")
 	cc.P2P.AddrBookStrict, cc.P2P.AllowDuplicateIP = false, true
 	cc.Consensus.TimeoutCommit = c.Gap
-	// A held proposal must not look like a missing one.
-	cc.Consensus.TimeoutPropose = c.BlockTime + 2*c.BuildTime + 500*time.Millisecond
+	// A held proposal must not look like a missing one. A validator that is dead costs this and one votesWait whenever it
+	// should propose; every further round gives half a second more to those that are slow.
+	cc.Consensus.TimeoutPropose = c.BlockTime + c.BuildTime + votesWait
+	cc.Consensus.TimeoutPrevote, cc.Consensus.TimeoutPrecommit = votesWait, votesWait
 	cc.Consensus.CreateEmptyBlocks = true
 	cc.Consensus.PeerGossipSleepDuration = 10 * time.Millisecond
 	cc.Mempool.Type = cfg.MempoolTypeApp

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/core"
@@ -174,6 +175,9 @@ type Sealed struct {
 	State    *state.StateDB
 	// Issued and Burned are what this block alone added to and took from the supply.
 	Issued, Burned *big.Int
+	// Paused is how long nobody proposed the block, as when its first proposer was dead: no transaction that waited for it
+	// waited for the work of others then.
+	Paused time.Duration
 }
 
 // Commit makes the block, which must follow the head, the new final head.
@@ -195,7 +199,7 @@ func (c *Chain) Commit(s Sealed) error {
 	}
 	c.bc.SetSafe(b.Header())
 	c.bc.SetFinalized(b.Header())
-	c.committed(b)
+	c.committed(b, s.Paused)
 	if b.NumberU64()%c.flushEvery == 0 {
 		if err := c.flush(root, b.NumberU64()); err != nil {
 			return err

@@ -125,12 +125,12 @@ func (c *Chain) sender(tx *types.Transaction) (common.Address, error) {
 }
 
 // committed tells the gate what is no longer waiting.
-func (c *Chain) committed(b *types.Block) {
+func (c *Chain) committed(b *types.Block, paused time.Duration) {
 	hashes := make([]common.Hash, len(b.Transactions()))
 	for i, tx := range b.Transactions() {
 		hashes[i] = tx.Hash()
 	}
-	c.gate.Committed(hashes, c.pool.Has, time.Now()) //nolint:forbidigo // of the pool, outside block execution
+	c.gate.Committed(hashes, c.pool.Has, time.Now(), paused) //nolint:forbidigo // of the pool, outside block execution
 }
 
 // decode reads a transaction and refuses what can never be in a block.

@@ -197,8 +197,9 @@ func (g *Gate) drop(hash common.Hash) {
 }
 
 // Committed takes out what a block holds and, by asking has, what the pool has dropped, and learns from how long the
-// block's transactions waited.
-func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now time.Time) {
+// block's transactions waited. While nobody proposed the block, for paused, they waited for no work: that is no reason to
+// take less.
+func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now time.Time, paused time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var slowest time.Duration
@@ -218,7 +219,8 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 			g.drop(h)
 		}
 	}
-	target, proven := g.pace(now, carried)
+	slowest = max(0, slowest-paused)
+	target, proven := g.pace(now, carried, paused)
 	switch {
 	case known && slowest > target:
 		// Less by as much as it was too slow, by half at most: the next block tells more.
@@ -238,8 +240,8 @@ func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now ti
 
 // pace learns from a block that carried so much of what waited. It returns how long a transaction may wait, as blocks
 // come now, and the room that blocks have lately shown to empty within Target: less would leave them half empty.
-func (g *Gate) pace(now time.Time, carried uint64) (target time.Duration, proven uint64) {
-	if took := now.Sub(g.last); !g.last.IsZero() && took > 0 {
+func (g *Gate) pace(now time.Time, carried uint64, paused time.Duration) (target time.Duration, proven uint64) {
+	if took := now.Sub(g.last) - paused; !g.last.IsZero() && took > 0 {
 		g.cycle += (took - g.cycle) / 4
 		g.rate += (float64(carried)/took.Seconds() - g.rate) / 4
 	}

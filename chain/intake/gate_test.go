@@ -68,7 +68,7 @@ func TestAFullPoolSaysWhatItWouldTake(t *testing.T) {
 	require.ErrorIs(t, err, intake.ErrFull)
 	require.LessOrEqual(t, g.State().Work, uint64(2*intake.Room+transfer))
 
-	g.Committed(taken[:10], all, begin)
+	g.Committed(taken[:10], all, begin, 0)
 	g.Forget(paying.Hash)
 	require.Less(t, g.State().Work, uint64(2*intake.Room))
 }
@@ -113,10 +113,10 @@ func TestItTakesLessWhenTransactionsWaitTooLong(t *testing.T) {
 		next += len(taken)
 		for range 7 {
 			now = now.Add(250 * time.Millisecond)
-			g.Committed(nil, all, now)
+			g.Committed(nil, all, now, 0)
 		}
 		now = now.Add(250 * time.Millisecond)
-		g.Committed(taken, all, now)
+		g.Committed(taken, all, now, 0)
 	}
 	require.Less(t, g.State().Room, uint64(intake.Room/2))
 	require.GreaterOrEqual(t, g.State().Room, uint64(intake.MinRoom))
@@ -128,14 +128,14 @@ func TestItTakesLessWhenTransactionsWaitTooLong(t *testing.T) {
 		require.Error(t, err)
 		next += len(taken)
 		now = now.Add(100 * time.Millisecond)
-		g.Committed(taken, all, now)
+		g.Committed(taken, all, now, 0)
 	}
 	require.Greater(t, g.State().Room, uint64(intake.Room), "quick blocks, and refusals all the same: there is more room")
 	require.LessOrEqual(t, g.State().Room, uint64(intake.MaxRoom))
 	require.Zero(t, g.State().Waiting)
 
 	for range 2000 { // nobody is refused any more
-		g.Committed(nil, all, now)
+		g.Committed(nil, all, now, 0)
 	}
 	require.InDelta(t, intake.Room, g.State().Room, 64)
 }
@@ -148,11 +148,27 @@ func TestItDoesNotTakeLessWhereBlocksAreSlow(t *testing.T) {
 		require.Error(t, err)
 		next += len(taken)
 		now = now.Add(time.Second)
-		g.Committed(taken[:len(taken)/2], all, now)
+		g.Committed(taken[:len(taken)/2], all, now, 0)
 		now = now.Add(time.Second)
-		g.Committed(taken[len(taken)/2:len(taken)-1], all, now)
+		g.Committed(taken[len(taken)/2:len(taken)-1], all, now, 0)
 	}
 	require.GreaterOrEqual(t, g.State().Room, uint64(intake.Room/2))
+}
+
+func TestAProposerThatIsDeadIsNoReasonToTakeLess(t *testing.T) {
+	g := intake.New()
+	now, next := begin, 0
+	for i := range 40 { // every fourth block comes two seconds late, as its first proposer is dead
+		taken, _ := fill(g, next, now)
+		next += len(taken) + 1
+		var paused time.Duration
+		if i%4 == 3 {
+			paused = 2 * time.Second
+		}
+		now = now.Add(200*time.Millisecond + paused)
+		g.Committed(taken, all, now, paused)
+	}
+	require.GreaterOrEqual(t, g.State().Room, uint64(intake.Room))
 }
 
 func TestItKeepsTheRoomThatBlocksHaveShownToEmpty(t *testing.T) {
@@ -166,7 +182,7 @@ func TestItKeepsTheRoomThatBlocksHaveShownToEmpty(t *testing.T) {
 		queue = append(queue, taken...)
 		now = now.Add(250 * time.Millisecond)
 		n := min(500, len(queue))
-		g.Committed(queue[:n], all, now)
+		g.Committed(queue[:n], all, now, 0)
 		queue = queue[n:]
 	}
 	room, proven := g.State().Room, intake.Target.Seconds()*4*500*transfer
@@ -178,15 +194,15 @@ func TestWhatThePoolDropsIsForgotten(t *testing.T) {
 	taken, err := fill(g, 0, begin)
 	require.Error(t, err)
 	has := func(h common.Hash) bool { return h == taken[0] }
-	g.Committed(nil, has, begin)
+	g.Committed(nil, has, begin, 0)
 	require.Equal(t, len(taken), g.State().Waiting, "they may just be on their way to it")
 	now := begin.Add(2 * time.Second)
-	g.Committed(nil, has, now)
+	g.Committed(nil, has, now, 0)
 	require.Equal(t, 1, g.State().Waiting)
 	require.Equal(t, uint64(transfer), g.State().Work)
 	_, err = fill(g, 100_000, now)
 	require.ErrorIs(t, err, intake.ErrFull)
-	g.Committed(nil, all, now.Add(time.Minute))
+	g.Committed(nil, all, now.Add(time.Minute), 0)
 	require.Zero(t, g.State().Waiting, "what no block takes keeps nobody out for ever")
 }
 

@@ -179,6 +179,19 @@ func (c *Chain) Stop() error {
 	return all
 }
 
+// Lose kills the last node: one of several validators is dead from now on.
+func (c *Chain) Lose() error {
+	last := len(c.nodes) - 1
+	n := c.nodes[last]
+	if err := n.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill a node of %s: %w", c.Name, err)
+	}
+	<-n.done
+	n.wait.Wait()
+	c.nodes, c.URLs = c.nodes[:last], c.URLs[:last]
+	return n.stderr.Close()
+}
+
 // words is the end of what a node printed.
 func (n *node) words() string {
 	raw, err := os.ReadFile(n.stderr.Name())
