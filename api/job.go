@@ -79,6 +79,15 @@ type Job struct {
 	CreatedAt  int64               `json:"created_at"` // milliseconds since 1970
 	FinishedAt int64               `json:"finished_at,omitempty"`
 	ExpiresAt  int64               `json:"expires_at"`
+	Timeline   *Timeline           `json:"timeline,omitempty"` // of a job with a receipt
+}
+
+// Timeline says where the time of a job went, by the coordinator's clock until
+// the miner began and by the receipt from then on.
+type Timeline struct {
+	QueuedMS        uint64  `json:"queued_ms"`
+	RanMS           uint64  `json:"ran_ms"`
+	TokensPerSecond float64 `json:"tokens_per_second"` // of the answer
 }
 
 // Result is the answer to GET /v1/jobs/{id}/result.

@@ -16,6 +16,8 @@ type Network struct {
 	MarginBps   uint16         `json:"margin_bps"`
 	FeeBps      uint16         `json:"fee_bps"`
 	Version     string         `json:"version"`
+	QueuedJobs  int            `json:"queued_jobs"`
+	RunningJobs int            `json:"running_jobs"`
 }
 
 // PrepareRequest is the body of POST /v1/sessions/prepare.

@@ -33,7 +33,7 @@ func (s *Service) Describe(j *ledger.Job) api.Job {
 	}
 	if j.Signed != nil {
 		id := s.cfg.Domain.ReceiptID(j.ID)
-		out.ReceiptID = &id
+		out.ReceiptID, out.Timeline = &id, timeline(j)
 	}
 	if j.ErrorCode != "" {
 		out.Error = &api.Failure{Code: j.ErrorCode, Message: j.ErrorMessage}
@@ -52,6 +52,19 @@ func (s *Service) Describe(j *ledger.Job) api.Job {
 		out.State = market.Running
 	}
 	return out
+}
+
+// timeline is that of a job with a receipt.
+func timeline(j *ledger.Job) *api.Timeline {
+	x := j.Signed.Receipt
+	t := &api.Timeline{RanMS: x.FinishedAt - x.StartedAt}
+	if created := uint64(max(0, j.Created)); x.StartedAt > created { // else the miner's clock is behind
+		t.QueuedMS = x.StartedAt - created
+	}
+	if t.RanMS > 0 {
+		t.TokensPerSecond = 1000 * float64(x.CompletionTokens) / float64(t.RanMS)
+	}
+	return t
 }
 
 // Job returns a job of the caller's.

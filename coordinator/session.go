@@ -27,7 +27,9 @@ func fresh(issued uint64) error {
 
 // Network returns what a client must know to pay.
 func (s *Service) Network() api.Network {
+	now := s.Stats()
 	return api.Network{
+		QueuedJobs: now.Queued, RunningJobs: now.Leased,
 		ChainID: s.cfg.Domain.ChainID, Coordinator: s.cfg.Account, Market: s.cfg.Domain.Market, Registry: s.cfg.Registry,
 		MarginBps: s.cfg.MarginBps, FeeBps: s.params.FeeBps, Version: s.cfg.Version,
 	}

@@ -138,6 +138,25 @@ func TestWordsForScripts(t *testing.T) {
 	if job["job_id"] != id || job["state"] != "completed" {
 		t.Errorf("status: %v", job)
 	}
+	if l, ok := job["timeline"].(map[string]any); !ok || l["tokens_per_second"] == nil {
+		t.Errorf("status has no timeline: %v", job)
+	}
+	var top struct {
+		Network struct {
+			QueuedJobs *int `json:"queued_jobs"`
+		}
+		Miners []struct {
+			Offers []struct{ Measured *api.Measured }
+		}
+		Jobs []api.Job
+	}
+	n.JSON(&top, "top")
+	if top.Network.QueuedJobs == nil || len(top.Miners) != 1 || top.Miners[0].Offers[0].Measured == nil || len(top.Jobs) == 0 || top.Jobs[0].JobID.Hex() != id {
+		t.Errorf("top: %+v", top)
+	}
+	if out, err := n.Run("top"); err != nil || !strings.Contains(string(out), "YOUR JOBS") {
+		t.Errorf("top: %s, %v", out, err)
+	}
 
 	var jobs []api.Job
 	n.JSON(&jobs, "jobs")

@@ -136,6 +136,9 @@ func (c *call) printJob(j api.Job) error {
 	if j.ReceiptID != nil {
 		t.row("receipt", j.ReceiptID.Hex())
 	}
+	if l := j.Timeline; l != nil {
+		t.row("time", fmt.Sprintf("waited %d ms, ran %d ms, %.0f tokens/s", l.QueuedMS, l.RanMS, l.TokensPerSecond))
+	}
 	if j.Block != 0 {
 		t.row("settled in block", j.Block)
 	}
