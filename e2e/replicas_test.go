@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -21,14 +22,30 @@ import (
 // once, and the sums of ledger and chain agree to the unit.
 func TestKillOneOfTwoCoordinators(t *testing.T) {
 	t.Parallel()
+	for _, victim := range []string{"the one that settles", "the other"} {
+		t.Run(victim, func(t *testing.T) {
+			t.Parallel()
+			killOne(t, victim == "the one that settles")
+		})
+	}
+}
+
+// killOne kills the network's own coordinator, which leads as it was there first
+// and is started again, or the second, which stays dead.
+func killOne(t *testing.T, leader bool) {
 	const clients, each, killAfter = 4, 12, 16
 	n := network.Start(t, network.Options{Env: []string{"DATABASE_URL=" + pgtest.Start(t).URL()}})
 	m := model(t, n)
 	second := n.Replica()
-	// The miner comes through a door that leads to the second, until that dies.
-	door := network.NewDoor(t, second.Addr)
+	// The miner comes through a door that leads to the victim, until that dies.
+	own := strings.TrimPrefix(n.APIURL(), "http://")
+	victim, survivor := second.Addr, own
+	if leader {
+		victim, survivor = own, second.Addr
+	}
+	door := network.NewDoor(t, victim)
 	pointMiner(t, n, door)
-	n.Wait("the miner at the second coordinator", func() bool {
+	n.Wait("the miner", func() bool {
 		list, err := second.Miners(t.Context())
 		return err == nil && len(list) == 1 && list[0].State == "online"
 	})
@@ -63,10 +80,12 @@ func TestKillOneOfTwoCoordinators(t *testing.T) {
 	}
 	fault.Go(func() {
 		<-enough
-		if err := second.Kill(); err != nil {
+		if leader {
+			n.Signal("coordinator", syscall.SIGKILL)
+		} else if err := second.Kill(); err != nil {
 			t.Errorf("kill: %v", err)
 		}
-		door.Lead(strings.TrimPrefix(n.APIURL(), "http://"))
+		door.Lead(survivor)
 	})
 	load.Wait()
 	fault.Wait()
