@@ -136,11 +136,11 @@ func (l *lane) try(ctx context.Context, group []*op) error {
 		}
 		select {
 		case <-l.store.closing:
-			return err
+			return told(err)
 		default:
 		}
 		if pause(ctx, n) != nil {
-			return err
+			return told(err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator/ledger"
 )
 
@@ -171,13 +172,13 @@ func (s *Store) tx(ctx context.Context, fn func(pgx.Tx) error) error {
 	for n := range tries {
 		err = pgx.BeginFunc(ctx, s.pool, fn)
 		if !again(err) && !pgconn.SafeToRetry(err) {
-			return err
+			return told(err)
 		}
 		if err := pause(ctx, n); err != nil {
 			return err
 		}
 	}
-	return err
+	return told(err)
 }
 
 // snapshot runs fn on a view of the database at one moment.
@@ -210,6 +211,14 @@ func down(err error) bool {
 	return ok && c != nil || lost && n != nil || pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
+// told makes an error that says that the server is away one that users may see.
+func told(err error) error {
+	if err == nil || !down(err) {
+		return err
+	}
+	return apierr.Wrap(err, apierr.Unavailable, "the ledger's database does not answer: try again in a few seconds")
+}
+
 // reading runs fn, which only reads, again while the server is away.
 func (s *Store) reading(ctx context.Context, fn func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -220,7 +229,7 @@ func (s *Store) reading(ctx context.Context, fn func() error) error {
 		}
 		err := fn()
 		if err == nil || !down(err) || pause(ctx, n) != nil {
-			return err
+			return told(err)
 		}
 	}
 }

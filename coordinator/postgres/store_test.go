@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/postgres"
 	"github.com/aitbc/aitbc/coordinator/storetest"
@@ -64,6 +66,30 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s was opened", url)
 			_ = s.Close()
 		}
+	}
+}
+
+// While the server is away, callers are told to come again; then it goes on.
+func TestServerAway(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	s := open(t, server.URL())
+	defer func() { _ = s.Close() }()
+	server.Crash()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := s.Session(ctx, 1); !apierr.HasCode(err, apierr.Unavailable) {
+		t.Errorf("read: %v", err)
+	}
+	if err := s.PutMeta(t.Context(), "a", "b"); !apierr.HasCode(err, apierr.Unavailable) {
+		t.Errorf("write: %v", err)
+	}
+	server.Run(t)
+	if err := s.PutMeta(t.Context(), "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.Meta(t.Context(), "a"); err != nil || v != "b" {
+		t.Fatalf("%q, %v", v, err)
 	}
 }
 
