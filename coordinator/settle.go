@@ -119,8 +119,8 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
 		if err := s.cfg.Store.PutSession(ctx, stored(v.Session, x.SpenderN, c)); err != nil {
 			return err
 		}
-		if c.Debited.Cmp(v.Cumulative) < 0 {
-			s.log.ErrorContext(ctx, "a voucher was not paid", "session", v.Session, "asked", v.Cumulative, "debited", c.Debited)
+		if c.Debited.Cmp(v.Cumulative) < 0 || c.Through < v.Through { // free jobs debit nothing
+			s.log.ErrorContext(ctx, "a voucher was not paid", "session", v.Session, "asked", v.Cumulative, "debited", c.Debited, "through", c.Through)
 			continue
 		}
 		paid = append(paid, v.Session)

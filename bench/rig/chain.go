@@ -93,8 +93,11 @@ func (c *chain) Settle(_ context.Context, s coordinator.Settlement) (coordinator
 	c.blocks++
 	m := coordinator.Mined{Tx: s.Root, Block: c.blocks}
 	for _, v := range s.Vouchers {
-		if x := c.sessions[v.Session]; x != nil && v.Cumulative.Cmp(x.Debited) > 0 {
-			x.Debited, x.Through = v.Cumulative, v.Through
+		if x := c.sessions[v.Session]; x != nil {
+			x.Through = max(x.Through, v.Through)
+			if v.Cumulative.Cmp(x.Debited) > 0 {
+				x.Debited = v.Cumulative
+			}
 		}
 	}
 	for _, x := range s.Credits {
