@@ -6,7 +6,7 @@ import {IMarketJobs, IMarketJobsEvents} from "../src/interfaces/IMarketJobs.sol"
 import {Job, JobParams, JobTerms} from "../src/JobTypes.sol";
 import {Governed} from "../src/lib/Governed.sol";
 import {MarketJobs} from "../src/MarketJobs.sol";
-import {Receipt} from "../src/Types.sol";
+import {MarketParams, Receipt} from "../src/Types.sol";
 import {JobFixture} from "./support/JobFixture.sol";
 import {Vm} from "./support/Vm.sol";
 
@@ -383,12 +383,17 @@ contract JobsTest is JobFixture {
         (p.bondBps, p.challengeWindow, p.answerWindow, p.maxDuration) = (10_000, 1, 1, 1);
         vm.prank(governor);
         jobs.setJobParams(p);
+        MarketParams memory q = marketParams();
+        q.feeBps = 2_000;
+        vm.prank(governor);
+        market.setParams(q);
         accept(id);
         submit(id, 1 ether);
         vm.assertEq(jobs.job(id).dueAt, time() + 6 hours, "the window it was ordered with");
         challenge(id);
         vm.assertEq(jobs.job(id).dueAt, time() + 2 hours, "both");
         deliver(id, OUTPUT);
+        vm.assertEq(market.fees(), fee(1 ether), "and the fee's rate");
         balanced();
     }
 
