@@ -19,7 +19,7 @@ import (
 
 // What the calls at the end of a block may use.
 const (
-	stakingGas = 30_000_000 // a new set out of all candidates, and everybody absent
+	stakingGas = 30_000_000 // a new set out of all candidates, with room: StakingSlashing.sol puts off what does not fit
 	rewardsGas = 5_000_000
 	marketGas  = 30_000_000 // a full batch of refunds, with room
 	jobsGas    = 30_000_000 // a full batch of direct jobs that end, with room

@@ -89,8 +89,8 @@ abstract contract StakingStorage {
         uint64 since;
     }
 
-    /// @dev removed is the power taken away since the epoch began with epochPower. activeTokens are the tokens of all
-    /// with power. owed is bonded + unbonding + unpaidRewards.
+    /// @dev due says that an epoch has ended whose election was put off. removed is the power taken away since the epoch
+    /// began with epochPower. activeTokens are the tokens of all with power. owed is bonded + unbonding + unpaidRewards.
     /// @custom:storage-location erc7201:aitbc.storage.Staking
     struct StakingState {
         StakingParams params;
@@ -98,6 +98,7 @@ abstract contract StakingStorage {
         Mode mode;
         bool dirty;
         uint64 window;
+        bool due;
         uint64 windowAt;
         uint128 activeTokens;
         uint64 epoch;

@@ -94,7 +94,7 @@ abstract contract GovernanceFixture is StakingFixture {
         return FaucetParams(100 ether, 10_000 ether, 1 days);
     }
 
-    function rest() private {
+    function rest() internal {
         Registry registryCode = new Registry();
         Market marketCode = new Market();
         Rewards rewardsCode = new Rewards();
