@@ -25,6 +25,9 @@ func Advice(err error) string {
 	return ""
 }
 
+// millionth is that of a coin, in base units.
+const millionth = 1e12
+
 // refusal words the values of a contract's error.
 type refusal struct{ values map[string]any }
 
@@ -46,6 +49,24 @@ func (r refusal) amount(name string) string {
 		return n.String()
 	}
 	return a.Coins()
+}
+
+// missing is what one amount lacks to be the other, in whole millionths of a coin. It is a base unit more at least:
+// the contracts round what is delegated down.
+func (r refusal) missing(has, least string) string {
+	a, ok := r.values[has].(*big.Int)
+	b, ok2 := r.values[least].(*big.Int)
+	if !ok || !ok2 {
+		return "some"
+	}
+	n := new(big.Int).Sub(b, a)
+	n.Add(n, big.NewInt(millionth))
+	n.Sub(n, new(big.Int).Mod(n, big.NewInt(millionth)))
+	m, err := market.AmountFromBig(n)
+	if err != nil {
+		return n.String()
+	}
+	return m.Coins()
 }
 
 func (r refusal) time(name string) string {
@@ -81,7 +102,8 @@ var advice = map[string]func(refusal) string{
 	"BadAmount": always(
 		"the amount is zero, too small, or more than there is: look at what the account has, or ask for all of it"),
 	"SelfStakeTooLow": func(r refusal) string {
-		return fmt.Sprintf("the operator's own stake would be %s and must be at least %s: bring more", r.amount("stake"), r.amount("least"))
+		return fmt.Sprintf("the operator's own stake would be %s and must be at least %s: bring %s more; a validator that there is already, in jail too, is delegated it by its operator",
+			r.amount("stake"), r.amount("least"), r.missing("stake", "least"))
 	},
 	"BadCommission": always("a commission is at most 100 %, changes once in 24 hours, and by no more than the validator promised when it was created"),
 	"Closed": func(r refusal) string {

@@ -162,7 +162,9 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{pack(t, staking.Errors["SelfStakeTooLow"], big.NewInt(1e18), big.NewInt(2e18)), "would be 1 AITBC and must be at least 2 AITBC"},
+		{pack(t, staking.Errors["SelfStakeTooLow"], big.NewInt(1e18), big.NewInt(2e18)), "would be 1 AITBC and must be at least 2 AITBC: bring 1.000001 AITBC more"},
+		{pack(t, staking.Errors["SelfStakeTooLow"], big.NewInt(2e18-3e15), big.NewInt(2e18)), "bring 0.003001 AITBC more"},
+		{pack(t, staking.Errors["SelfStakeTooLow"], big.NewInt(2e18-1), big.NewInt(2e18)), "bring 0.000001 AITBC more"},
 		{pack(t, staking.Errors["NotDue"], uint64(1_800_000_000)), "due at 2027-01-15 08:00:00Z"},
 		{pack(t, staking.Errors["NotDue"], uint64(0)), "nothing that could be due"},
 		{pack(t, staking.Errors["CannotUnjail"], ^uint64(0)), "tombstoned"},

@@ -231,6 +231,33 @@ contract StakingSlashingTest is StakingFixture {
         staking.unjail();
     }
 
+    /// @dev Whoever had no more than the least own stake lacks, after a slash, what the error says: its operator adds
+    /// that (and a base unit, as shares are rounded down) from within jail, however the pool is divided.
+    function testFuzz_TheWayOutOfJailWithTheLeastStake(uint256 others, uint16 bps, uint8 slashes) public {
+        StakingParams memory p = stakingParams();
+        p.downtimeBps = 1 + bps % 1_000;
+        p.downtimeJail = 1 hours;
+        uint128[] memory stakes = new uint128[](4);
+        (stakes[0], stakes[1], stakes[2], stakes[3]) = (p.minSelfStake, 10_000 * COIN, 10_000 * COIN, 10_000 * COIN);
+        deploy(Mode.POS, p, stakes);
+        delegate(alice, 0, uint128(1 + others % (1_000 * COIN)));
+        for (uint256 n; n < 1 + slashes % 3; ++n) {
+            jail(0);
+            pass(2 hours, 1);
+            uint128 has = staking.validator(operator(0)).selfStake;
+            vm.assertLe(has, p.minSelfStake - 1, "slashed");
+            vm.prank(operator(0));
+            vm.expectRevert(abi.encodeWithSelector(IStakingEvents.SelfStakeTooLow.selector, has, p.minSelfStake));
+            staking.unjail();
+            delegate(operator(0), 0, p.minSelfStake - has + 1);
+            vm.prank(operator(0));
+            staking.unjail();
+            endEpoch();
+            vm.assertGe(power(0), 1, "back");
+        }
+        checkBooks();
+    }
+
     function test_SlashedToNothing() public {
         StakingParams memory p = stakingParams();
         p.doubleSignBps = 10_000;
