@@ -161,7 +161,7 @@ abstract contract Fixture {
     }
 
     /// @dev Written out here rather than taken from the library that it is to test.
-    function digest(bytes32 structHash) internal view returns (bytes32) {
+    function digest(bytes32 structHash) internal view virtual returns (bytes32) {
         return keccak256(abi.encodePacked(hex"1901", market.domainSeparator(), structHash));
     }
 

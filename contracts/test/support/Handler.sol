@@ -1,103 +1,33 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Market} from "../../src/Market.sol";
-import {ReceiptVerifier} from "../../src/ReceiptVerifier.sol";
-import {Registry} from "../../src/Registry.sol";
-import {Treasury} from "../../src/Treasury.sol";
-import {Order, Participant, Receipt, Session, SingleOrder} from "../../src/Types.sol";
-import {Fixture} from "./Fixture.sol";
-import {BurningClient, ContractClient, Forcer, ReenteringClient, RevertingClient} from "./Receivers.sol";
+import {MarketParams, Order, Participant, Receipt, RegistryParams, Session, SingleOrder} from "../../src/Types.sol";
+import {RewardsParams} from "../../src/StakingTypes.sol";
+import {FaucetParams} from "../../src/interfaces/IFaucet.sol";
+import {Stakers} from "./Stakers.sol";
+import {WorldBooks} from "./WorldBooks.sol";
 
-/// @notice Clients, coordinators and miners who do anything in any order, honest or not, and a memory of what they
-/// signed that the invariants are checked against.
-contract Handler is Fixture {
-    uint256 private constant FIRST_KEY = 0xabc000;
-
-    address[] public clients;
-    address[] public coordinators;
-    address[] public miners;
-    mapping(address account => uint256) private signerKey;
-    mapping(address account => uint256) private nextKey;
-    mapping(address account => uint256) private nextAt;
-
-    /// @notice The greatest voucher or agreed close signed for a session.
-    mapping(uint64 session => uint256) public vouched;
-    /// @notice The sum of the prices of all orders signed for a session.
-    mapping(uint64 session => uint256) public ordered;
-    mapping(uint64 session => uint64) private orders;
-    /// @notice The greatest total that a coordinator countersigned for a miner, or credited.
-    mapping(address coordinator => mapping(address miner => uint128)) public promised;
-    /// @notice What credited was when last seen.
-    mapping(address coordinator => mapping(address miner => uint128)) public seen;
-    /// @notice Set when credited was ever seen to fall.
-    bool public creditedFell;
-    /// @notice All coins in the world, at the beginning and by forced ether.
-    uint256 public coins;
-    mapping(bytes32 name => uint256) public calls;
-
-    constructor(Market market_, Registry registry_, Treasury treasury_, ReceiptVerifier verifier_) payable {
-        (market, registry, treasury, verifier) = (market_, registry_, treasury_, verifier_);
-        for (uint256 i; i < 3; ++i) {
-            coordinators.push(person(i));
-        }
-        for (uint256 i; i < 3; ++i) {
-            miners.push(person(10 + i));
-        }
-        for (uint256 i; i < 3; ++i) {
-            clients.push(person(20 + i));
-        }
-        clients.push(address(new RevertingClient(market)));
-        clients.push(address(new BurningClient(market)));
-        clients.push(address(new ReenteringClient(market)));
-        miners.push(address(new RevertingClient(market)));
-        for (uint256 i; i < clients.length; ++i) {
-            fund(clients[i]);
-        }
-        for (uint256 i; i < miners.length; ++i) {
-            fund(miners[i]);
-        }
-        for (uint256 i; i < coordinators.length; ++i) {
-            fund(coordinators[i]);
-        }
-        for (uint256 i; i < coordinators.length; ++i) {
-            enter(coordinators[i], COORDINATOR, 10_000 ether);
-        }
-        for (uint256 i; i < miners.length; ++i) {
-            enter(miners[i], MINER, 1_000 ether);
-        }
-    }
-
-    modifier counted(bytes32 name) {
-        ++calls[name];
-        _;
-        for (uint256 i; i < coordinators.length; ++i) {
-            for (uint256 j; j < miners.length; ++j) {
-                uint128 now_ = market.credited(coordinators[i], miners[j]);
-                if (now_ < seen[coordinators[i]][miners[j]]) creditedFell = true;
-                seen[coordinators[i]][miners[j]] = now_;
-            }
-        }
-    }
-
-    function openSession(uint256 who, uint256 with, uint256 amount, uint256 duration) external counted("open") {
-        address payer = clients[who % clients.length];
+/// @notice Clients, coordinators and miners who do anything in any order, honest or not, while governance sets what it
+/// may and the faucet gives.
+contract Handler is WorldBooks {
+    function openSession(uint256 who, uint256 with, uint256 amount, uint256 duration) external counted {
+        address payer = clients[who % CLIENTS];
         amount = bound(amount, 1e15, 100 ether);
-        uint64 expiry = uint64(time() + bound(duration, 1, 4 days));
+        uint64 expiry = uint64(time() + bound(duration, 1, LONGEST_SESSION));
         vm.prank(payer);
-        market.openSession{value: amount}(coordinators[with % coordinators.length], spender, expiry);
+        market.openSession{value: amount}(coordinators[with % COORDINATORS], spender, expiry);
     }
 
-    function topUp(uint256 who, uint256 which, uint256 amount) external counted("topUp") {
+    function topUp(uint256 who, uint256 which, uint256 amount) external counted {
         uint64 id = pick(which);
-        vm.prank(clients[who % clients.length]);
+        vm.prank(clients[who % CLIENTS]);
         market.topUp{value: bound(amount, 1, 10 ether)}(id);
     }
 
     /// @dev Two vouchers of sessions at random, the second perhaps forged, and a credit, in one batch.
     function settle(uint256 which, uint256 other, uint64 through, uint256 total, uint256 miner_, bool forged)
         external
-        counted("settle")
+        counted
     {
         uint64 a = pick(which);
         uint64 b = pick(other);
@@ -111,37 +41,40 @@ contract Handler is Fixture {
             sign(b, amount / 2);
             second = voucher(b, through, amount / 2);
         }
-        address payee = miners[miner_ % miners.length];
+        address payee = miners[miner_ % MINERS];
         uint128 due = market.credited(by, payee) + amount / 4;
         promise_(by, payee, due);
         bytes memory vouchers = bytes.concat(voucher(a, through % 100, amount), second);
         bytes memory credits = bytes.concat(credit(payee, due), credit(by, due));
         vm.prank(by);
         market.settle(by, vouchers, new SingleOrder[](0), credits, keccak256(vouchers), 1);
+        see(by, payee);
     }
 
     /// @dev An order by itself, twice in the batch; perhaps with a byte changed.
-    function settleOrder(uint256 which, uint256 price, uint256 miner_, uint8 corrupt) external counted("order") {
+    function settleOrder(uint256 which, uint256 price, uint256 miner_, uint8 corrupt) external counted {
         uint64 id = pick(which);
         Session memory x = market.session(id);
         uint128 cost = uint128(bound(price, 0, 20 ether));
         Order memory o = order(id, ++orders[id], cost);
         Receipt memory r = answer(o, cost);
-        (r.coordinator, r.miner) = (x.coordinator, miners[miner_ % miners.length]);
+        (r.coordinator, r.miner) = (x.coordinator, miners[miner_ % MINERS]);
         SingleOrder[] memory list = new SingleOrder[](2);
         list[0] = signAll(o, r, cost);
         ordered[id] += cost;
         if (corrupt == 1) list[0].receipt.price += 1;
         if (corrupt == 2) list[0].order.maxPrice += 1;
-        if (corrupt == 3) list[0].receipt.miner = miners[(miner_ + 1) % miners.length];
+        if (corrupt == 3) list[0].receipt.miner = miners[(miner_ + 1) % MINERS];
         list[1] = list[0];
         vm.prank(x.coordinator);
         market.settle(x.coordinator, "", list, "", 0, 0);
+        promise_(x.coordinator, r.miner, cost);
+        see(x.coordinator, r.miner);
     }
 
-    function claim(uint256 with, uint256 miner_, uint256 more) external counted("claim") {
-        address by = coordinators[with % coordinators.length];
-        address payee = miners[miner_ % miners.length];
+    function claim(uint256 with, uint256 miner_, uint256 more) external counted {
+        address by = coordinators[with % COORDINATORS];
+        address payee = miners[miner_ % MINERS];
         uint128 total = market.credited(by, payee) + uint128(bound(more, 1, 5 ether));
         Receipt memory r;
         (r.version, r.coordinator, r.miner) = (1, by, payee);
@@ -149,16 +82,17 @@ contract Handler is Fixture {
         promise_(by, payee, total);
         (bytes32 a, bytes32 b) = countersign(keyOf(by), r, total);
         market.claimReceipt(r, total, a, b);
+        see(by, payee);
     }
 
-    function requestClose(uint256 which) external counted("close") {
+    function requestClose(uint256 which) external counted {
         uint64 id = pick(which);
         address payer = market.session(id).client;
         vm.prank(payer);
         market.requestClose(id);
     }
 
-    function closeByAgreement(uint256 which, uint256 total) external counted("agree") {
+    function closeByAgreement(uint256 which, uint256 total) external counted {
         uint64 id = pick(which);
         Session memory x = market.session(id);
         uint128 amount = uint128(bound(total, 0, 50 ether));
@@ -168,20 +102,24 @@ contract Handler is Fixture {
         market.closeByAgreement(id, amount, signature);
     }
 
-    function refund(uint256 which) external counted("refund") {
-        market.refund(pick(which));
+    /// @dev Of a session that is open, mostly: when it is due, and before any block closes it.
+    function refund(uint256 which) external counted {
+        uint64 id = pick(which);
+        uint64 dueAt = market.session(id).dueAt;
+        if (dueAt > time()) vm.warp(dueAt);
+        market.refund(id);
     }
 
-    function setLimit(uint256 with, uint256 miner_, uint256 amount) external counted("limit") {
-        vm.prank(coordinators[with % coordinators.length]);
-        market.setMinerLimit(miners[miner_ % miners.length], uint128(bound(amount, 0, 6_000 ether)));
+    function setLimit(uint256 with, uint256 miner_, uint256 amount) external counted {
+        vm.prank(coordinators[with % COORDINATORS]);
+        market.setMinerLimit(miners[miner_ % MINERS], uint128(bound(amount, 0, 6_000 ether)));
     }
 
     /// @dev Takes the first lowering there is, after its time.
-    function applyLimit(uint256 with, uint256 miner_) external counted("apply") {
-        for (uint256 i; i < coordinators.length * miners.length; ++i) {
-            address by = coordinators[(with + i) % coordinators.length];
-            address payee = miners[(miner_ + i / coordinators.length) % miners.length];
+    function applyLimit(uint256 with, uint256 miner_) external counted {
+        for (uint256 i; i < COORDINATORS * MINERS; ++i) {
+            address by = coordinators[(with % COORDINATORS + i) % COORDINATORS];
+            address payee = miners[(miner_ % MINERS + i / COORDINATORS) % MINERS];
             uint64 at_ = market.minerLimit(by, payee).nextAt;
             if (at_ == 0) continue;
             pass(at_);
@@ -190,36 +128,46 @@ contract Handler is Fixture {
         }
     }
 
-    function withdrawSettlement(uint256 with, uint256 amount) external counted("earn") {
-        address by = coordinators[with % coordinators.length];
+    function withdrawSettlement(uint256 with, uint256 amount) external counted {
+        address by = coordinators[with % COORDINATORS];
+        for (uint256 i; i < COORDINATORS && market.settlement(by) == 0; ++i) {
+            by = coordinators[i];
+        }
         uint128 account = market.settlement(by);
         vm.prank(by);
         market.withdrawSettlement(uint128(bound(amount, 0, account)));
     }
 
-    function withdraw(uint256 who) external counted("withdraw") {
-        address account = clients[who % clients.length];
-        if (who % 7 == 0) account = miners[3];
+    function withdraw(uint256 who) external counted {
+        address account = clients[3 + who % 3];
+        for (uint256 i = 3; i < CLIENTS && market.withdrawable(account) == 0; ++i) {
+            account = clients[i];
+        }
+        if (who % 4 == 0) account = miners[MINERS - 1];
         // To a purse that takes coins, which is counted among the clients.
         vm.prank(account);
         market.withdraw(payable(clients[0]));
     }
 
-    function stake(uint256 who, uint256 amount) external counted("stake") {
+    function stake(uint256 who, uint256 amount) external counted {
         (address account, uint8 role) = participant(who);
         vm.prank(account);
         registry.increase{value: bound(amount, 1, 500 ether)}(role);
     }
 
-    function unbond(uint256 who, uint256 amount) external counted("unbond") {
+    /// @dev All of it, or mostly no more than may go while it stays registered.
+    function unbond(uint256 who, uint256 amount) external counted {
         (address account, uint8 role) = participant(who);
         uint128 has = registry.participant(role, account).stake;
+        uint256 least = role == MINER ? 1_000 ether : 10_000 ether;
+        if (amount % 4 == 0 || has <= least) amount = has;
+        else amount = bound(amount, 1, amount % 4 == 1 ? has : has - least);
         vm.prank(account);
-        registry.requestUnbond(role, amount % 8 == 0 ? has : uint128(bound(amount, 1, 2_000 ether)));
+        registry.requestUnbond(role, uint128(amount));
     }
 
-    function withdrawUnbonded(uint256 who) external counted("unbonded") {
-        for (uint256 i; i < coordinators.length + miners.length; ++i) {
+    function withdrawUnbonded(uint256 who) external counted {
+        for (uint256 i; i < COORDINATORS + MINERS; ++i) {
             (address account, uint8 role) = participant(who % 100 + i);
             Participant memory p = registry.participant(role, account);
             if (p.unbonding == 0) continue;
@@ -230,17 +178,20 @@ contract Handler is Fixture {
         }
     }
 
-    function comeBack(uint256 who) external counted("back") {
-        (address account, uint8 role) = participant(who);
-        uint256 least = role == MINER ? 1_000 ether : 10_000 ether;
-        address signer = registry.participant(role, account).signer;
-        vm.prank(account);
-        registry.register{value: least}(role, signer, 0, "");
+    function comeBack(uint256 who) external counted {
+        for (uint256 i; i < COORDINATORS + MINERS; ++i) {
+            (address account, uint8 role) = participant(who % 100 + i);
+            Participant memory p = registry.participant(role, account);
+            if (p.registered) continue;
+            vm.prank(account);
+            registry.register{value: role == MINER ? 1_000 ether : 10_000 ether}(role, p.signer, 0, "");
+            return;
+        }
     }
 
-    function unjail(uint256 with) external counted("unjail") {
-        for (uint256 i; i < coordinators.length; ++i) {
-            address by = coordinators[(with % 100 + i) % coordinators.length];
+    function unjail(uint256 with) external counted {
+        for (uint256 i; i < COORDINATORS; ++i) {
+            address by = coordinators[(with % 100 + i) % COORDINATORS];
             Participant memory p = registry.participant(COORDINATOR, by);
             if (p.jailedUntil == 0 || !p.registered) continue;
             pass(p.jailedUntil);
@@ -252,8 +203,8 @@ contract Handler is Fixture {
         }
     }
 
-    function replaceKey(uint256 with, uint256 key) external counted("key") {
-        address by = coordinators[with % coordinators.length];
+    function replaceKey(uint256 with, uint256 key) external counted {
+        address by = coordinators[with % COORDINATORS];
         key = bound(key, 1, 1e30);
         vm.prank(by);
         registry.replaceSigner(COORDINATOR, vm.addr(key), 0);
@@ -261,85 +212,120 @@ contract Handler is Fixture {
         (nextKey[by], nextAt[by]) = (key, time() + market.holdDelay());
     }
 
-    function forceEther(uint256 amount, uint8 where) external counted("force") {
+    function forceEther(uint256 amount, uint8 where) external counted {
+        address[4] memory all = [address(market), address(registry), address(treasury), address(rewards)];
+        address to = all[where % 4];
         amount = bound(amount, 1, 1 ether);
-        vm.deal(address(this), amount);
-        coins += amount;
-        address payable[3] memory to =
-            [payable(address(market)), payable(address(registry)), payable(address(treasury))];
-        new Forcer{value: amount}(to[where % 3]);
+        give(to, amount);
+        surplus[to] += amount;
     }
 
-    function collect(uint8 what) external counted("collect") {
-        if (what % 3 == 0) market.sweep();
-        if (what % 3 == 1) registry.sweep();
-        market.collectFees();
+    function collect(uint8 what) external counted {
+        if (what % 8 == 0) market.sweep();
+        if (what % 8 == 1) registry.sweep();
+        if (what % 8 == 2) rewards.sweep();
+        if (what % 8 == 3) treasury.sweep();
+        if (what % 8 < 4) {
+            surplus[[address(market), address(registry), address(rewards), address(treasury)][what % 8]] = 0;
+        } else {
+            market.collectFees();
+        }
     }
 
-    function nextBlock(uint256 seconds_) external counted("block") {
-        vm.warp(time() + bound(seconds_, 0, seconds_ % 2 == 0 ? 30 hours : 30 minutes));
-        endBlock();
+    /// @dev The pay of the next epoch for which there is some, and of the one after it.
+    function claimWork(uint256 who, uint256 which) external counted {
+        address payee = worker(who % (MINERS + COORDINATORS));
+        uint64 running = rewards.epoch();
+        uint64[] memory list = new uint64[](3);
+        list[0] = uint64(which % running) + 1;
+        for (uint256 n; n < 8 && claimable(payee, list[0]) == 0; ++n) {
+            list[0] = list[0] % running + 1;
+        }
+        (list[1], list[2]) = (list[0] + 1, list[0]);
+        (uint256 owed, uint256 purse) = (rewards.owed(), payee.balance);
+        (uint256 due, uint256 more) = (claimable(payee, list[0]), claimable(payee, list[1]));
+        rewards.claim(payee, list);
+        if (payee.balance != purse + due + more) wrong = "all pay is paid, and once";
+        for (uint256 i; i < 2; ++i) {
+            (uint128 f,) = rewards.work(payee, list[i]);
+            if (f != 0 && list[i] < running) claimed[list[i]][payee] = true;
+        }
+        // What rounding leaves when the last one has claimed is nobody's.
+        surplus[address(rewards)] += owed - rewards.owed() - due - more;
+    }
+
+    function drip(uint256 who) external counted {
+        address to = clients[who % CLIENTS];
+        FaucetParams memory p = faucetParams();
+        uint256 purse = to.balance;
+        faucet.drip(to);
+        if (to.balance != purse + p.amount) wrong = "the faucet gives its amount";
+        if (givenAt[to] != 0 && time() < givenAt[to] + p.cooldown) wrong = "the faucet waits";
+        givenAt[to] = time();
+        given[time() / 1 hours] += p.amount;
+        if (given[time() / 1 hours] > p.hourlyCap) wrong = "the faucet keeps within an hour's cap";
+    }
+
+    /// @dev The Treasury fills the faucet, or spends; or the faucet is emptied.
+    function spend(uint256 amount, uint8 what) external counted {
+        amount = bound(amount, 0, treasury.owed());
+        vm.prank(governor);
+        if (what % 16 == 0) faucet.drain();
+        else treasury.spend(what % 2 == 0 ? address(faucet) : clients[0], amount);
+    }
+
+    function govern(uint16 feeBps, uint64 window, uint256 rate, uint64 epoch, uint16 f, uint16 g) external counted {
+        MarketParams memory m = marketParams();
+        (m.feeBps, m.closeWindow, m.claimDelay) = (feeBps % 2_001, 46 minutes + window % 1 hours, 1 + window % 600);
+        RegistryParams memory r = registryParams();
+        r.unbondDelay += window % 1 days;
+        RewardsParams memory p = rewardsParams();
+        (p.stakersPerSecond, p.minersPerSecond) = (uint128(rate % 1e18), uint128(bound(rate, 0, 2 ** 67)));
+        (p.epoch, p.minerFeeBps, p.stakerFeeBps) = (uint64(bound(epoch, 60, LONGEST_EPOCH)), f % 5_001, g % 5_000);
+        vm.startPrank(governor);
+        market.setParams(m);
+        registry.setParams(r);
+        rewards.setParams(p);
+        vm.stopPrank();
+        stakers.set(g % 8 == 0 ? Stakers.Mood.REFUSES : Stakers.Mood.TAKES);
+    }
+
+    /// @dev A block, up to half an hour after the one before; now and then the network stood still for a day.
+    function nextBlock(uint256 seconds_) external counted {
+        vm.warp(time() + bound(seconds_, 0, seconds_ % 16 == 0 ? 30 hours : 30 minutes));
+        endBoth();
     }
 
     /// @dev Time passes with no block: what is due waits.
-    function wait(uint256 seconds_) external counted("wait") {
+    function wait(uint256 seconds_) external counted {
         vm.warp(time() + bound(seconds_, 0, 2 hours));
-    }
-
-    /// @notice Returns the sum of what the people here hold.
-    function purses() external view returns (uint256 sum) {
-        for (uint256 i; i < clients.length; ++i) {
-            sum += clients[i].balance;
-        }
-        for (uint256 i; i < miners.length; ++i) {
-            sum += miners[i].balance;
-        }
-        for (uint256 i; i < coordinators.length; ++i) {
-            sum += coordinators[i].balance;
-        }
-    }
-
-    /// @notice Returns how many there are of clients, coordinators and miners.
-    function counts() external view returns (uint256, uint256, uint256) {
-        return (clients.length, coordinators.length, miners.length);
-    }
-
-    function person(uint256 i) private returns (address account) {
-        account = vm.addr(FIRST_KEY + i);
-        signerKey[account] = FIRST_KEY + 100 + i;
     }
 
     /// @dev Goes on to a time, if it is ahead, with a block there.
     function pass(uint64 until) private {
         if (time() < until) vm.warp(until);
-        endBlock();
+        endBoth();
     }
 
-    function keyOf(address account) private view returns (uint256) {
-        return nextAt[account] != 0 && time() >= nextAt[account] ? nextKey[account] : signerKey[account];
-    }
-
-    function fund(address account) private {
-        vm.deal(account, 100_000 ether);
-        coins += 100_000 ether;
-    }
-
-    function enter(address account, uint8 role, uint256 amount) private {
-        uint256 key = signerKey[account];
-        address signer = key == 0 ? address(uint160(account) + 1) : vm.addr(key);
-        vm.prank(account);
-        registry.register{value: amount}(role, signer, 0, "");
-    }
-
-    function participant(uint256 who) private view returns (address, uint8) {
-        uint256 n = who % (coordinators.length + miners.length);
-        if (n < coordinators.length) return (coordinators[n], COORDINATOR);
-        return (miners[n - coordinators.length], MINER);
-    }
-
-    function pick(uint256 which) private view returns (uint64) {
+    /// @dev Returns a session: one in four of all there were, else one of the last that is not closed, if there is one.
+    function pick(uint256 which) private view returns (uint64 id) {
         uint64 n = market.sessionCount();
-        return n == 0 ? 0 : uint64(which % n) + 1;
+        if (n == 0) return 0;
+        if (which % 4 == 0) return uint64(which % n) + 1;
+        id = n - uint64(which % (n < 8 ? n : 8));
+        for (uint256 i; i < 8 && market.session(id).state == 3; ++i) {
+            id = id == 1 ? n : id - 1;
+        }
+    }
+
+    function claimable(address payee, uint64 epoch) private view returns (uint256 amount) {
+        (, amount) = rewards.work(payee, epoch);
+    }
+
+    function see(address by, address payee) private {
+        uint128 now_ = market.credited(by, payee);
+        if (now_ < seen[by][payee]) wrong = "credited fell";
+        seen[by][payee] = now_;
     }
 
     function sign(uint64 id, uint128 amount) private {

@@ -85,9 +85,13 @@ abstract contract StakingFixture {
         return vm.addr(FIRST_KEY + i);
     }
 
+    function signKey(uint256 i, bytes32 digest) internal pure returns (uint8, bytes32, bytes32) {
+        return vm.sign(FIRST_KEY + i, digest);
+    }
+
     function proofOf(uint256 i, address who) internal returns (bytes memory) {
         (bytes32 x, bytes32 y) = point(i);
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(FIRST_KEY + i, staking.keyDigest(who, x, y));
+        (uint8 v, bytes32 r, bytes32 s) = signKey(i, staking.keyDigest(who, x, y));
         return abi.encodePacked(r, s, v);
     }
 

@@ -5,6 +5,9 @@ pragma solidity 0.8.37;
 /// @dev A handler acts as its people itself. A caller that forge draws may be one of them, and after a call of his that
 /// reverts forge can forget his coins: sums then fail where nothing was lost.
 abstract contract Targets {
+    /// @dev After how many calls everybody is asked.
+    uint256 internal constant EVERY = 32;
+
     struct FuzzSelector {
         address addr;
         bytes4[] selectors;
@@ -20,5 +23,11 @@ abstract contract Targets {
     function targetContracts() external view returns (address[] memory list) {
         list = new address[](1);
         list[0] = handler();
+    }
+
+    /// @dev Returns these functions of the handler; one that comes twice is called twice as often.
+    function only(bytes4[] memory selectors) internal view returns (FuzzSelector[] memory list) {
+        list = new FuzzSelector[](1);
+        list[0] = FuzzSelector(handler(), selectors);
     }
 }
