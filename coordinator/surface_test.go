@@ -160,9 +160,11 @@ func TestMessagesComeAsAnthropicHasThem(t *testing.T) {
 		}
 	}
 	wants := []api.Message{
-		{Role: "system", Content: "Be brief."}, {Role: "user", Content: "weather?"},
+		{Role: "system", Content: "Be brief."},
+		{Role: "user", Content: "weather?"},
 		{Role: "assistant", Content: `I look.<tool_call>{"name":"weather","arguments":{"city":"Rome"}}</tool_call>`},
-		{Role: "tool", Content: "sunny"}, {Role: "user", Content: "and in Oslo?"},
+		{Role: "tool", Content: "sunny"},
+		{Role: "user", Content: "and in Oslo?"},
 	}
 	if fmt.Sprint(asked.Messages) != fmt.Sprint(wants) || !strings.Contains(string(asked.Tools), `"parameters":{"type":"object"`) {
 		t.Errorf("the miner was asked %+v with %s", asked.Messages, asked.Tools)
