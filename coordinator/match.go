@@ -104,7 +104,7 @@ const (
 
 // reputation is that of a miner with so many settled receipts, in thousandths.
 func reputation(settled uint64) uint32 {
-	return uint32(maxReputation * settled / (settled + halfReputation)) //nolint:gosec // at most maxReputation
+	return uint32(maxReputation * settled / (settled + halfReputation))
 }
 
 func (p *presence) reputation() uint32 { return reputation(p.settled) }
@@ -151,8 +151,10 @@ func (s *Service) settledLocked(receipts map[common.Address]uint64) {
 }
 
 // put tells the scheduler of a miner that is online.
-func (s *Service) put(p *presence) bool {
-	return p.online && !p.remote && s.sched.PutMiner(p.schedMiner())
+func (s *Service) put(p *presence) {
+	if p.online && !p.remote {
+		s.wakeLocked(p.account, s.sched.PutMiner(p.schedMiner()))
+	}
 }
 
 // offersOf returns what a miner offers, with what was measured of it.

@@ -71,7 +71,7 @@ func (c *Chain) add(txs []*types.Transaction) []error {
 		case errors.Is(err, txpool.ErrAlreadyKnown):
 			errs[i] = nil
 		case err != nil:
-			c.gate.Forget(txs[i].Hash())
+			c.gate.Forget(txs[i].Hash()) //nolint:gosec // the pool answers for each
 			c.refuse(err)
 		}
 	}

@@ -8,6 +8,7 @@ package sched
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 )
@@ -270,7 +271,7 @@ func (s *Sched) Release(job common.Hash, exclude bool) (common.Address, bool) {
 	}
 	s.unassign(job)
 	if exclude {
-		e.job.Excluded = append(e.job.Excluded[:len(e.job.Excluded):len(e.job.Excluded)], id)
+		e.job.Excluded = append(slices.Clip(e.job.Excluded), id)
 	}
 	s.place(e, true)
 	return s.wake(&e.job)

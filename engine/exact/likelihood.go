@@ -34,7 +34,7 @@ func (m *Model) likelihood(logits []float32, id uint32, top int) *engine.Logprob
 			}
 			return -1 // equal ones in their own order
 		})
-		ids = slices.Insert(ids, at, uint32(i)) //nolint:gosec // a vocabulary has fewer
+		ids = slices.Insert(ids, at, uint32(i))
 		ids = ids[:min(len(ids), top)]
 	}
 	for _, i := range ids {
