@@ -58,8 +58,16 @@ contract JobInvariantsTest is JobFixture, Targets {
         list[0].selectors[all.length] = JobHandler.forceEther.selector;
     }
 
+    /// @dev All in one, so that each history is checked for all of it.
+    function invariant_JobsAddUpAndHaveAnExit() external view {
+        addUp();
+        conserved();
+        exits();
+        receipts();
+    }
+
     /// @dev Σ jobs is what the Market says that they hold; with sessions, fees and what waits it is all it owes.
-    function invariant_JobsAddUp() external view {
+    function addUp() private view {
         uint256 sum;
         for (uint64 id = 1; id <= jobs.jobCount(); ++id) {
             sum += holds(jobs.job(id));
@@ -75,14 +83,14 @@ contract JobInvariantsTest is JobFixture, Targets {
     }
 
     /// @dev No coin is made or lost.
-    function invariant_CoinsAreConserved() external view {
+    function conserved() private view {
         uint256 inside = address(market).balance + address(registry).balance + address(treasury).balance
             + address(rewards).balance + address(stakers).balance;
         vm.assertEq(world.purses() + inside, world.coins() + outside, "coins");
     }
 
     /// @dev A job that is not at its end has a deadline, and an entry in the queue.
-    function invariant_EveryStateHasAnExit() external view {
+    function exits() private view {
         uint256 alive;
         for (uint64 id = 1; id <= jobs.jobCount(); ++id) {
             Job memory x = jobs.job(id);
@@ -99,7 +107,7 @@ contract JobInvariantsTest is JobFixture, Targets {
     }
 
     /// @dev A job is never paid without a receipt, and what was reported as work is what was taken as fees.
-    function invariant_OnlyReceiptsArePaid() external view {
+    function receipts() private view {
         for (uint64 id = 1; id <= jobs.jobCount(); ++id) {
             Job memory x = jobs.job(id);
             if (x.state == PAID) vm.assertTrue(x.receipt != 0, "a receipt");
