@@ -20,8 +20,10 @@ contract StakingHandler is StakingWorld {
         address account = delegator(who);
         address validator = pick(account, from);
         (uint128 worth_,,) = staking.delegation(account, validator);
+        Validator memory before = staking.validator(validator);
         vm.prank(account);
         staking.undelegate(validator, amount % 3 == 0 ? ALL : uint128(bound(amount, worth_)));
+        checkPrice(before);
     }
 
     function redelegate(uint256 who, uint256 from, uint256 to, uint256 amount) external counted {
@@ -29,8 +31,12 @@ contract StakingHandler is StakingWorld {
         address validator = pick(account, from);
         (uint128 worth_,,) = staking.delegation(account, validator);
         address to_ = target(to);
+        Validator memory left = staking.validator(validator);
+        Validator memory joined = staking.validator(to_);
         vm.prank(account);
         staking.redelegate(validator, to_, amount % 3 == 0 ? ALL : uint128(bound(amount, worth_)));
+        checkPrice(left);
+        checkPrice(joined);
     }
 
     /// @dev Half of all wait until something is due.
@@ -187,6 +193,14 @@ contract StakingHandler is StakingWorld {
             if (has < had[i]) removed += had[i] - has;
         }
         if (removed * 3 > epochPower) wrong = "more than a third in an epoch";
+    }
+
+    /// @dev Whoever comes or goes takes nothing from those who stay: their shares are worth no less than before.
+    function checkPrice(Validator memory before) private {
+        Validator memory v = staking.validator(before.operator);
+        if (v.shares != 0 && v.tokens * before.shares < before.tokens * v.shares) {
+            wrong = "who stays pays for who goes";
+        }
     }
 
     /// @dev Returns somebody who has delegated, if there is anybody.
