@@ -76,8 +76,9 @@ chaos: bin/aitbcd ## let faults happen to four validators: SEED=7 DURATION=5m; t
 .PHONY: nightly
 nightly: build ## the long tests: race detector, fuzzing, repeated faults
 	$(GO) test -race $$($(GO) list ./... | grep -v '/e2e')
+	cd chain && $(GO) test -race -timeout 40m ./...
 	.ci/fuzz $${FUZZTIME:-60s}
-	cd contracts && npm ci --no-audit --no-fund && FOUNDRY_INVARIANT_RUNS=$${INVARIANT_RUNS:-1200} npm test # 1200 histories of 120 calls for each invariant: above 10^6 calls for each contract
+	cd contracts && npm ci --no-audit --no-fund && FOUNDRY_INVARIANT_RUNS=$${INVARIANT_RUNS:-4000} npm test # 4000 histories of 250 calls: 10^6 for each invariant
 	AITBC_BIN=$(CURDIR)/bin AITBC_LONG=1 $(GO) test -count=1 -timeout 2h ./e2e/...
 
 .PHONY: bench
