@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/ethclient"
+	"github.com/ethereum/go-ethereum/rpc"
 	"github.com/stretchr/testify/require"
 
 	"github.com/aitbc/aitbc/chain/audit"
@@ -71,6 +73,9 @@ func (c *child) healthy(t *testing.T) {
 	}
 }
 
+// full is the code of a node whose pool takes no more for the moment.
+const full = -32005
+
 // load sends transfers until ctx ends and returns those that were in a block, by the node's word.
 func (c *child) load(ctx context.Context, t *testing.T) []common.Hash {
 	t.Helper()
@@ -87,7 +92,11 @@ func (c *child) load(ctx context.Context, t *testing.T) []common.Hash {
 			}
 		}
 		tx := chaintest.Sign(t, i, nonces[i], &bob, 1, nil)
-		if client.SendTransaction(ctx, tx) != nil {
+		if err := client.SendTransaction(ctx, tx); err != nil {
+			var coded rpc.Error
+			if errors.As(err, &coded) && coded.ErrorCode() == full {
+				continue // it says to try again
+			}
 			break
 		}
 		nonces[i]++
