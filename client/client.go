@@ -110,6 +110,18 @@ func (c *Client) Account(ctx context.Context) (api.Account, error) {
 	return get[api.Account](ctx, c, "/v1/account")
 }
 
+// Keys lists the API keys of the account.
+func (c *Client) Keys(ctx context.Context) ([]api.Key, error) {
+	list, err := get[api.KeyList](ctx, c, "/v1/keys")
+	return list.Keys, err
+}
+
+// RevokeKey forgets an API key of the account, by its id.
+func (c *Client) RevokeKey(ctx context.Context, id common.Hash) error {
+	_, err := c.http.Do(ctx, httpx.Request{Method: http.MethodDelete, Path: "/v1/keys/" + id.Hex()}, nil)
+	return err
+}
+
 // Prepare asks for the key that a new session must name as its spender.
 func (c *Client) Prepare(ctx context.Context, client common.Address) (api.PrepareResponse, error) {
 	var out api.PrepareResponse

@@ -97,7 +97,7 @@ type Service struct {
 	miners  map[common.Address]*presence
 	streams map[common.Hash]*stream
 	expires map[common.Hash]time.Time // open jobs
-	keys    map[common.Hash]ledger.Key
+	keys    map[common.Hash]knownKey
 	signers map[uint64]receipt.Signer        // of sessions' orders, by session
 	stopped map[common.Address][]common.Hash // to tell at the next heartbeat
 	cancels map[common.Hash]bool             // open jobs that their clients want stopped
@@ -143,7 +143,7 @@ func New(cfg Config) (*Service, error) {
 	return &Service{
 		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
-		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]ledger.Key{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
+		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
 	}, nil
 }
 

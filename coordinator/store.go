@@ -35,6 +35,11 @@ type Store interface {
 	// Key returns what an API key opens, or [ledger.ErrNotFound].
 	Key(ctx context.Context, hash common.Hash) (ledger.Key, error)
 
+	// Keys returns the newest keys of an account for a scope, at most limit.
+	Keys(ctx context.Context, account common.Address, scope string, limit int) ([]ledger.KeyRow, error)
+	// RemoveKey forgets a key of an account's, or returns [ledger.ErrNotFound] if it has none with that hash.
+	RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error
+
 	// PutMiner stores a miner's login. What it has earned stays.
 	PutMiner(ctx context.Context, m ledger.Miner) error
 	// SetCredited stores what the chain has paid a miner on this coordinator's account.

@@ -20,7 +20,10 @@ func (s *Service) hear(ctx context.Context, n ledger.Note) {
 	var err error
 	switch n.Kind {
 	case ledger.NoteLost:
+		s.forgetKeys()
 		err = s.sync(ctx, nil)
+	case ledger.NoteKeys:
+		s.forgetKeys(n.Jobs...)
 	case ledger.NoteJobs:
 		err = s.sync(ctx, n.Jobs)
 	case ledger.NoteMiner:

@@ -79,6 +79,8 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/sessions/prepare", plain(s.prepare)},
 		{"POST", "/v1/sessions/{session}/key", plain(s.issueKey)},
 		{"GET", "/v1/account", client(s.account)},
+		{"GET", "/v1/keys", client(s.keys)},
+		{"DELETE", "/v1/keys/{id}", client(s.revokeKey)},
 
 		{"POST", "/v1/jobs", client(s.submit)},
 		{"GET", "/v1/jobs", client(s.jobs)},
@@ -233,5 +235,26 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request, c coordinator.C
 		return err
 	}
 	httpx.WriteJSON(w, http.StatusOK, out)
+	return nil
+}
+
+func (s *Server) keys(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
+	out, err := s.svc.Keys(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	httpx.WriteJSON(w, http.StatusOK, out)
+	return nil
+}
+
+func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	if err := s.svc.RevokeKey(r.Context(), c, id); err != nil {
+		return err
+	}
+	httpx.WriteJSON(w, http.StatusOK, map[string]string{"revoked": id.Hex()})
 	return nil
 }

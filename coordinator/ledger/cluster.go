@@ -41,6 +41,7 @@ type Brief struct {
 const (
 	NoteJobs   = "jobs"   // jobs changed
 	NoteMiner  = "miner"  // a miner logged in
+	NoteKeys   = "keys"   // keys were revoked
 	NoteFollow = "follow" // somebody reads the job's answer from a piece on
 	NotePieces = "pieces" // pieces of the job's answer
 	NoteLost   = "lost"   // notes may have been missed
@@ -54,7 +55,7 @@ const MaxNote = 4500
 type Note struct {
 	From   uint64         `json:"from"` // replica
 	Kind   string         `json:"kind"`
-	Jobs   []common.Hash  `json:"jobs,omitempty"`
+	Jobs   []common.Hash  `json:"jobs,omitempty"` // or the keys' hashes
 	Miner  common.Address `json:"miner,omitzero"`
 	At     int            `json:"at,omitempty"`     // piece
 	Pieces []byte         `json:"pieces,omitempty"` // JSON

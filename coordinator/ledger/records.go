@@ -141,6 +141,13 @@ type Key struct {
 	Session uint64
 }
 
+// KeyRow is a key as it is listed: nobody has the key itself.
+type KeyRow struct {
+	Hash    common.Hash
+	Session uint64
+	Created int64 // milliseconds since 1970
+}
+
 // Scopes of API keys.
 const (
 	ScopeClient = "client"

@@ -74,6 +74,28 @@ func (s *Store) Key(ctx context.Context, hash common.Hash) (ledger.Key, error) {
 	}, "SELECT scope, account, session FROM api_keys WHERE hash = $1", hash[:])
 }
 
+// Keys implements coordinator.Store.
+func (s *Store) Keys(ctx context.Context, account common.Address, scope string, limit int) ([]ledger.KeyRow, error) {
+	return query(ctx, s, func(r pgx.CollectableRow) (k ledger.KeyRow, err error) {
+		var hash []byte
+		err = r.Scan(&hash, &k.Session, &k.Created)
+		k.Hash = common.BytesToHash(hash)
+		return k, err
+	}, "SELECT hash, session, created FROM api_keys WHERE account = $1 AND scope = $2 ORDER BY created DESC, hash LIMIT $3", account[:], scope, limit)
+}
+
+// RemoveKey implements coordinator.Store.
+func (s *Store) RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error {
+	k, err := s.Key(ctx, hash)
+	if err == nil && k.Account != account {
+		err = ledger.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	return s.exec(ctx, "DELETE FROM api_keys WHERE hash = $1 AND account = $2", hash[:], account[:])
+}
+
 // PutMiner implements coordinator.Store.
 func (s *Store) PutMiner(ctx context.Context, m ledger.Miner) error {
 	return s.exec(ctx, `INSERT INTO miners (address, signer, offers, slots, seen) VALUES ($1, $2, $3, $4, $5)

@@ -26,6 +26,7 @@ type Memory struct {
 	spenders []spender
 	sessions map[uint64]ledger.Session
 	keys     map[common.Hash]ledger.Key
+	keyed    map[common.Hash]int64 // when
 	miners   map[common.Address]ledger.Miner
 	jobs     map[common.Hash]ledger.Job
 	batches  []ledger.Batch
@@ -40,7 +41,7 @@ var _ coordinator.Store = (*Memory)(nil)
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
-		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.Key{}, miners: map[common.Address]ledger.Miner{},
+		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.Key{}, keyed: map[common.Hash]int64{}, miners: map[common.Address]ledger.Miner{},
 		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{},
 	}
 }
@@ -138,8 +139,37 @@ func (m *Memory) sessionsLocked() []ledger.Session {
 }
 
 // PutKey implements coordinator.Store.
-func (m *Memory) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, _ int64) error {
-	return m.in(ctx, func() error { m.keys[hash] = k; return nil })
+func (m *Memory) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64) error {
+	return m.in(ctx, func() error {
+		m.keys[hash], m.keyed[hash] = k, at
+		return nil
+	})
+}
+
+// Keys implements coordinator.Store.
+func (m *Memory) Keys(ctx context.Context, account common.Address, scope string, limit int) (out []ledger.KeyRow, err error) {
+	err = m.in(ctx, func() error {
+		for h, k := range m.keys {
+			if k.Account == account && k.Scope == scope {
+				out = append(out, ledger.KeyRow{Hash: h, Session: k.Session, Created: m.keyed[h]})
+			}
+		}
+		slices.SortFunc(out, func(a, b ledger.KeyRow) int { return cmp.Or(cmp.Compare(b.Created, a.Created), a.Hash.Cmp(b.Hash)) })
+		out = out[:min(len(out), limit)]
+		return nil
+	})
+	return out, err
+}
+
+// RemoveKey implements coordinator.Store.
+func (m *Memory) RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error {
+	return m.in(ctx, func() error {
+		if k, ok := m.keys[hash]; !ok || k.Account != account {
+			return ledger.ErrNotFound
+		}
+		delete(m.keys, hash)
+		return nil
+	})
 }
 
 // Key implements coordinator.Store.

@@ -317,6 +317,25 @@ func records(t *testing.T, back New) {
 	if got, err := s.Key(ctx, common.Hash{1}); err != nil || got != k {
 		t.Fatalf("%+v, %v", got, err)
 	}
+	ok(t, s.PutKey(ctx, common.Hash{2}, k, 7))
+	ok(t, s.PutKey(ctx, common.Hash{3}, ledger.Key{Scope: ledger.ScopeMiner, Account: k.Account}, 8))
+	list := []ledger.KeyRow{{Hash: common.Hash{2}, Session: 5, Created: 7}, {Hash: common.Hash{1}, Session: 5}}
+	if got, err := s.Keys(ctx, k.Account, ledger.ScopeClient, 9); err != nil || !reflect.DeepEqual(got, list) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got, err := s.Keys(ctx, k.Account, ledger.ScopeClient, 1); err != nil || !reflect.DeepEqual(got, list[:1]) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if err := s.RemoveKey(ctx, address(5), common.Hash{1}); !errors.Is(err, ledger.ErrNotFound) {
+		t.Fatalf("another's key: %v", err)
+	}
+	ok(t, s.RemoveKey(ctx, k.Account, common.Hash{1}))
+	if err := s.RemoveKey(ctx, k.Account, common.Hash{1}); !errors.Is(err, ledger.ErrNotFound) {
+		t.Fatalf("a key that is gone: %v", err)
+	}
+	if _, err := s.Key(ctx, common.Hash{1}); !errors.Is(err, ledger.ErrNotFound) {
+		t.Fatalf("a key that is gone: %v", err)
+	}
 	ok(t, s.PutMeta(ctx, "a", "1"))
 	ok(t, s.PutMeta(ctx, "a", "2"))
 	if v, err := s.Meta(ctx, "a"); err != nil || v != "2" {
