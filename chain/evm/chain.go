@@ -194,11 +194,12 @@ func (c *Chain) Commit(s Sealed) error {
 	if root != b.Root() {
 		return fmt.Errorf("block %d: state root is %v, header says %v", b.NumberU64(), root, b.Root())
 	}
+	// A block is final before it is the head, so nobody finds a head that is not.
+	c.bc.SetSafe(b.Header())
+	c.bc.SetFinalized(b.Header())
 	if _, err := c.bc.SetCanonical(b); err != nil {
 		return fmt.Errorf("make block %d the head: %w", b.NumberU64(), err)
 	}
-	c.bc.SetSafe(b.Header())
-	c.bc.SetFinalized(b.Header())
 	c.committed(b, s.Paused)
 	if b.NumberU64()%c.flushEvery == 0 {
 		if err := c.flush(root, b.NumberU64()); err != nil {
