@@ -1,11 +1,11 @@
 // Command chain measures the blockchain: how soon a transaction is final, idle and under load, how many a second, and
 // what they cost in processor time, memory and disk; with one validator and with four, beside a peer if one is named.
 //
-//	go run ./bench/chain [-bin bin/aitbcd] [-peer PROGRAM] [-validators 1,4] [-rounds 3] [-only idle,load,flood,erc20,settle,lost] [-short] [-json]
+//	go run ./bench/chain [-bin bin/aitbcd] [-peer PROGRAM] [-validators 1,4] [-rounds 3] [-only idle,load,flood,erc20,settle,vouchers,lost] [-short] [-json]
 //
 // All validators share this machine. Every round starts each network anew, ours and the peer's in turn, on the same
-// accounts, offered the same transactions by the same generator; only settlements are each network's own contract, and
-// the peer's are offered by the peer's own generator.
+// accounts, offered the same transactions by the same generator. settle is of our Market, on our network alone; vouchers is
+// of the peer's smaller contract on both, offered by the peer's own generator.
 package main
 
 import (
@@ -50,7 +50,7 @@ type plan struct {
 }
 
 // phases are what is measured of a network, in this order.
-var phases = []string{"idle", "load", "flood", "erc20", "settle", "lost"}
+var phases = []string{"idle", "load", "flood", "erc20", "settle", "vouchers", "lost"}
 
 func options(args []string, usage io.Writer) (plan, error) {
 	var p plan

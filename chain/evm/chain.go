@@ -200,7 +200,7 @@ func (c *Chain) Commit(s Sealed) error {
 	if _, err := c.bc.SetCanonical(b); err != nil {
 		return fmt.Errorf("make block %d the head: %w", b.NumberU64(), err)
 	}
-	c.committed(b, s.Paused)
+	c.committed(s)
 	if b.NumberU64()%c.flushEvery == 0 {
 		if err := c.flush(root, b.NumberU64()); err != nil {
 			return err

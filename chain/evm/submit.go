@@ -103,7 +103,7 @@ func (c *Chain) room(tx *types.Transaction, from intake.Source) error {
 	if err != nil {
 		return err
 	}
-	t := intake.Tx{Hash: tx.Hash(), Gas: tx.Gas(), Bytes: tx.Size(), Tip: tip}
+	t := intake.Tx{Hash: tx.Hash(), To: tx.To(), Gas: tx.Gas(), Bytes: tx.Size(), Tip: tip}
 	if err := c.gate.Peek(t, from); err != nil {
 		return err // before the signature costs anything
 	}
@@ -125,12 +125,12 @@ func (c *Chain) sender(tx *types.Transaction) (common.Address, error) {
 }
 
 // committed tells the gate what is no longer waiting.
-func (c *Chain) committed(b *types.Block, paused time.Duration) {
-	hashes := make([]common.Hash, len(b.Transactions()))
-	for i, tx := range b.Transactions() {
-		hashes[i] = tx.Hash()
+func (c *Chain) committed(s Sealed) {
+	done := make([]intake.Done, len(s.Receipts))
+	for i, tx := range s.Block.Transactions() {
+		done[i] = intake.Done{Hash: tx.Hash(), To: tx.To(), Gas: tx.Gas(), Used: s.Receipts[i].GasUsed}
 	}
-	c.gate.Committed(hashes, c.pool.Has, time.Now(), paused) //nolint:forbidigo // of the pool, outside block execution
+	c.gate.Committed(done, c.pool.Has, time.Now(), s.Paused) //nolint:forbidigo // of the pool, outside block execution
 }
 
 // decode reads a transaction and refuses what can never be in a block.

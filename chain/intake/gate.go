@@ -9,8 +9,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 )
 
-// The bounds. Work is counted in gas: what a transaction claims, since what it uses is known only afterwards, and
-// Overhead.
+// The bounds. Work is counted in gas: what a transaction will probably use of what it claims, as those before it used of
+// theirs, and Overhead.
 const (
 	// Overhead is what each transaction costs besides its gas: the check of its signature by every node, its way to them,
 	// its place in pool and block. Measured where four nodes share two processors, it is the work of so much gas.
@@ -55,15 +55,24 @@ const (
 
 // Tx is what the gate needs to know of a transaction.
 type Tx struct {
-	Hash  common.Hash
-	From  common.Address
+	Hash common.Hash
+	From common.Address
+	// To is the account that it calls; nil when it makes one.
+	To *common.Address
+	// Gas is what it claims.
 	Gas   uint64
 	Bytes uint64
 	// Tip is what a unit of gas pays the proposer.
 	Tip *big.Int
 }
 
-func (tx Tx) work() uint64 { return tx.Gas + Overhead }
+// Done is a transaction that a block holds, and the gas that it used.
+type Done struct {
+	Hash common.Hash
+	To   *common.Address
+	// Gas is what it claimed.
+	Gas, Used uint64
+}
 
 type entry struct {
 	from  common.Address
@@ -92,11 +101,12 @@ type Gate struct {
 	cycle   time.Duration // between blocks while something waits, smoothed
 	rate    float64       // of work a second that blocks take meanwhile, smoothed
 	bar     *big.Int      // the tip that gets in while the room is taken; nil: none is known
+	uses    uses
 }
 
 // New makes a gate with nothing waiting.
 func New() *Gate {
-	return &Gate{waiting: map[common.Hash]entry{}, senders: map[common.Address]share{}, room: Room}
+	return &Gate{waiting: map[common.Hash]entry{}, senders: map[common.Address]share{}, room: Room, uses: newUses()}
 }
 
 // Admit counts a transaction as waiting, or returns ErrFull or ErrSender. One that waits already is admitted again.
@@ -107,11 +117,11 @@ func (g *Gate) Admit(tx Tx, from Source, now time.Time) error {
 	if _, ok := g.waiting[tx.Hash]; ok {
 		return nil
 	}
-	own := g.senders[tx.From]
+	own, work := g.senders[tx.From], g.uses.expect(tx.To, tx.Gas)+Overhead
 	if own.count >= SenderSlots {
 		return &SenderError{Waiting: own.count}
 	}
-	if from == Client && own.count > 0 && own.work+tx.work() > g.room/4*3 {
+	if from == Client && own.count > 0 && own.work+work > g.room/4*3 {
 		g.refused = true
 		return &SenderError{Waiting: own.count}
 	}
@@ -119,9 +129,9 @@ func (g *Gate) Admit(tx Tx, from Source, now time.Time) error {
 		g.refused = true
 		return err
 	}
-	e := entry{from: tx.From, work: tx.work(), slots: int(tx.Bytes/slotBytes) + 1, tip: tx.Tip, since: now} //nolint:gosec // at most a few
+	e := entry{from: tx.From, work: work, slots: int(tx.Bytes/slotBytes) + 1, tip: tx.Tip, since: now} //nolint:gosec // at most a few
 	g.waiting[tx.Hash] = e
-	g.senders[tx.From] = share{own.count + 1, own.work + tx.work()}
+	g.senders[tx.From] = share{own.count + 1, own.work + work}
 	g.work += e.work
 	g.slots += e.slots
 	return nil
@@ -199,18 +209,19 @@ func (g *Gate) drop(hash common.Hash) {
 // Committed takes out what a block holds and, by asking has, what the pool has dropped, and learns from how long the
 // block's transactions waited. While nobody proposed the block, for paused, they waited for no work: that is no reason to
 // take less.
-func (g *Gate) Committed(block []common.Hash, has func(common.Hash) bool, now time.Time, paused time.Duration) {
+func (g *Gate) Committed(block []Done, has func(common.Hash) bool, now time.Time, paused time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var slowest time.Duration
 	var carried uint64
 	known := false
-	for _, h := range block {
-		if e, ok := g.waiting[h]; ok {
+	for _, d := range block {
+		g.uses.learn(d.To, d.Gas, d.Used)
+		if e, ok := g.waiting[d.Hash]; ok {
 			known = true
 			carried += e.work
 			slowest = max(slowest, now.Sub(e.since))
-			g.drop(h)
+			g.drop(d.Hash)
 		}
 	}
 	for h, e := range g.waiting {

@@ -39,6 +39,15 @@ func fill(g *intake.Gate, from int, now time.Time) ([]common.Hash, error) {
 	}
 }
 
+// done says that a block held transfers.
+func done(hashes []common.Hash) []intake.Done {
+	var out []intake.Done
+	for _, h := range hashes {
+		out = append(out, intake.Done{Hash: h, To: &common.Address{1}, Gas: 21_000, Used: 21_000})
+	}
+	return out
+}
+
 func TestAFullPoolSaysWhatItWouldTake(t *testing.T) {
 	g := intake.New()
 	taken, err := fill(g, 0, begin)
@@ -68,7 +77,7 @@ func TestAFullPoolSaysWhatItWouldTake(t *testing.T) {
 	require.ErrorIs(t, err, intake.ErrFull)
 	require.LessOrEqual(t, g.State().Work, uint64(2*intake.Room+transfer))
 
-	g.Committed(taken[:10], all, begin, 0)
+	g.Committed(done(taken[:10]), all, begin, 0)
 	g.Forget(paying.Hash)
 	require.Less(t, g.State().Work, uint64(2*intake.Room))
 }
@@ -116,7 +125,7 @@ func TestItTakesLessWhenTransactionsWaitTooLong(t *testing.T) {
 			g.Committed(nil, all, now, 0)
 		}
 		now = now.Add(250 * time.Millisecond)
-		g.Committed(taken, all, now, 0)
+		g.Committed(done(taken), all, now, 0)
 	}
 	require.Less(t, g.State().Room, uint64(intake.Room/2))
 	require.GreaterOrEqual(t, g.State().Room, uint64(intake.MinRoom))
@@ -128,7 +137,7 @@ func TestItTakesLessWhenTransactionsWaitTooLong(t *testing.T) {
 		require.Error(t, err)
 		next += len(taken)
 		now = now.Add(100 * time.Millisecond)
-		g.Committed(taken, all, now, 0)
+		g.Committed(done(taken), all, now, 0)
 	}
 	require.Greater(t, g.State().Room, uint64(intake.Room), "quick blocks, and refusals all the same: there is more room")
 	require.LessOrEqual(t, g.State().Room, uint64(intake.MaxRoom))
@@ -148,9 +157,9 @@ func TestItDoesNotTakeLessWhereBlocksAreSlow(t *testing.T) {
 		require.Error(t, err)
 		next += len(taken)
 		now = now.Add(time.Second)
-		g.Committed(taken[:len(taken)/2], all, now, 0)
+		g.Committed(done(taken[:len(taken)/2]), all, now, 0)
 		now = now.Add(time.Second)
-		g.Committed(taken[len(taken)/2:len(taken)-1], all, now, 0)
+		g.Committed(done(taken[len(taken)/2:len(taken)-1]), all, now, 0)
 	}
 	require.GreaterOrEqual(t, g.State().Room, uint64(intake.Room/2))
 }
@@ -166,7 +175,7 @@ func TestAProposerThatIsDeadIsNoReasonToTakeLess(t *testing.T) {
 			paused = 2 * time.Second
 		}
 		now = now.Add(200*time.Millisecond + paused)
-		g.Committed(taken, all, now, paused)
+		g.Committed(done(taken), all, now, paused)
 	}
 	require.GreaterOrEqual(t, g.State().Room, uint64(intake.Room))
 }
@@ -182,7 +191,7 @@ func TestItKeepsTheRoomThatBlocksHaveShownToEmpty(t *testing.T) {
 		queue = append(queue, taken...)
 		now = now.Add(250 * time.Millisecond)
 		n := min(500, len(queue))
-		g.Committed(queue[:n], all, now, 0)
+		g.Committed(done(queue[:n]), all, now, 0)
 		queue = queue[n:]
 	}
 	room, proven := g.State().Room, intake.Target.Seconds()*4*500*transfer
@@ -217,4 +226,43 @@ func TestLargeTransactionsTakeMoreOfThePool(t *testing.T) {
 			return
 		}
 	}
+}
+
+func TestACallCountsAsWhatItsLikeUsed(t *testing.T) {
+	g := intake.New()
+	contract := common.Address{0xc0}
+	const claim, use = 8_000_000, 2_400_000
+	call := func(i int) intake.Tx {
+		c := tx(i)
+		c.To, c.Gas = &contract, claim
+		return c
+	}
+	work := func(i int) uint64 {
+		before := g.State().Work
+		require.NoError(t, g.Admit(call(i), intake.Client, begin))
+		defer g.Forget(call(i).Hash)
+		return g.State().Work - before
+	}
+	end := func(used uint64) {
+		g.Committed([]intake.Done{{Hash: common.Hash{1}, To: &contract, Gas: claim, Used: used}}, all, begin, 0)
+	}
+	require.Equal(t, uint64(claim+intake.Overhead), work(1), "nothing is known: as claimed")
+	end(use)
+	require.Equal(t, uint64(use+intake.Overhead), work(2))
+	other := call(3)
+	other.To = nil
+	before := g.State().Work
+	require.NoError(t, g.Admit(other, intake.Client, begin))
+	require.Equal(t, uint64(claim+intake.Overhead), g.State().Work-before, "a creation says nothing of others")
+	g.Forget(other.Hash)
+	end(claim / 2)
+	require.Equal(t, uint64(claim/2+intake.Overhead), work(4), "more is believed at once")
+	end(use)
+	require.Greater(t, work(5), uint64(claim/2-400_000), "less only after a while")
+	for range 100 {
+		end(1000)
+	}
+	require.Equal(t, uint64(claim/4+intake.Overhead), work(6), "and never less than a quarter: the next call may use all")
+	end(claim)
+	require.Equal(t, uint64(claim+intake.Overhead), work(7))
 }
