@@ -8,6 +8,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/onchain"
+	"github.com/aitbc/aitbc/coordinator/sqlite"
 )
 
 // checkPause gives a running coordinator time to learn what is new on the chain.
@@ -24,7 +25,7 @@ func Check(ctx context.Context, cfg Config) (out *coordinator.Reconciliation, er
 	if err != nil {
 		return nil, err
 	}
-	store, err := OpenStore(ctx, cfg.DatabaseURL)
+	store, err := openStore(ctx, cfg.DatabaseURL, sqlite.Options{Beside: true})
 	if err != nil {
 		return nil, err
 	}

@@ -97,6 +97,10 @@ type Store interface {
 
 // OpenStore opens the ledger that a database URL names.
 func OpenStore(ctx context.Context, url string) (Store, error) {
+	return openStore(ctx, url, sqlite.Options{})
+}
+
+func openStore(ctx context.Context, url string, o sqlite.Options) (Store, error) {
 	if isPostgres(url) {
 		return postgres.Open(ctx, url)
 	}
@@ -107,5 +111,6 @@ func OpenStore(ctx context.Context, url string) (Store, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the database's folder: %w", err)
 	}
-	return sqlite.Open(ctx, sqlite.Options{Path: path})
+	o.Path = path
+	return sqlite.Open(ctx, o)
 }

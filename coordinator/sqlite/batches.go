@@ -14,6 +14,9 @@ import (
 
 // BuildBatch implements coordinator.Store.
 func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, at int64, finish func(*ledger.Plan) (root common.Hash)) (batch *ledger.Batch, err error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	var some int
 	if err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs WHERE payment = 'charged' AND batch IS NULL)").Scan(&some); err != nil || some == 0 {
 		return nil, err
@@ -45,11 +48,13 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 			return err
 		}
 		for _, x := range changed {
+			tx.touched.session(x.ID)
 			if _, err := tx.Exec("UPDATE sessions SET vouched = ?, through = ? WHERE id = ?", amt{x.Vouched}, x.Through, x.ID); err != nil {
 				return err
 			}
 		}
 		for _, c := range p.Credits {
+			tx.touched.miner(c.Miner)
 			if _, err := tx.Exec("UPDATE miners SET batched = ? WHERE address = ?", amt{c.Total}, c.Miner[:]); err != nil {
 				return err
 			}
@@ -128,6 +133,7 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 			return err
 		}
 		for _, v := range b.Paid(paid) {
+			tx.touched.session(v.Session)
 			if _, err := tx.Exec("UPDATE sessions SET settled = ?, settled_through = ? WHERE id = ?", amt{v.Cumulative}, v.Through, v.Session); err != nil {
 				return err
 			}
@@ -136,6 +142,7 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 			}
 		}
 		for _, c := range b.Plan.Credits {
+			tx.touched.miner(c.Miner)
 			if _, err := tx.Exec("UPDATE miners SET settled = ? WHERE address = ?", amt{c.Total}, c.Miner[:]); err != nil {
 				return err
 			}

@@ -28,6 +28,9 @@ func collect[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error) 
 
 // Books implements coordinator.Store.
 func (s *Store) Books(ctx context.Context) (*ledger.Books, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	var b *ledger.Books
 	err := s.read.snapshot(ctx, func(tx *sql.Tx) (err error) {
 		b, err = books(ctx, tx)
@@ -38,6 +41,9 @@ func (s *Store) Books(ctx context.Context) (*ledger.Books, error) {
 
 // Audit implements coordinator.Store.
 func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	a := &ledger.Audit{Jobs: map[uint64]ledger.Sums{}}
 	err := s.read.snapshot(ctx, func(tx *sql.Tx) error {
 		b, err := books(ctx, tx)

@@ -5,28 +5,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 )
-
-// post writes entries to the journal.
-func post(tx *txn, entries []ledger.Entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	const columns, row = 7, "(?, ?, ?, ?, ?, ?, ?)"
-	args := make([]any, 0, columns*len(entries))
-	for _, e := range entries {
-		args = append(args, e.At, e.Session, e.Job[:], e.Kind, e.From, e.To, amt{e.Amount})
-	}
-	_, err := tx.Exec("INSERT INTO journal (at, session, job, kind, source, target, amount) VALUES "+row+strings.Repeat(", "+row, len(entries)-1), args...)
-	return err
-}
 
 const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, coalesce(j.idem_key, ''), j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
 	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, coalesce(b.block, 0), b.tx`
@@ -57,63 +41,76 @@ func scanJob(r scanner) (*ledger.Job, error) {
 	return &j, nil
 }
 
-func jobIn(tx *txn, id common.Hash) (*ledger.Job, error) {
-	j, err := scanJob(tx.QueryRow("SELECT "+jobCols+jobFrom+"WHERE j.id = ?", id[:]))
-	if err != nil {
-		return nil, fmt.Errorf("job %s: %w", id, err)
-	}
-	return j, nil
-}
-
 // InsertJob implements coordinator.Store.
 func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error) {
-	err = s.do(ctx, func(tx *txn) error {
-		existing = nil
+	if s.crowded() {
+		if err := s.catchUp(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for {
+		var known common.Hash // the job that has the idempotency key
+		at := s.moved()
 		if j.IdemKey != "" {
-			old, err := scanJob(tx.QueryRow("SELECT "+jobCols+jobFrom+"WHERE j.session = ? AND j.idem_key = ?", j.Session, j.IdemKey))
-			if err == nil {
-				if !bytes.Equal(old.IdemHash, j.IdemHash) {
-					return ledger.ErrIdempotency
+			if known, err = s.keyed(ctx, j.Session, j.IdemKey); err != nil {
+				return nil, err
+			}
+		}
+		again := false
+		err = s.decide(ctx, onDisk, func(v view) (*change, error) {
+			if j.IdemKey != "" {
+				if again = v.moves != at; again {
+					return nil, nil
 				}
-				existing = old
-				return nil
+				if id, ok := v.m.keys[idemKey{j.Session, j.IdemKey}]; ok {
+					known = id
+				}
+				if known != (common.Hash{}) {
+					return nil, nil
+				}
 			}
-			if !errors.Is(err, ledger.ErrNotFound) {
-				return err
+			x, err := v.session(j.Session)
+			if err != nil {
+				return nil, err
 			}
+			x, entries, err := ledger.Admit(x, j, sign)
+			if err != nil {
+				return nil, err
+			}
+			spec, err := encodeJSON(&j.Spec)
+			if err != nil {
+				return nil, err
+			}
+			own := *j
+			return &change{job: &own, fresh: true, spec: spec, session: balanceOf(x), entries: entries}, nil
+		})
+		if again && err == nil {
+			continue
 		}
-		x, err := sessionIn(tx, j.Session)
-		if err != nil {
-			return err
+		if err != nil || known == (common.Hash{}) {
+			return nil, err
 		}
-		x, entries, err := ledger.Admit(x, j, sign)
-		if err != nil {
-			return err
+		if existing, err = s.Job(ctx, known); err == nil && !bytes.Equal(existing.IdemHash, j.IdemHash) {
+			return nil, ledger.ErrIdempotency
 		}
-		if _, err := tx.Exec("UPDATE sessions SET reserved = ?, number = ? WHERE id = ?", amt{x.Account.Reserved}, x.Number, x.ID); err != nil {
-			return err
-		}
-		if err := post(tx, entries); err != nil {
-			return err
-		}
-		var idem any
-		if j.IdemKey != "" {
-			idem = j.IdemKey
-		}
-		_, err = tx.Exec(`INSERT INTO jobs (id, session, number, client, model, spec, request, idem_key, idem_hash, state, payment, max_price, created, expires)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			j.ID[:], j.Session, j.Number, j.Client[:], j.Model, doc[ledger.Spec]{&j.Spec}, j.Request, idem, j.IdemHash, string(j.State), string(j.Payment), amt{j.MaxPrice}, j.Created, j.Expires)
-		return err
-	})
-	return existing, err
+		return existing, err
+	}
 }
 
-// Job implements coordinator.Store.
-func (s *Store) Job(ctx context.Context, id common.Hash) (*ledger.Job, error) {
-	return scanJob(s.read.QueryRowContext(ctx, "SELECT "+jobCols+jobFrom+"WHERE j.id = ?", id[:]))
+// keyed returns the job that the database has under an idempotency key, zero for none.
+func (s *Store) keyed(ctx context.Context, session uint64, key string) (id common.Hash, err error) {
+	var b []byte
+	err = s.read.QueryRowContext(ctx, "SELECT id FROM jobs WHERE session = ? AND idem_key = ?", session, key).Scan(&b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return id, nil
+	}
+	return common.BytesToHash(b), err
 }
 
 func (s *Store) jobs(ctx context.Context, where string, args ...any) ([]*ledger.Job, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := s.read.QueryContext(ctx, "SELECT "+jobCols+jobFrom+where, args...)
 	if err != nil {
 		return nil, err
@@ -136,6 +133,9 @@ func (s *Store) ReceiptJobs(ctx context.Context, account common.Address, session
 
 // JobByReceipt implements coordinator.Store.
 func (s *Store) JobByReceipt(ctx context.Context, id common.Hash) (common.Hash, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return common.Hash{}, err
+	}
 	var job []byte
 	err := s.read.QueryRowContext(ctx, "SELECT id FROM jobs WHERE receipt_id = ?", id[:]).Scan(&job)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -151,110 +151,104 @@ func (s *Store) OpenJobs(ctx context.Context) ([]*ledger.Job, error) {
 
 // Assign implements coordinator.Store. It returns before the lease is on the disk.
 func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (job *ledger.Job, err error) {
-	err = s.doSoon(ctx, func(tx *txn) error {
-		j, err := jobIn(tx, id)
+	err = s.decide(ctx, soon, func(v view) (*change, error) {
+		j, err := v.job(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if *j, err = ledger.Lease(*j, miner, lease); err != nil {
-			return err
+		now, err := ledger.Lease(*j, miner, lease)
+		if err != nil {
+			return nil, err
 		}
-		job = j
-		_, err = tx.Exec("UPDATE jobs SET state = ?, miner = ?, lease = ?, attempts = ? WHERE id = ?", string(j.State), miner[:], lease, j.Attempts, id[:])
-		return err
+		own := now
+		job = &own
+		return &change{job: &now}, nil
 	})
 	return job, err
 }
 
 // Requeue implements coordinator.Store.
 func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string) error {
-	return s.do(ctx, func(tx *txn) error {
-		j, err := jobIn(tx, id)
+	return s.decide(ctx, onDisk, func(v view) (*change, error) {
+		j, err := v.job(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if *j, err = ledger.Requeue(*j, lease); err != nil {
-			return err
-		}
-		_, err = tx.Exec("UPDATE jobs SET state = ?, miner = NULL, lease = '' WHERE id = ?", string(j.State), id[:])
-		return err
+		now, err := ledger.Requeue(*j, lease)
+		return &change{job: &now}, err
 	})
 }
 
 // RequestCancel implements coordinator.Store.
 func (s *Store) RequestCancel(ctx context.Context, id common.Hash) error {
-	return s.do(ctx, func(tx *txn) error {
-		_, err := tx.Exec("UPDATE jobs SET cancel = 1 WHERE id = ? AND payment = ?", id[:], string(market.Reserved))
-		return err
+	err := s.decide(ctx, onDisk, func(v view) (*change, error) {
+		j, err := v.job(id)
+		if err != nil || j.Payment != market.Reserved {
+			return nil, err
+		}
+		now := *j
+		now.Cancel = true
+		return &change{job: &now}, nil
 	})
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // End implements coordinator.Store.
 func (s *Store) End(ctx context.Context, e ledger.Ending) (job *ledger.Job, err error) {
-	err = s.do(ctx, func(tx *txn) error {
-		j, err := jobIn(tx, e.Job)
+	err = s.decide(ctx, onDisk, func(v view) (*change, error) {
+		j, err := v.job(e.Job)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		job = j
 		if j.State.Terminal() {
-			return nil
+			own := *j
+			job = &own
+			return nil, nil
 		}
-		x, err := sessionIn(tx, j.Session)
+		x, err := v.session(j.Session)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		x, ended, entries, err := ledger.Release(x, *j, e)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		job = &ended
-		if err := saveAccount(tx, x); err != nil {
-			return err
-		}
-		if err := post(tx, entries); err != nil {
-			return err
-		}
-		_, err = tx.Exec("UPDATE jobs SET state = ?, payment = ?, error_code = ?, error_message = ?, finished = ? WHERE id = ?", string(ended.State), string(ended.Payment), ended.ErrorCode, ended.ErrorMessage, ended.Finished, e.Job[:])
-		return err
+		own := ended
+		job = &own
+		return &change{job: &ended, session: balanceOf(x), entries: entries}, nil
 	})
 	return job, err
 }
 
 // Complete implements coordinator.Store.
 func (s *Store) Complete(ctx context.Context, c ledger.Completion) (job *ledger.Job, err error) {
-	err = s.do(ctx, func(tx *txn) error {
-		j, err := jobIn(tx, c.Job)
+	err = s.decide(ctx, onDisk, func(v view) (*change, error) {
+		j, err := v.job(c.Job)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		x, err := sessionIn(tx, j.Session)
+		x, err := v.session(j.Session)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		var total amt
-		if err := tx.QueryRow("SELECT total FROM miners WHERE address = ?", c.Miner[:]).Scan(&total); errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("account of miner %s: %w", c.Miner, ledger.ErrNotFound)
-		} else if err != nil {
-			return fmt.Errorf("account of miner %s: %w", c.Miner, err)
-		}
-		x, done, entries, err := ledger.Charge(x, *j, total.Amount, c)
+		m, err := v.miner(c.Miner)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if err := saveAccount(tx, x); err != nil {
-			return err
+		x, done, entries, err := ledger.Charge(x, *j, m.Total, c)
+		if err != nil {
+			return nil, err
 		}
-		if err := post(tx, entries); err != nil {
-			return err
+		signed, err := encodeJSON(done.Signed)
+		if err != nil {
+			return nil, err
 		}
-		if _, err := tx.Exec("UPDATE miners SET total = ?, completed = completed + 1 WHERE address = ?", amt{done.Signed.MinerTotal}, c.Miner[:]); err != nil {
-			return err
-		}
-		job = &done
-		_, err = tx.Exec(`UPDATE jobs SET state = ?, payment = ?, class = ?, price = ?, fee = ?, earned = ?, prompt_tokens = ?, completion_tokens = ?, finish_reason = ?, output = ?, receipt = ?, receipt_id = ?, finished = ? WHERE id = ?`,
-			string(done.State), string(done.Payment), done.Class, amt{done.Price}, amt{done.Fee}, amt{done.Earned}, done.Usage.PromptTokens, done.Usage.CompletionTokens, done.FinishReason, done.Output, doc[ledger.Signed]{done.Signed}, done.ReceiptID[:], done.Finished, c.Job[:])
-		return err
+		own := done
+		job = &own
+		return &change{job: &done, signed: signed, session: balanceOf(x), miner: &earnings{c.Miner, done.Signed.MinerTotal, m.Completed + 1}, entries: entries}, nil
 	})
 	return job, err
 }

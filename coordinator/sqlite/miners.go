@@ -30,6 +30,7 @@ func scanMiner(r scanner) (ledger.Miner, error) {
 // PutMiner implements coordinator.Store.
 func (s *Store) PutMiner(ctx context.Context, m ledger.Miner) error {
 	return s.do(ctx, func(tx *txn) error {
+		tx.touched.miner(m.Address)
 		_, err := tx.Exec(`INSERT INTO miners (address, signer, offers, slots, seen) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (address) DO UPDATE SET signer = excluded.signer, offers = excluded.offers, slots = excluded.slots, seen = excluded.seen`,
 			m.Address[:], m.Signer[:], string(m.Offers), m.Slots, m.Seen)
@@ -40,18 +41,17 @@ func (s *Store) PutMiner(ctx context.Context, m ledger.Miner) error {
 // SetCredited implements coordinator.Store.
 func (s *Store) SetCredited(ctx context.Context, miner common.Address, credited market.Amount) error {
 	return s.do(ctx, func(tx *txn) error {
+		tx.touched.miner(miner)
 		_, err := tx.Exec("UPDATE miners SET credited = ? WHERE address = ?", amt{credited}, miner[:])
 		return err
 	})
 }
 
-// Miner implements coordinator.Store.
-func (s *Store) Miner(ctx context.Context, a common.Address) (ledger.Miner, error) {
-	return scanMiner(s.read.QueryRowContext(ctx, "SELECT "+minerCols+" FROM miners WHERE address = ?", a[:]))
-}
-
 // Miners implements coordinator.Store.
 func (s *Store) Miners(ctx context.Context) ([]ledger.Miner, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := s.read.QueryContext(ctx, "SELECT "+minerCols+" FROM miners ORDER BY address")
 	if err != nil {
 		return nil, err

@@ -126,4 +126,8 @@ UPDATE sessions SET number = coalesce((SELECT max(number) FROM jobs WHERE sessio
 	settled_through = coalesce((SELECT max(number) FROM jobs WHERE session = sessions.id AND payment = 'settled'), 0);
 ALTER TABLE miners ADD COLUMN settled TEXT NOT NULL DEFAULT '0';
 UPDATE miners SET settled = credited;
+`, `
+-- How far the log has come in here: see hot.go.
+CREATE TABLE log (epoch INTEGER NOT NULL, applied INTEGER NOT NULL);
+INSERT INTO log VALUES (0, 0);
 `}

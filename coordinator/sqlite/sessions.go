@@ -69,18 +69,11 @@ func sessionIn(tx *txn, id uint64) (ledger.Session, error) {
 	return x, nil
 }
 
-func saveAccount(tx *txn, x ledger.Session) error {
-	_, err := tx.Exec("UPDATE sessions SET reserved = ?, charged = ? WHERE id = ?", amt{x.Account.Reserved}, amt{x.Account.Charged}, x.ID)
-	return err
-}
-
-// Session implements coordinator.Store.
-func (s *Store) Session(ctx context.Context, id uint64) (ledger.Session, error) {
-	return scanSession(s.read.QueryRowContext(ctx, "SELECT "+sessionCols+" FROM sessions WHERE id = ?", id))
-}
-
 // Sessions implements coordinator.Store.
 func (s *Store) Sessions(ctx context.Context) ([]ledger.Session, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := s.read.QueryContext(ctx, "SELECT "+sessionCols+" FROM sessions WHERE state <> ? ORDER BY id", ledger.SessionClosed)
 	if err != nil {
 		return nil, err
@@ -100,6 +93,7 @@ func (s *Store) PutSession(ctx context.Context, x ledger.Session) error {
 		} else if !errors.Is(err, ledger.ErrNotFound) {
 			return err
 		}
+		tx.touched.session(x.ID)
 		_, err = tx.Exec(`INSERT INTO sessions (`+sessionCols+`) VALUES (?, ?, ?, ?, ?, '0', '0', ?, '0', 0, '0', 0, 0, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET deposit = excluded.deposit, debited = excluded.debited, due_at = excluded.due_at, state = excluded.state`,
 			x.ID, x.Client[:], x.Spender[:], x.SpenderN, amt{x.Account.Deposit}, amt{x.Debited}, x.Expiry, x.DueAt, x.FeeBps, x.State)

@@ -96,8 +96,9 @@ func (r *reader) close() error { return errors.Join(r.stmts.close(), r.db.Close(
 // txn is the one writing connection, within a transaction. It belongs to the
 // commit loop.
 type txn struct {
-	conn  *sql.Conn
-	stmts *statements
+	conn    *sql.Conn
+	stmts   *statements
+	touched touched
 }
 
 func newTxn(ctx context.Context, db *sql.DB) (*txn, error) {
@@ -105,7 +106,7 @@ func newTxn(ctx context.Context, db *sql.DB) (*txn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing connection: %w", err)
 	}
-	return &txn{conn, newStatements(conn.PrepareContext)}, nil
+	return &txn{conn: conn, stmts: newStatements(conn.PrepareContext)}, nil
 }
 
 func (t *txn) Exec(query string, args ...any) (sql.Result, error) {
@@ -144,9 +145,6 @@ func (t *txn) run(o *op) error {
 	}
 	if _, err := t.Exec("RELEASE one"); err != nil {
 		return fmt.Errorf("release: %w", err)
-	}
-	if o.ran = true; o.soon {
-		close(o.done)
 	}
 	return nil
 }

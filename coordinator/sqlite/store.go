@@ -1,17 +1,21 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/coordinator/wal"
 )
 
 // Options of [Open].
@@ -19,6 +23,12 @@ type Options struct {
 	Path string // database file, made if missing
 	// Volatile skips the sync of each commit: a benchmark's twin, never a service.
 	Volatile bool
+	// Beside opens a database that another process may be serving, to look at it:
+	// what that has not brought into the database yet is not seen, and writes are
+	// refused. If nobody serves it, it is opened as ever.
+	Beside bool
+
+	flushEvery time.Duration // of a test
 }
 
 // writerCache, in KiB, holds the index of a hundred thousand job ids.
@@ -30,26 +40,44 @@ const readers = 4
 // groupMax bounds how many callers share one commit.
 const groupMax = 256
 
-// linger is how long a transaction that nobody awaits stays open for more.
-const linger = 5 * time.Millisecond
-
 type op struct {
 	fn   func(*txn) error
-	soon bool // done once it has run, not when it is on disk
-	ran  bool
 	err  error
 	done chan struct{}
 }
 
-// Store is the open database. Its methods may be called concurrently.
+// Store is the open database with its log. Its methods may be called
+// concurrently.
 type Store struct {
-	write     *sql.DB
-	tx        *txn // of write's only connection; the commit loop's
+	db        *sql.DB
+	tx        *txn // of db's only connection; the commit loop's
 	read      *reader
 	ops       chan *op
+	full      chan struct{} // much waits for the database
 	closing   chan struct{}
 	closeOnce sync.Once
 	wg        sync.WaitGroup
+
+	writing chan struct{} // holds a token while somebody writes the log, or has it switch files
+	log     *wal.Log
+	spare   bool // the database has all that the log's other file holds
+	nudged  atomic.Bool
+	later   *time.Timer
+
+	// run guards what follows.
+	run     sync.Mutex
+	working memory // newest, perhaps not on the disk yet
+	open    *group
+	epoch   uint64
+	number  uint64 // of the newest record
+	moves   uint64
+	failed  error // why nothing can be written any more
+
+	// shows guards what follows; whoever needs both takes run first.
+	shows    sync.RWMutex
+	shown    memory // on the disk
+	pending  *delta // on the disk, and not yet in the database
+	flushing bool   // some of it is on its way
 }
 
 // Open opens or makes the database and brings its schema up to date.
@@ -70,27 +98,66 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
-	s := &Store{write: w, read: newReader(r), ops: make(chan *op, groupMax), closing: make(chan struct{})}
-	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate %s: %w", o.Path, err), w.Close(), r.Close())
+	s := &Store{
+		db: w, read: newReader(r), ops: make(chan *op, groupMax), full: make(chan struct{}, 1), closing: make(chan struct{}), writing: make(chan struct{}, 1), spare: true,
+		working: newMemory(), shown: newMemory(), open: newGroup(), pending: newDelta(),
 	}
-	if s.tx, err = newTxn(ctx, w); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), w.Close(), r.Close())
+	err = s.start(ctx, o)
+	switch {
+	case errors.Is(err, wal.ErrHeld) && o.Beside:
+		s.fail(errBeside)
+		s.closeOnce.Do(func() { close(s.closing) })
+		return s, nil
+	case errors.Is(err, wal.ErrHeld):
+		err = errors.New("another process has it open: is a coordinator running on it?")
 	}
-	s.wg.Go(s.commitLoop)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", o.Path, err), s.release())
+	}
+	s.later = time.AfterFunc(linger, s.writeLate)
+	s.wg.Go(func() { s.commitLoop(cmp.Or(o.flushEvery, flushEvery)) })
 	return s, nil
+}
+
+var errBeside = errors.New("the database is another process's to write: this one only looks")
+
+// start brings the database up to date, first its tables, then what the log has.
+func (s *Store) start(ctx context.Context, o Options) (err error) {
+	if s.log, err = wal.Open(o.Path+"-log", wal.Options{Volatile: o.Volatile}); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if s.tx, err = newTxn(ctx, s.db); err != nil {
+		return err
+	}
+	return s.recover()
+}
+
+// release closes what is open.
+func (s *Store) release() error {
+	var errs []error
+	if s.tx != nil {
+		errs = append(errs, s.tx.close())
+	}
+	errs = append(errs, s.db.Close(), s.read.close())
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Store) migrate(ctx context.Context) error {
 	var version int
-	if err := s.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return err
 	}
 	if version > len(migrations) {
 		return fmt.Errorf("the database is of version %d, this program knows %d: use a newer program", version, len(migrations))
 	}
 	for i := version; i < len(migrations); i++ {
-		tx, err := s.write.BeginTx(ctx, nil)
+		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return err
 		}
@@ -107,27 +174,23 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// Close waits for writes under way and closes the database. Later writes get
-// [ledger.ErrClosed].
+// Close waits for writes under way, brings them into the database and closes it.
+// Later writes get [ledger.ErrClosed].
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() { close(s.closing) })
 	s.wg.Wait()
-	return errors.Join(s.tx.close(), s.write.Close(), s.read.close())
+	if s.later != nil {
+		s.later.Stop()
+	}
+	return s.release()
 }
 
-// do runs fn in a transaction that it shares with other callers. fn's error
-// undoes what fn did, and only that. A nil return means: on disk.
+// do runs fn in a transaction of the database that it shares with other callers,
+// after all that readers see. fn's error undoes what fn did, and only that. A nil
+// return means: on disk. What fn changes of sessions and miners it tells to
+// txn.touched; it must not change what orders and results do, see [balance].
 func (s *Store) do(ctx context.Context, fn func(*txn) error) error {
-	return s.enqueue(ctx, &op{fn: fn, done: make(chan struct{})})
-}
-
-// doSoon is do for what may be lost in a crash: a nil return means that later
-// writes see it.
-func (s *Store) doSoon(ctx context.Context, fn func(*txn) error) error {
-	return s.enqueue(ctx, &op{fn: fn, soon: true, done: make(chan struct{})})
-}
-
-func (s *Store) enqueue(ctx context.Context, o *op) error {
+	o := &op{fn: fn, done: make(chan struct{})}
 	select {
 	case s.ops <- o:
 	case <-s.closing:
@@ -151,31 +214,60 @@ func (s *Store) enqueue(ctx context.Context, o *op) error {
 	}
 }
 
-func (s *Store) commitLoop() {
+func (s *Store) commitLoop(every time.Duration) {
+	t := time.NewTicker(every)
+	defer t.Stop()
 	for {
 		select {
 		case o := <-s.ops:
 			s.commit(o)
+		case <-t.C:
+			s.commit(nil)
+		case <-s.full:
+			s.commit(nil)
 		case <-s.closing:
-			for {
-				select {
-				case o := <-s.ops:
-					s.commit(o)
-				default:
-					return
-				}
-			}
+			s.finish()
+			return
 		}
 	}
 }
 
-// commit brings an op to disk, and others with it.
-func (s *Store) commit(first *op) {
-	group, err := s.run(first)
-	for _, o := range group {
-		if o.soon && o.ran {
-			continue // answered already
+// finish does what was asked for before the store was closed.
+func (s *Store) finish() {
+	for {
+		select {
+		case o := <-s.ops:
+			s.commit(o)
+			continue
+		default:
 		}
+		break
+	}
+	s.fail(ledger.ErrClosed)
+	s.run.Lock()
+	last := s.open
+	s.run.Unlock()
+	_ = s.await(last) // who waits for it is told
+	s.commit(nil)     // else it is in the log
+}
+
+// commit brings an op to the database, others with it, and before each what the
+// log has; or only that, if first is nil.
+func (s *Store) commit(first *op) {
+	if first == nil && !s.behind() {
+		return
+	}
+	group, d, err := s.transact(first)
+	if err != nil {
+		s.giveBack(d)
+	} else {
+		s.spare = true
+		if err = s.saved(d, &s.tx.touched); err != nil {
+			err = fmt.Errorf("%w: %w", ledger.ErrUnknown, err)
+			s.fail(err) // memory does not follow the database any more
+		}
+	}
+	for _, o := range group {
 		if err != nil {
 			o.err = err
 		}
@@ -183,46 +275,49 @@ func (s *Store) commit(first *op) {
 	}
 }
 
-// run runs ops in one transaction and commits it. It returns those that it took.
-func (s *Store) run(first *op) (group []*op, err error) {
-	if _, err := s.tx.Exec("BEGIN IMMEDIATE"); err != nil {
-		return []*op{first}, fmt.Errorf("begin: %w", err)
+// transact runs ops in one transaction and commits it. It returns those that it
+// took, and what of the log went with them.
+func (s *Store) transact(first *op) (group []*op, d *delta, err error) {
+	d = newDelta()
+	if first != nil {
+		group = []*op{first}
 	}
-	awaited := false
-	for o := first; o != nil; o = s.next(len(group), awaited) {
-		group = append(group, o)
-		if err := s.tx.run(o); err != nil {
-			return group, s.tx.undo(err)
+	if _, err := s.tx.Exec("BEGIN IMMEDIATE"); err != nil {
+		return group, d, fmt.Errorf("begin: %w", err)
+	}
+	s.tx.touched = touched{map[uint64]bool{}, map[common.Address]bool{}}
+	for o := first; ; {
+		more := s.take()
+		err := more.save(s.tx)
+		d.merge(more)
+		if err != nil {
+			return group, d, s.tx.undo(fmt.Errorf("take over from the log: %w", err))
 		}
-		awaited = awaited || !o.soon
+		if o == nil {
+			break
+		}
+		if err := s.tx.run(o); err != nil {
+			return group, d, s.tx.undo(err)
+		}
+		if o = s.next(len(group)); o == nil {
+			break
+		}
+		group = append(group, o)
 	}
 	if _, err := s.tx.Exec("COMMIT"); err != nil {
-		return group, s.tx.undo(fmt.Errorf("commit: %w", err))
+		return group, d, s.tx.undo(fmt.Errorf("commit: %w", err))
 	}
-	return group, nil
+	return group, d, nil
 }
 
-// next returns another op for a transaction of n, nil for none. While nobody
-// awaits the disk it waits a little: one commit is cheaper than two.
-func (s *Store) next(n int, awaited bool) *op {
-	if n >= groupMax {
-		return nil
-	}
-	select {
-	case o := <-s.ops:
-		return o
-	default:
-	}
-	if awaited {
-		return nil
-	}
-	t := time.NewTimer(linger)
-	defer t.Stop()
-	select {
-	case o := <-s.ops:
-		return o
-	case <-s.closing:
-	case <-t.C:
+// next returns another op for a transaction of n, nil for none.
+func (s *Store) next(n int) *op {
+	if n < groupMax {
+		select {
+		case o := <-s.ops:
+			return o
+		default:
+		}
 	}
 	return nil
 }
