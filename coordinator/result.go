@@ -21,9 +21,9 @@ import (
 // clockSkew is how far a miner's clock may be from ours.
 const clockSkew = 5 * time.Second
 
-// Piece takes one piece of an answer from the lease holder. It reports whether
-// the miner should stop.
-func (s *Service) Piece(ctx context.Context, c Caller, job common.Hash, leaseID string, p api.Piece) (stop bool, err error) {
+// Piece takes pieces of an answer from the lease holder, in their order. It
+// reports whether the miner should stop.
+func (s *Service) Piece(ctx context.Context, c Caller, job common.Hash, leaseID string, pieces ...api.Piece) (stop bool, err error) {
 	l, st, err := s.held(ctx, c, job, leaseID)
 	if err != nil {
 		return true, err
@@ -31,7 +31,7 @@ func (s *Service) Piece(ctx context.Context, c Caller, job common.Hash, leaseID 
 	if st == nil {
 		return true, apierr.New(apierr.LeaseLost, "the job has ended")
 	}
-	if err := st.put(p); err != nil {
+	if err := st.put(pieces...); err != nil {
 		return true, err
 	}
 	s.mu.Lock()

@@ -43,11 +43,27 @@ func (s *stream) changedLocked() {
 	s.changed = make(chan struct{})
 }
 
-// put adds a piece. Pieces that are known already must be the same: a second
-// miner may only continue what the first one said.
-func (s *stream) put(p api.Piece) error {
+// put adds pieces. Those that are known already must be the same: a second miner
+// may only continue what the first one said.
+func (s *stream) put(pieces ...api.Piece) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	before := len(s.pieces)
+	defer func() {
+		if len(s.pieces) > before {
+			s.state = market.Running
+			s.changedLocked()
+		}
+	}()
+	for _, p := range pieces {
+		if err := s.putLocked(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stream) putLocked(p api.Piece) error {
 	n := uint64(len(s.pieces))
 	switch {
 	case s.ended != nil:
@@ -64,8 +80,6 @@ func (s *stream) put(p api.Piece) error {
 	if n == 0 {
 		s.firstAt = time.Now()
 	}
-	s.state = market.Running
-	s.changedLocked()
 	return nil
 }
 

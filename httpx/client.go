@@ -3,7 +3,9 @@ package httpx
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -19,6 +21,9 @@ import (
 // DefaultTimeout bounds a request that sets no time of its own.
 const DefaultTimeout = 30 * time.Second
 
+// ErrNotUpgraded reports a server that answered, and in the old protocol.
+var ErrNotUpgraded = errors.New("the server does not speak the protocol that was asked for")
+
 // DefaultMaxResponse bounds a response body.
 const DefaultMaxResponse = 16 << 20
 
@@ -27,7 +32,8 @@ const DefaultMaxResponse = 16 << 20
 type Client struct {
 	base   string
 	http   *http.Client
-	Header http.Header // sent with every request
+	plain  *http.Client // HTTP/1 alone, which can be upgraded
+	Header http.Header  // sent with every request
 }
 
 // NewClient returns a client of the server at base, an http or https URL. It
@@ -37,19 +43,26 @@ func NewClient(base string) (*Client, error) {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("server %q: want a URL such as http://127.0.0.1:18000", base)
 	}
-	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-			ForceAttemptHTTP2:     true,
-		},
-		// A redirect would carry the key to another place.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}, Header: http.Header{}}, nil
+	client := func(t *http.Transport) *http.Client {
+		return &http.Client{
+			Transport: t,
+			// A redirect would carry the key to another place.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	transport := &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		MaxIdleConnsPerHost:   16,
+		IdleConnTimeout:       90 * time.Second,
+		ForceAttemptHTTP2:     true,
+	}
+	plain := transport.Clone()
+	plain.ForceAttemptHTTP2, plain.TLSNextProto = false, map[string]func(string, *tls.Conn) http.RoundTripper{}
+	plain.ResponseHeaderTimeout = 10 * time.Second
+	return &Client{base: strings.TrimRight(base, "/"), http: client(transport), plain: client(plain), Header: http.Header{}}, nil
 }
 
 // A Request is one call. Only Method and Path are needed.
@@ -76,7 +89,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) (int, error) {
 		ctx, cancel = context.WithTimeout(ctx, r.Timeout)
 		defer cancel()
 	}
-	resp, err := c.send(ctx, r)
+	resp, err := c.send(ctx, c.http, r)
 	if err != nil {
 		return 0, err
 	}
@@ -103,11 +116,15 @@ func (c *Client) Do(ctx context.Context, r Request, out any) (int, error) {
 // Open sends r and returns the response with its body still to be read, which
 // the caller closes. Its time ends with ctx. Errors are those of [Client.Do].
 func (c *Client) Open(ctx context.Context, r Request) (*http.Response, error) {
-	resp, err := c.send(ctx, r)
+	return c.open(ctx, c.http, r)
+}
+
+func (c *Client) open(ctx context.Context, over *http.Client, r Request) (*http.Response, error) {
+	resp, err := c.send(ctx, over, r)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+	if (resp.StatusCode < 200 || resp.StatusCode > 299) && resp.StatusCode != http.StatusSwitchingProtocols {
 		defer resp.Body.Close() //nolint:errcheck // an error's body
 		body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
 		if err != nil {
@@ -118,7 +135,20 @@ func (c *Client) Open(ctx context.Context, r Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
+// Upgrade asks for another protocol on the connection and returns it, to be
+// closed by the caller. Errors are those of [Client.Do], and [ErrNotUpgraded].
+func (c *Client) Upgrade(ctx context.Context, r Request) (io.ReadWriteCloser, error) {
+	resp, err := c.open(ctx, c.plain, r)
+	if err != nil {
+		return nil, err
+	}
+	if conn, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {
+		return conn, nil
+	}
+	return nil, errors.Join(ErrNotUpgraded, resp.Body.Close())
+}
+
+func (c *Client) send(ctx context.Context, over *http.Client, r Request) (*http.Response, error) {
 	body := r.Body
 	if r.JSON != nil {
 		b, err := json.Marshal(r.JSON)
@@ -137,7 +167,7 @@ func (c *Client) send(ctx context.Context, r Request) (*http.Response, error) {
 	if body != nil {
 		req.Header.Set("Content-Type", r.Type)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := over.Do(req)
 	if err != nil {
 		// url.Error repeats method and URL; the query may hold what logs should not.
 		if e, ok := err.(*url.Error); ok { //nolint:errorlint // Do documents this very type

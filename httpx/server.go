@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,8 +37,13 @@ func Listen(ctx context.Context, addr string, authenticated bool) (net.Listener,
 func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	var busy sync.WaitGroup // handlers: Shutdown does not wait for those that took over their connection
 	srv := &http.Server{
-		Handler:           h,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			busy.Add(1)
+			defer busy.Done()
+			h.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -55,11 +61,16 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler) error {
 		<-gctx.Done()
 		late, cancel := context.WithTimeout(base, drain)
 		defer cancel()
-		if err := srv.Shutdown(late); err != nil {
+		// Handlers are cut when their time is over, and then waited for.
+		stop := context.AfterFunc(late, cut)
+		defer stop()
+		err := srv.Shutdown(late)
+		if err != nil {
 			cut()
-			return errors.Join(srv.Close())
+			err = srv.Close()
 		}
-		return nil
+		busy.Wait()
+		return err
 	})
 	return g.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -47,6 +48,7 @@ var (
 type coordinator struct {
 	t      *testing.T
 	server *httptest.Server
+	board  *switchboard
 	events chan string // what happened, for tests that wait for it
 
 	mu       sync.Mutex // guards the fields below
@@ -98,8 +100,9 @@ func newCoordinator(t *testing.T) *coordinator {
 			return h(w, r)
 		}))
 	}
-	c.server = httptest.NewServer(mux)
-	t.Cleanup(func() { c.server.CloseClientConnections(); c.server.Close() })
+	c.board = newSwitchboard(mux)
+	c.server = httptest.NewServer(c.board)
+	t.Cleanup(func() { c.board.cut(); c.server.CloseClientConnections(); c.server.Close() })
 	return c
 }
 
@@ -137,6 +140,7 @@ func (c *coordinator) set(f func()) {
 // restart forgets keys and streams, as a process does that is started anew.
 func (c *coordinator) restart() {
 	c.set(func() { c.logins, c.streams = c.logins+1, map[common.Hash][]api.Piece{} })
+	c.board.cut()
 	c.server.CloseClientConnections()
 }
 
@@ -221,7 +225,7 @@ func (c *coordinator) drain(w http.ResponseWriter, _ *http.Request) error {
 func pathID(r *http.Request) common.Hash { return common.HexToHash(r.PathValue("id")) }
 
 func (c *coordinator) stream(w http.ResponseWriter, r *http.Request) error {
-	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	id := pathID(r)

@@ -41,8 +41,9 @@ func final(err error) bool {
 func (s *Service) stream(ctx context.Context, j *job) (api.StreamResponse, error) {
 	for b := newBackoff(); ; {
 		body := j.pieces.reader()
-		got, err := s.link.stream(ctx, j.id, j.lease, body)
+		got, err := s.link.stream(ctx, j, body)
 		_ = body.Close() // never fails
+		j.streamed = true
 		switch {
 		case err == nil && got.Canceled:
 			j.cancel(errCanceled)

@@ -28,6 +28,7 @@ type job struct {
 	cancel     context.CancelCauseFunc // nil for a job of an earlier run
 	pieces     *pieces                 // nil for a job of an earlier run
 	owedBefore market.Amount
+	streamed   bool // once already: whoever does it again makes sure that it arrives
 	named      bool // in a heartbeat that was answered; guarded by the service's mutex
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/api/wire"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/receipt"
@@ -29,8 +30,9 @@ const (
 	callTimeout = 10 * time.Second
 )
 
-// link is the connection to one coordinator. When its key is refused it logs
-// in again, and the caller's next attempt has the new key.
+// link is what joins the miner to one coordinator: one connection that is kept,
+// and the HTTP routes while there is none. When its key is refused it logs in
+// again, and the caller's next attempt has the new key.
 type link struct {
 	http    *httpx.Client
 	signer  receipt.Signer
@@ -46,7 +48,8 @@ type link struct {
 	coordinator common.Address
 	marginBps   uint16
 	beat, lease time.Duration
-	err         error // of the last exchange, nil if it worked
+	err         error        // of the last exchange, nil if it worked
+	wire        *wire.Client // nil while there is no connection
 }
 
 func newLink(cfg Config, offers []api.Offer) (*link, error) {
@@ -115,14 +118,80 @@ func (l *link) again(ctx context.Context, logins int) error {
 	return l.login(ctx, d, c)
 }
 
-// do sends an authenticated request. If the key is refused it logs in again
-// before it returns the refusal.
-func (l *link) do(ctx context.Context, r httpx.Request, out any) (int, error) {
+// keep keeps a connection until ctx is done.
+func (l *link) keep(ctx context.Context) {
+	for b := newBackoff(); ; {
+		if err := l.connection(ctx); errors.Is(err, wire.ErrClosed) {
+			b.reset() // it was there
+		}
+		if b.wait(ctx) != nil {
+			return
+		}
+	}
+}
+
+// connection makes a connection and serves it to its end.
+func (l *link) connection(ctx context.Context) error {
 	l.mu.Lock()
-	key, logins := l.key, l.logins
+	header := wire.Upgrade()
+	header.Set("X-Api-Key", l.key)
 	l.mu.Unlock()
-	r.Header = http.Header{"X-Api-Key": {key}}
-	status, err := l.http.Do(ctx, r, out)
+	conn, err := l.http.Upgrade(ctx, httpx.Request{Method: http.MethodGet, Path: wire.Path, Header: header})
+	if err != nil {
+		return err
+	}
+	c := wire.NewClient(conn)
+	l.setWire(c)
+	defer l.setWire(nil)
+	return errors.Join(wire.ErrClosed, c.Run(ctx))
+}
+
+func (l *link) setWire(c *wire.Client) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wire = c
+}
+
+// on asks over the connection if there is one, else over HTTP.
+func (l *link) on(ctx context.Context, timeout time.Duration, overWire func(context.Context, *wire.Client) error, overHTTP httpx.Request, out any) (int, error) {
+	l.mu.Lock()
+	c := l.wire
+	l.mu.Unlock()
+	if c == nil {
+		overHTTP.Timeout = timeout
+		return l.do(ctx, overHTTP, out)
+	}
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	err := l.exchanged(ctx, func() error { return overWire(ctx, c) })
+	if apierr.HasCode(err, apierr.Unauthorized) {
+		_ = c.Close() // it has the old key: the next is made with the new one
+	}
+	return http.StatusOK, err
+}
+
+// do sends an authenticated request.
+func (l *link) do(ctx context.Context, r httpx.Request, out any) (status int, err error) {
+	err = l.exchanged(ctx, func() error {
+		l.mu.Lock()
+		r.Header = http.Header{"X-Api-Key": {l.key}}
+		l.mu.Unlock()
+		status, err = l.http.Do(ctx, r, out)
+		return err
+	})
+	return status, err
+}
+
+// exchanged notes how an exchange went. If the key was refused it logs in again
+// before it returns the refusal.
+func (l *link) exchanged(ctx context.Context, ask func() error) error {
+	l.mu.Lock()
+	logins := l.logins
+	l.mu.Unlock()
+	err := ask()
 	if apierr.HasCode(err, apierr.Unauthorized) {
 		if lerr := l.again(ctx, logins); lerr != nil {
 			err = errors.Join(err, lerr)
@@ -135,7 +204,7 @@ func (l *link) do(ctx context.Context, r httpx.Request, out any) (int, error) {
 			l.err = nil
 		}
 	}
-	return status, err
+	return err
 }
 
 // down reports whether err means that the coordinator could not be reached,
@@ -164,45 +233,59 @@ func (l *link) lastErr() error {
 	return l.err
 }
 
-func (l *link) heartbeat(ctx context.Context, r api.HeartbeatRequest) (api.HeartbeatResponse, error) {
-	var out api.HeartbeatResponse
-	_, err := l.do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/heartbeat", JSON: r, Timeout: max(2*time.Second, l.interval())}, &out)
+func (l *link) heartbeat(ctx context.Context, r api.HeartbeatRequest) (out api.HeartbeatResponse, err error) {
+	_, err = l.on(ctx, max(2*time.Second, l.interval()), func(ctx context.Context, c *wire.Client) (err error) {
+		out, err = c.Heartbeat(ctx, r)
+		return err
+	}, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/heartbeat", JSON: r}, &out)
 	return out, err
 }
 
 // next waits for a job. It returns nil if there was none.
-func (l *link) next(ctx context.Context) (*api.Assignment, error) {
-	var a api.Assignment
+func (l *link) next(ctx context.Context) (a *api.Assignment, err error) {
+	var held api.Assignment
 	path := "/v1/miners/jobs?wait=" + strconv.Itoa(int(pollWait.Seconds()))
-	status, err := l.do(ctx, httpx.Request{Method: http.MethodGet, Path: path, Timeout: pollWait + callTimeout}, &a)
-	if err != nil || status == http.StatusNoContent {
-		return nil, err
+	status, err := l.on(ctx, pollWait+callTimeout, func(ctx context.Context, c *wire.Client) (err error) {
+		a, err = c.Claim(ctx, pollWait)
+		return err
+	}, httpx.Request{Method: http.MethodGet, Path: path}, &held)
+	if a != nil || err != nil || status == http.StatusNoContent || held.Lease == "" {
+		return a, err
 	}
-	return &a, nil
+	return &held, nil
 }
 
 func (l *link) drain(ctx context.Context) error {
-	_, err := l.do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/drain", Timeout: 2 * time.Second}, nil)
+	_, err := l.on(ctx, 2*time.Second, func(ctx context.Context, c *wire.Client) error { return c.Drain(ctx) },
+		httpx.Request{Method: http.MethodPost, Path: "/v1/miners/drain"}, nil)
 	return err
 }
 
 func jobPath(job common.Hash, what string) string { return "/v1/miners/jobs/" + job.Hex() + "/" + what }
 
-// stream sends pieces for as long as body has any.
-func (l *link) stream(ctx context.Context, job common.Hash, lease string, body io.Reader) (api.StreamResponse, error) {
-	var out api.StreamResponse
-	path := jobPath(job, "stream") + "?lease=" + url.QueryEscape(lease)
-	_, err := l.do(ctx, httpx.Request{Method: http.MethodPost, Path: path, Body: body, Type: "application/x-ndjson", Timeout: -1}, &out)
+// stream sends the pieces of a job for as long as body has any. Over the
+// connection they are taken to have arrived, unless it is to make sure of that.
+func (l *link) stream(ctx context.Context, j *job, body io.Reader) (out api.StreamResponse, err error) {
+	path := jobPath(j.id, "stream") + "?lease=" + url.QueryEscape(j.lease)
+	_, err = l.on(ctx, -1, func(ctx context.Context, c *wire.Client) (err error) {
+		if out, err = c.Stream(ctx, j.id, j.lease, body); err == nil && !out.Canceled && j.streamed {
+			out, err = c.Delivered(ctx, j.id, j.lease)
+		}
+		return err
+	}, httpx.Request{Method: http.MethodPost, Path: path, Body: body, Type: "application/x-ndjson"}, &out)
 	return out, err
 }
 
-func (l *link) result(ctx context.Context, job common.Hash, r api.ResultRequest) (api.ResultResponse, error) {
-	var out api.ResultResponse
-	_, err := l.do(ctx, httpx.Request{Method: http.MethodPost, Path: jobPath(job, "result"), JSON: r, Timeout: callTimeout}, &out)
+func (l *link) result(ctx context.Context, job common.Hash, r api.ResultRequest) (out api.ResultResponse, err error) {
+	_, err = l.on(ctx, callTimeout, func(ctx context.Context, c *wire.Client) (err error) {
+		out, err = c.Result(ctx, job, r)
+		return err
+	}, httpx.Request{Method: http.MethodPost, Path: jobPath(job, "result"), JSON: r}, &out)
 	return out, err
 }
 
 func (l *link) failure(ctx context.Context, job common.Hash, r api.FailureRequest) error {
-	_, err := l.do(ctx, httpx.Request{Method: http.MethodPost, Path: jobPath(job, "failure"), JSON: r, Timeout: callTimeout}, nil)
+	_, err := l.on(ctx, callTimeout, func(ctx context.Context, c *wire.Client) error { return c.Failure(ctx, job, r) },
+		httpx.Request{Method: http.MethodPost, Path: jobPath(job, "failure"), JSON: r}, nil)
 	return err
 }

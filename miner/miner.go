@@ -194,6 +194,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stopBeats()
 	var pulse, jobs errgroup.Group
 	pulse.Go(func() error { s.pulse(beats); return nil })
+	pulse.Go(func() error { s.link.keep(beats); return nil })
 	for _, r := range unsent {
 		s.resend(work, &jobs, r)
 	}

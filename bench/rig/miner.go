@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/api/wire"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
@@ -19,6 +21,9 @@ import (
 
 // Words are the pieces of every answer.
 var Words = []string{"One", " two", " three", " four", " five", " six", " seven", " eight", " nine", " ten", " eleven", " twelve", " thirteen", " fourteen", " fifteen", "."}
+
+// claimWait is how long the miner waits for a job at a time.
+const claimWait = 20 * time.Second
 
 // promptTokens is what every prompt is said to have.
 const promptTokens = 10
@@ -29,8 +34,8 @@ type MinerOptions struct {
 	Slots int    `json:"slots"`
 }
 
-// ServeMiner is the role of a miner that speaks the miners' link over HTTP as
-// ours does, and answers [Words] to everything without computing anything.
+// ServeMiner is the role of a miner that speaks the miners' link as ours
+// does, and answers [Words] to everything without computing anything.
 func ServeMiner(ctx context.Context, arg json.RawMessage, ready func(any) error) error {
 	var o MinerOptions
 	if err := json.Unmarshal(arg, &o); err != nil {
@@ -49,14 +54,19 @@ func ServeMiner(ctx context.Context, arg json.RawMessage, ready func(any) error)
 		return fmt.Errorf("register: %w", err)
 	}
 	c.Header.Set("X-Api-Key", in.APIKey)
-	m := &miner{http: c, slots: make(chan struct{}, o.Slots)}
+	conn, err := c.Upgrade(ctx, httpx.Request{Method: http.MethodGet, Path: wire.Path, Header: wire.Upgrade()})
+	if err != nil {
+		return fmt.Errorf("open link: %w", err)
+	}
+	m := &miner{link: wire.NewClient(conn), slots: make(chan struct{}, o.Slots)}
 	if m.lines, err = pieces(); err != nil {
-		return err
+		return errors.Join(err, conn.Close())
 	}
 	if err := ready(struct{}{}); err != nil {
-		return err
+		return errors.Join(err, conn.Close())
 	}
 	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.link.Run(gctx) })
 	g.Go(func() error { return m.beat(gctx) })
 	g.Go(func() error { return m.poll(gctx, g) })
 	if err := g.Wait(); err != nil && ctx.Err() == nil {
@@ -66,7 +76,7 @@ func ServeMiner(ctx context.Context, arg json.RawMessage, ready func(any) error)
 }
 
 type miner struct {
-	http  *httpx.Client
+	link  *wire.Client
 	slots chan struct{}
 	lines []byte // the stream of every job
 }
@@ -90,8 +100,7 @@ func (m *miner) beat(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			r := httpx.Request{Method: http.MethodPost, Path: "/v1/miners/heartbeat", JSON: api.HeartbeatRequest{Running: []common.Hash{}}}
-			if _, err := m.http.Do(ctx, r, nil); err != nil {
+			if _, err := m.link.Heartbeat(ctx, api.HeartbeatRequest{Running: []common.Hash{}}); err != nil {
 				return fmt.Errorf("heartbeat: %w", err)
 			}
 		}
@@ -105,18 +114,17 @@ func (m *miner) poll(ctx context.Context, g *errgroup.Group) error {
 		case <-ctx.Done():
 			return nil
 		}
-		var a api.Assignment
-		status, err := m.http.Do(ctx, httpx.Request{Method: http.MethodGet, Path: "/v1/miners/jobs?wait=20"}, &a)
+		a, err := m.link.Claim(ctx, claimWait)
 		if err != nil {
-			return fmt.Errorf("poll: %w", err)
+			return fmt.Errorf("claim: %w", err)
 		}
-		if status == http.StatusNoContent {
+		if a == nil {
 			<-m.slots
 			continue
 		}
 		g.Go(func() error {
 			defer func() { <-m.slots }()
-			if err := m.work(ctx, &a); err != nil {
+			if err := m.work(ctx, a); err != nil {
 				return fmt.Errorf("job %s: %w", a.JobID, err)
 			}
 			return nil
@@ -126,10 +134,7 @@ func (m *miner) poll(ctx context.Context, g *errgroup.Group) error {
 
 func (m *miner) work(ctx context.Context, a *api.Assignment) error {
 	started := time.Now()
-	path := "/v1/miners/jobs/" + a.JobID.Hex()
-	var got api.StreamResponse
-	r := httpx.Request{Method: http.MethodPost, Path: path + "/stream?lease=" + a.Lease, Body: bytes.NewReader(m.lines), Type: "application/x-ndjson"}
-	if _, err := m.http.Do(ctx, r, &got); err != nil {
+	if _, err := m.link.Stream(ctx, a.JobID, a.Lease, bytes.NewReader(m.lines)); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
 	x, err := receiptFor(a, started)
@@ -140,8 +145,7 @@ func (m *miner) work(ctx context.Context, a *api.Assignment) error {
 	if q.Signature, err = receipt.Sign(minerKey, Domain, x); err != nil {
 		return err
 	}
-	var out api.ResultResponse
-	if _, err := m.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: path + "/result", JSON: q}, &out); err != nil {
+	if _, err := m.link.Result(ctx, a.JobID, q); err != nil {
 		return fmt.Errorf("result: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/api/wire"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/ledger"
@@ -101,6 +102,7 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/miners/heartbeat", miner(s.heartbeat)},
 		{"GET", "/v1/miners/jobs", miner(s.claim)},
 		{"POST", "/v1/miners/drain", miner(s.drain)},
+		{"GET", wire.Path, miner(s.link)},
 		{"POST", "/v1/miners/jobs/{id}/stream", miner(s.stream)},
 		{"POST", "/v1/miners/jobs/{id}/result", miner(s.complete)},
 		{"POST", "/v1/miners/jobs/{id}/failure", miner(s.fail)},

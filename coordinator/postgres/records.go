@@ -124,7 +124,11 @@ func (s *Store) SettledJobs(ctx context.Context, batch uint64) (map[common.Addre
 		Miner []byte
 		Jobs  uint64
 	}
-	all, err := query(ctx, s, pgx.RowToStructByPos[count], "SELECT miner, count(*) FROM jobs WHERE payment = $1 AND ($2::bigint = 0 OR batch = $2) GROUP BY miner", string(market.Settled), batch)
+	text, args := "SELECT miner, count(*) FROM jobs WHERE payment = $1 GROUP BY miner", []any{string(market.Settled)}
+	if batch != 0 { // by its index
+		text, args = "SELECT miner, count(*) FROM jobs WHERE payment = $1 AND batch = $2 GROUP BY miner", append(args, batch)
+	}
+	all, err := query(ctx, s, pgx.RowToStructByPos[count], text, args...)
 	out := make(map[common.Address]uint64, len(all))
 	for _, c := range all {
 		out[common.BytesToAddress(c.Miner)] = c.Jobs

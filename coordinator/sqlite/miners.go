@@ -61,7 +61,11 @@ func (s *Store) Miners(ctx context.Context) ([]ledger.Miner, error) {
 
 // SettledJobs implements coordinator.Store.
 func (s *Store) SettledJobs(ctx context.Context, batch uint64) (map[common.Address]uint64, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT miner, count(*) FROM jobs WHERE payment = ? AND (? = 0 OR batch = ?) GROUP BY miner", string(market.Settled), batch, batch)
+	query, args := "SELECT miner, count(*) FROM jobs WHERE payment = ? GROUP BY miner", []any{string(market.Settled)}
+	if batch != 0 { // by its index
+		query, args = "SELECT miner, count(*) FROM jobs WHERE payment = ? AND batch = ? GROUP BY miner", append(args, batch)
+	}
+	rows, err := s.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}

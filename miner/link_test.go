@@ -1,0 +1,218 @@
+package miner_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/api/wire"
+	"github.com/aitbc/aitbc/apierr"
+)
+
+// switchboard is the link of the small coordinator: each frame is put to the route
+// of the same name.
+type switchboard struct {
+	mux http.Handler
+
+	mu     sync.Mutex // guards the fields below
+	absent bool       // there is no such route
+	conns  []net.Conn
+	frames map[wire.Kind]int
+}
+
+func newSwitchboard(mux http.Handler) *switchboard {
+	return &switchboard{mux: mux, frames: map[wire.Kind]int{}}
+}
+
+func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.mu.Lock()
+	absent := b.absent
+	b.mu.Unlock()
+	if r.URL.Path != wire.Path || absent {
+		b.mux.ServeHTTP(w, r)
+		return
+	}
+	conn, rest, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close() //nolint:errcheck // a test's
+	b.mu.Lock()
+	b.conns = append(b.conns, conn)
+	b.mu.Unlock()
+	if _, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+wire.Protocol+"\r\n\r\n"); err != nil {
+		return
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	r = r.WithContext(ctx)
+	var turn sync.Mutex
+	claims := map[uint32]context.CancelFunc{}
+	for {
+		f, err := wire.Read(rest.Reader)
+		if err != nil {
+			return
+		}
+		b.mu.Lock()
+		b.frames[f.Kind]++
+		b.mu.Unlock()
+		if f.Kind == wire.Pieces {
+			// Each frame is a stream of its own, which goes on where the last ended.
+			job, lease, lines, err := wire.CutJob(f.Body)
+			if err != nil {
+				return
+			}
+			var got api.StreamResponse
+			e := b.ask(r, "POST", "/v1/miners/jobs/"+job.Hex()+"/stream?lease="+lease, lines, &got)
+			if e != nil || got.Canceled || len(lines) == 0 {
+				turn.Lock()
+				reply(conn, f.Number, got, e)
+				turn.Unlock()
+			}
+			continue
+		}
+		r := r
+		if f.Kind == wire.Claim {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			claims[f.Number], r = cancel, r.WithContext(ctx)
+		}
+		if f.Kind == wire.Withdraw {
+			claims[f.Number]()
+			continue
+		}
+		wg.Go(func() {
+			out, e := b.do(r, f)
+			turn.Lock()
+			defer turn.Unlock()
+			reply(conn, f.Number, out, e)
+		})
+	}
+}
+
+func (b *switchboard) do(r *http.Request, f wire.Frame) (any, *apierr.Error) {
+	var out json.RawMessage
+	switch f.Kind {
+	case wire.Claim:
+		e := b.ask(r, "GET", fmt.Sprintf("/v1/miners/jobs?wait=%d", binary.BigEndian.Uint16(f.Body)), nil, &out)
+		if out == nil {
+			return nil, e
+		}
+		return out, e
+	case wire.Heartbeat:
+		e := b.ask(r, "POST", "/v1/miners/heartbeat", f.Body, &out)
+		return out, e
+	case wire.Drain:
+		e := b.ask(r, "POST", "/v1/miners/drain", nil, &out)
+		return out, e
+	case wire.Result, wire.Failure:
+		job, _, body, err := wire.CutJob(f.Body)
+		if err != nil {
+			return nil, apierr.New(apierr.Invalid, "%v", err)
+		}
+		what := map[wire.Kind]string{wire.Result: "result", wire.Failure: "failure"}[f.Kind]
+		e := b.ask(r, "POST", "/v1/miners/jobs/"+job.Hex()+"/"+what, body, &out)
+		return out, e
+	default:
+		return nil, apierr.New(apierr.Invalid, "kind %d", f.Kind)
+	}
+}
+
+// ask puts a request to a route, with the key of the connection. Where the route
+// would break its connection, all are broken.
+func (b *switchboard) ask(r *http.Request, method, path string, body []byte, out any) (refused *apierr.Error) {
+	defer func() {
+		if recover() != nil {
+			b.cut()
+			refused = apierr.New(apierr.Unavailable, "nobody hears this")
+		}
+	}()
+	q := httptest.NewRequestWithContext(r.Context(), method, path, bytes.NewReader(body))
+	q.Header.Set("X-Api-Key", r.Header.Get("X-Api-Key"))
+	w := httptest.NewRecorder()
+	b.mux.ServeHTTP(w, q)
+	if w.Code == http.StatusOK {
+		_ = json.Unmarshal(w.Body.Bytes(), out)
+		return nil
+	}
+	var e struct{ Error wire.RefusalBody }
+	_ = json.Unmarshal(w.Body.Bytes(), &e)
+	return &apierr.Error{Code: e.Error.Code, Message: e.Error.Message, Details: e.Error.Details}
+}
+
+func reply(conn io.Writer, number uint32, out any, e *apierr.Error) {
+	kind := wire.Answer
+	if e != nil {
+		kind, out = wire.Refusal, wire.RefusalBody{Code: e.Code, Message: e.Message, Details: e.Details}
+	}
+	var body []byte
+	if out != nil {
+		var err error
+		if body, err = json.Marshal(out); err != nil {
+			panic(err)
+		}
+	}
+	_, _ = conn.Write(wire.Append(nil, kind, number, body))
+}
+
+func (b *switchboard) count(k wire.Kind) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.frames[k]
+}
+
+// cut breaks every connection.
+func (b *switchboard) cut() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.conns {
+		_ = c.Close()
+	}
+	b.conns = nil
+}
+
+// What a miner does for a job goes over its one connection, and a connection that
+// breaks is made again.
+func TestJobsGoOverOneConnection(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start(t)
+	eventually(t, "a claim over the link", func() bool { // the first may have gone to the route
+		r.give(order(t, uint64(1+r.board.count(wire.Result)), nil))
+		r.wait("result")
+		return r.board.count(wire.Claim) > 0
+	})
+	r.board.cut()
+	before := r.board.count(wire.Heartbeat)
+	eventually(t, "another connection", func() bool { return r.board.count(wire.Heartbeat) > before })
+	results := r.board.count(wire.Result)
+	r.give(order(t, 100, nil))
+	r.wait("result")
+	if r.board.count(wire.Result) != results+1 || r.board.count(wire.Pieces) == 0 {
+		t.Errorf("the result did not come over the link: %d, %d before", r.board.count(wire.Result), results)
+	}
+}
+
+func TestACoordinatorWithoutTheLinkIsServedByItsRoutes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.board.absent = true
+	r.start(t)
+	r.give(order(t, 1, nil))
+	r.wait("result")
+	r.wait("heartbeat")
+	if n := r.board.count(wire.Result); n != 0 {
+		t.Errorf("%d results over a link that is not there", n)
+	}
+}
