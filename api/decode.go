@@ -14,8 +14,7 @@ var ErrTrailing = errors.New("more than one JSON value")
 // Decode reads exactly one JSON value into v. Unknown fields and anything after
 // the value are errors.
 func Decode(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
+	d := NewDecoder(bytes.NewReader(b))
 	if err := d.Decode(v); err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
@@ -23,4 +22,12 @@ func Decode(b []byte, v any) error {
 		return ErrTrailing
 	}
 	return nil
+}
+
+// NewDecoder returns a decoder of JSON values that follow one another. Unknown
+// fields are errors.
+func NewDecoder(r io.Reader) *json.Decoder {
+	d := json.NewDecoder(r)
+	d.DisallowUnknownFields()
+	return d
 }

@@ -106,6 +106,10 @@ type Event struct {
 	Likely *Logprob        `json:"logprob,omitempty"`
 	State  market.JobState `json:"state,omitempty"`
 	At     int64           `json:"at,omitempty"` // milliseconds since 1970
+
+	// More says that another token is there already: who writes may wait with what
+	// it costs to bring them out.
+	More bool `json:"-"`
 }
 
 // Explanation is the answer to GET /v1/jobs/{id}/explain.

@@ -196,8 +196,8 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 				return nil, err
 			}
 		}
-		for _, p := range v.pieces {
-			if err := fn(api.Event{Type: "token", Index: p.Index, Text: p.Text, Likely: p.Likely}); err != nil {
+		for i, p := range v.pieces {
+			if err := fn(api.Event{Type: "token", Index: p.Index, Text: p.Text, Likely: p.Likely, More: i+1 < len(v.pieces)}); err != nil {
 				return nil, err
 			}
 		}

@@ -83,10 +83,14 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	if p == nil {
 		return api.ResultResponse{}, apierr.New(apierr.Unauthorized, "register again")
 	}
-	if err := s.checkReceipt(l, p.signer, r, commitment, ids); err != nil {
+	var req api.Request
+	if err := json.Unmarshal(j.Request, &req); err != nil {
+		return api.ResultResponse{}, fmt.Errorf("stored request: %w", err)
+	}
+	if err := s.checkReceipt(l, &req, p.signer, r, commitment, ids); err != nil {
 		return api.ResultResponse{}, err
 	}
-	if err := checkVectors(j, text, commitment.Len()); err != nil {
+	if err := checkVectors(len(req.Input), text, commitment.Len()); err != nil {
 		return api.ResultResponse{}, err
 	}
 	state := market.Completed
@@ -134,13 +138,9 @@ func (s *Service) repeated(ctx context.Context, c Caller, job common.Hash, r api
 
 // checkReceipt returns nil if the receipt says what this coordinator saw, at
 // the price that the order and the offer give.
-func (s *Service) checkReceipt(l *lease, signer common.Address, r api.ResultRequest, out *receipt.Output, ids bool) error {
+func (s *Service) checkReceipt(l *lease, req *api.Request, signer common.Address, r api.ResultRequest, out *receipt.Output, ids bool) error {
 	j := l.job
 	bad := func(format string, a ...any) error { return apierr.New(apierr.Invalid, "receipt: "+format, a...) }
-	var req api.Request
-	if err := json.Unmarshal(j.Request, &req); err != nil {
-		return fmt.Errorf("stored request: %w", err)
-	}
 	o, x := j.Spec.Order, r.Receipt
 	now := uint64(time.Now().Add(clockSkew).UnixMilli())
 	want, err := market.Price(l.offer.Rates, market.Usage{PromptTokens: x.PromptTokens, CompletionTokens: x.CompletionTokens})
@@ -181,13 +181,8 @@ func (s *Service) checkReceipt(l *lease, signer common.Address, r api.ResultRequ
 	return nil
 }
 
-// checkVectors returns nil unless the answer to a job for embeddings is not one vector for each text, all of one size.
-func checkVectors(j *ledger.Job, text string, pieces int) error {
-	var req api.Request
-	if err := json.Unmarshal(j.Request, &req); err != nil {
-		return fmt.Errorf("stored request: %w", err)
-	}
-	n := len(req.Input)
+// checkVectors returns nil unless the answer to a job for embeddings is not one vector for each of n texts, all of one size.
+func checkVectors(n int, text string, pieces int) error {
 	if n == 0 {
 		return nil
 	}

@@ -86,8 +86,8 @@ func Run(ctx context.Context, cfg Config) (s *figure.Section, err error) {
 	for _, clients := range cfg.Clients {
 		for _, stream := range []bool{false, true} {
 			where := label(clients, stream)
-			s.AtMost(where+": added p50, gateway / baseline", 1.5)
-			s.AtMost(where+": added CPU, gateway / baseline", 2)
+			s.AtMost(where+": added p50, gateway / baseline", 1.25)
+			s.AtMost(where+": added CPU, gateway / baseline", 1.5)
 			s.AtMost(where+": truncated", 0)
 		}
 	}

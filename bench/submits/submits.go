@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) (s *figure.Section, err error) {
 		}
 	}
 	for _, clients := range cfg.Clients {
-		s.AtLeast(fmt.Sprintf("%d clients: durable / volatile", clients), 0.5)
+		s.AtLeast(fmt.Sprintf("%d clients: durable / volatile", clients), 0.7)
 	}
 	return s, nil
 }

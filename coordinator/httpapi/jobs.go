@@ -125,10 +125,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	}
 	sse := newSSE(w)
 	defer sse.close()
+	sse.begin()
 	next := uint64(from)
 	ctx, cancel := s.waiting(r)
 	defer cancel()
 	j, err := s.svc.Follow(ctx, c, id, from, func(e api.Event) error {
+		sse.more = e.More
 		if e.Type == "token" {
 			next = e.Index + 1
 			return sse.send("token", strconv.FormatUint(e.Index, 10), e)

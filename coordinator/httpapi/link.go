@@ -247,14 +247,10 @@ func (l *link) pieces(ctx context.Context, f wire.Frame) error {
 		return err
 	}
 	var all []api.Piece
-	for len(lines) > 0 {
-		line, rest, whole := bytes.Cut(lines, []byte{'\n'})
-		if lines = rest; !whole || len(line) > maxPiece {
-			return errors.New("a line of tokens is cut or too long")
-		}
+	for d := api.NewDecoder(bytes.NewReader(lines)); len(lines) > 0 && d.More(); {
 		var p api.Piece
-		if err := decode(line, &p); err != nil {
-			return l.reply(f.Number, nil, err)
+		if err := d.Decode(&p); err != nil {
+			return l.reply(f.Number, nil, apierr.New(apierr.Invalid, "tokens: %v", err))
 		}
 		all = append(all, p)
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/aitbc/aitbc/api"
@@ -112,10 +113,12 @@ func (s *Server) streamMessage(w http.ResponseWriter, r *http.Request, c coordin
 		if err := begin(); err != nil {
 			return err
 		}
+		m.out.more = e.More
+		text := e.Text
 		if m.tools {
-			return m.text(calls.pass(e.Text))
+			text = calls.pass(text)
 		}
-		return m.text(e.Text)
+		return errors.Join(m.text(text), m.out.bring())
 	})
 	if err != nil {
 		return s.gone(r, c, j, err)

@@ -257,6 +257,7 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 			return nil
 		}
 		out = newSSE(w)
+		out.more = true // what it begins for
 		if a.chat {
 			return out.send("", "", a.chunk("", true, ""))
 		}
@@ -271,13 +272,14 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		if err := begin(); err != nil {
 			return err
 		}
+		out.more = e.More
 		said.add(e)
 		text := e.Text
 		if a.tools {
 			text = calls.pass(text)
 		}
 		if text == "" {
-			return nil // what is known of its token goes with the next
+			return out.bring() // what is known of its token goes with the next
 		}
 		now := said
 		said = spoken{offset: now.offset + len([]rune(text))}
@@ -296,6 +298,7 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		}
 		calls.held = done.Output // repeated with its Idempotency-Key: it was over already
 	}
+	out.more = false
 	if fail != nil {
 		_ = out.send("", "", openAIError(apierr.Public(fail)))
 		return nil
@@ -320,7 +323,8 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		sends = append(sends, func() error { return out.send("", "", a.usage(done)) })
 	}
 	sends = append(sends, func() error { return out.raw("", "", []byte("[DONE]")) })
-	for _, send := range sends {
+	for i, send := range sends {
+		out.more = i+1 < len(sends)
 		if err := send(); err != nil {
 			return nil // the reader went away after the job was done
 		}

@@ -18,6 +18,8 @@ type sse struct {
 	w     http.ResponseWriter
 	flush *http.ResponseController
 	idle  *time.Timer
+	// more says that the next event comes at once: both go out together.
+	more bool
 }
 
 func newSSE(w http.ResponseWriter) *sse {
@@ -27,7 +29,6 @@ func newSSE(w http.ResponseWriter) *sse {
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	s := &sse{w: w, flush: http.NewResponseController(w)}
-	_ = s.flush.Flush() // the reader may be gone: the first event tells
 	s.idle = time.AfterFunc(keepAlive, s.comment)
 	return s
 }
@@ -42,6 +43,9 @@ func (s *sse) comment() {
 		s.idle.Reset(keepAlive)
 	}
 }
+
+// begin shows the reader that it is answered, before there is an event.
+func (s *sse) begin() { _ = s.flush.Flush() } // the reader may be gone: the first event tells
 
 // close ends the keep-alive. It must be called before the handler returns.
 func (s *sse) close() {
@@ -75,5 +79,13 @@ func (s *sse) raw(name, id string, data []byte) error {
 		return fmt.Errorf("write event: %w", err)
 	}
 	s.idle.Reset(keepAlive)
+	return s.bring()
+}
+
+// bring brings out what was written, unless more comes at once.
+func (s *sse) bring() error {
+	if s.more {
+		return nil
+	}
 	return s.flush.Flush()
 }

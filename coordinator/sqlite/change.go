@@ -136,7 +136,7 @@ func decode(b []byte) (*change, error) {
 	if len(b) < 2 || b[0] != format {
 		return nil, errRecord
 	}
-	has, r := b[1], &reading{b: b[2:]}
+	has, r := b[1], &fields{b: b[2:]}
 	j := &ledger.Job{}
 	c := &change{job: j, fresh: has&hasAll != 0}
 	r.raw(j.ID[:])
@@ -197,13 +197,13 @@ func (w *writer) bytes(b []byte)         { w.number(uint64(len(b))); *w = append
 func (w *writer) text(s string)          { w.number(uint64(len(s))); *w = append(*w, s...) }
 func (w *writer) amount(a market.Amount) { b := a.Bytes16(); *w = append(*w, b[:]...) }
 
-// reading takes fields from the front. What is too short makes it bad.
-type reading struct {
+// fields takes what a writer wrote from the front. What is too short makes it bad.
+type fields struct {
 	b   []byte
 	bad bool
 }
 
-func (r *reading) take(n uint64) []byte {
+func (r *fields) take(n uint64) []byte {
 	if r.bad || n > uint64(len(r.b)) {
 		r.bad = true
 		return nil
@@ -213,9 +213,9 @@ func (r *reading) take(n uint64) []byte {
 	return out
 }
 
-func (r *reading) raw(to []byte) { copy(to, r.take(uint64(len(to)))) }
+func (r *fields) raw(to []byte) { copy(to, r.take(uint64(len(to)))) }
 
-func (r *reading) number() uint64 {
+func (r *fields) number() uint64 {
 	n, size := binary.Uvarint(r.b)
 	if size <= 0 {
 		r.bad = true
@@ -226,16 +226,16 @@ func (r *reading) number() uint64 {
 }
 
 // bytes returns nil for none.
-func (r *reading) bytes() []byte {
+func (r *fields) bytes() []byte {
 	if b := r.take(r.number()); len(b) > 0 {
 		return b
 	}
 	return nil
 }
 
-func (r *reading) text() string { return string(r.take(r.number())) }
+func (r *fields) text() string { return string(r.take(r.number())) }
 
-func (r *reading) amount() market.Amount {
+func (r *fields) amount() market.Amount {
 	var b [16]byte
 	r.raw(b[:])
 	return market.AmountFromBytes16(b)
