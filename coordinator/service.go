@@ -89,6 +89,7 @@ type Service struct {
 	params  Params
 	log     *slog.Logger
 	cluster Cluster
+	began   time.Time
 
 	// mu guards what follows; it is never held across I/O.
 	mu      sync.Mutex
@@ -141,7 +142,7 @@ func New(cfg Config) (*Service, error) {
 		cfg.MaxAttempts = 3
 	}
 	return &Service{
-		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
+		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, began: time.Now(), sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
 	}, nil

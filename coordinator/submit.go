@@ -345,6 +345,18 @@ func promptBound(r *api.Request) uint64 {
 }
 
 func (s *Service) noModelLocked(r api.SubmitRequest, reasons map[sched.Reason]int) error {
+	names := s.modelsLocked()
+	if slices.Contains(names, r.Model) {
+		return apierr.New(apierr.ModelNotFound, "no miner that the constraints allow offers model %q: see details.reasons", r.Model).With(map[string]any{"models": names, "reasons": reasons})
+	}
+	if err := s.awayLocked(r.Model, time.Now()); err != nil {
+		return err
+	}
+	return apierr.New(apierr.ModelNotFound, "no miner offers model %q", r.Model).With(map[string]any{"models": names})
+}
+
+// modelsLocked lists the models on offer.
+func (s *Service) modelsLocked() []string {
 	names := []string{}
 	for _, p := range s.miners {
 		if p.online {
@@ -354,9 +366,5 @@ func (s *Service) noModelLocked(r api.SubmitRequest, reasons map[sched.Reason]in
 		}
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
-	if slices.Contains(names, r.Model) {
-		return apierr.New(apierr.ModelNotFound, "no miner that the constraints allow offers model %q: see details.reasons", r.Model).With(map[string]any{"models": names, "reasons": reasons})
-	}
-	return apierr.New(apierr.ModelNotFound, "no miner offers model %q", r.Model).With(map[string]any{"models": names})
+	return slices.Compact(names)
 }
