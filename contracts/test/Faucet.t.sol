@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {Faucet} from "../src/Faucet.sol";
@@ -34,10 +35,12 @@ contract FaucetTest {
     function setUp() public {
         vm.warp(START);
         treasury = Treasury(
-            payable(new ERC1967Proxy(address(new Treasury()), abi.encodeCall(Treasury.initialize, (GOVERNOR))))
+            payable(new ERC1967Proxy(
+                    Code.make("Treasury.sol:Treasury"), abi.encodeCall(Treasury.initialize, (GOVERNOR))
+                ))
         );
         bytes memory init = abi.encodeCall(Faucet.initialize, (GOVERNOR, address(treasury), parameters()));
-        faucet = Faucet(payable(new ERC1967Proxy(address(new Faucet()), init)));
+        faucet = Faucet(payable(new ERC1967Proxy(Code.make("Faucet.sol:Faucet"), init)));
         vm.deal(address(faucet), 1_000 ether);
     }
 
@@ -129,7 +132,7 @@ contract FaucetTest {
     function test_NobodyInitializesAgain() public {
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         faucet.initialize(address(this), address(treasury), parameters());
-        Faucet code = new Faucet();
+        Faucet code = Faucet(payable(Code.make("Faucet.sol:Faucet")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         code.initialize(address(this), address(treasury), parameters());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IMarketEvents} from "../src/interfaces/IMarket.sol";
 import {IRegistry} from "../src/interfaces/IRegistry.sol";
@@ -90,7 +91,7 @@ contract GovernanceTest is Fixture {
 
     function test_OnlyTheGovernorUpgradesAndStateStays() public {
         uint64 id = open(1 ether);
-        address next = address(new NextMarket());
+        address next = Code.make("Governance.t.sol:NextMarket");
         vm.expectRevert(abi.encodeWithSelector(Governed.Unauthorized.selector, address(this)));
         market.upgradeToAndCall(next, "");
         vm.prank(governor);
@@ -109,13 +110,13 @@ contract GovernanceTest is Fixture {
         registry.initialize(address(this), address(market), registryParams());
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         treasury.initialize(address(this));
-        Market code = new Market();
+        Market code = Market(payable(Code.make("Market.sol:Market")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         code.initialize(address(this), address(registry), address(treasury), address(0), marketParams(), jobParams());
-        Registry registryCode = new Registry();
+        Registry registryCode = Registry(payable(Code.make("Registry.sol:Registry")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         registryCode.initialize(address(this), address(market), registryParams());
-        Treasury treasuryCode = new Treasury();
+        Treasury treasuryCode = Treasury(payable(Code.make("Treasury.sol:Treasury")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         treasuryCode.initialize(address(this));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IGovernance} from "../src/interfaces/IGovernance.sol";
@@ -209,7 +210,7 @@ contract GovernorTest is GovernanceFixture {
     function test_NobodyInitializesAgain() public {
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         gov.initialize(address(staking), payable(address(this)), governorParams());
-        Governor code = new Governor();
+        Governor code = Governor(payable(Code.make("Governor.sol:Governor")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         code.initialize(address(staking), payable(address(this)), governorParams());
         vm.expectRevert(abi.encodeWithSelector(IGovernor.GovernorOnlyExecutor.selector, address(this)));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Targets} from "./support/Targets.sol";
 import {Voters} from "./support/Voters.sol";
 
@@ -10,7 +11,7 @@ contract GovernorInvariantsTest is Targets {
     Voters private voters;
 
     function setUp() public {
-        voters = new Voters();
+        voters = Voters(payable(Code.make("Voters.sol:Voters")));
         voters.setUp();
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {Governor} from "../src/governance/Governor.sol";
 import {Timelock} from "../src/governance/Timelock.sol";
@@ -83,7 +84,7 @@ contract GovernorPathsTest is GovernanceFixture {
     }
 
     function test_APredeployIsUpgraded() public {
-        address code = address(new LaterMarket());
+        address code = Code.make("GovernorPaths.t.sol:LaterMarket");
         enact(address(market), abi.encodeCall(market.upgradeToAndCall, (code, "")));
         vm.assertEq(LaterMarket(payable(address(market))).generation(), 2, "upgraded");
         vm.assertEq(market.params().feeBps, 250, "state");
@@ -142,10 +143,13 @@ contract GovernorPathsTest is GovernanceFixture {
     }
 
     function test_GovernorAndTimelockAreUpgraded() public {
-        enact(address(gov), abi.encodeCall(gov.upgradeToAndCall, (address(new LaterGovernor()), "")));
+        enact(address(gov), abi.encodeCall(gov.upgradeToAndCall, (Code.make("GovernorPaths.t.sol:LaterGovernor"), "")));
         vm.assertEq(LaterGovernor(payable(address(gov))).generation(), 2, "governor");
         vm.assertEq(gov.votingPeriod(), PERIOD, "state");
-        enact(address(timelock), abi.encodeCall(timelock.upgradeToAndCall, (address(new LaterTimelock()), "")));
+        enact(
+            address(timelock),
+            abi.encodeCall(timelock.upgradeToAndCall, (Code.make("GovernorPaths.t.sol:LaterTimelock"), ""))
+        );
         vm.assertEq(LaterTimelock(payable(address(timelock))).generation(), 2, "timelock");
         enact(address(faucet), abi.encodeCall(faucet.drain, ()));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Handler} from "./support/Handler.sol";
 import {Targets} from "./support/Targets.sol";
 
@@ -11,7 +12,7 @@ contract InvariantsTest is Targets {
     Handler private world;
 
     function setUp() public {
-        world = new Handler();
+        world = Handler(payable(Code.make("Handler.sol:Handler")));
         world.setUp();
     }
 

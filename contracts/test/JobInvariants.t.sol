@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Job} from "../src/JobTypes.sol";
 import {Session} from "../src/Types.sol";
 import {JobFixture} from "./support/JobFixture.sol";
@@ -15,7 +16,11 @@ contract JobInvariantsTest is JobFixture, Targets {
     function setUp() public override {
         super.setUp();
         // Coordinator, miner and client of the fixture take no part, and their coins are outside of the world.
-        world = new JobHandler(market, registry, treasury, verifier, governor, coordinator);
+        world = JobHandler(
+            payable(Code.make(
+                    "JobHandler.sol:JobHandler", abi.encode(market, registry, treasury, verifier, governor, coordinator)
+                ))
+        );
         outside = address(registry).balance - 3_000 ether;
     }
 

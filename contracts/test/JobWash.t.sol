@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {IMarketJobs} from "../src/interfaces/IMarketJobs.sol";
 import {JobFixture} from "./support/JobFixture.sol";
 import {Vm} from "./support/Vm.sol";
@@ -51,8 +52,8 @@ contract JobWashTest {
 
     function setUp() public {
         vm.warp(1_800_000_000);
-        busy = new JobWasher(address(0xa77ac0));
-        idle = new Washer(address(0xa77ac1));
+        busy = JobWasher(payable(Code.make("JobWash.t.sol:JobWasher", abi.encode(address(0xa77ac0)))));
+        idle = Washer(payable(Code.make("Washer.sol:Washer", abi.encode(address(0xa77ac1)))));
         busy.setUp();
         idle.setUp();
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IRewards} from "../src/interfaces/IRewards.sol";
 import {Bounded} from "../src/lib/Bounded.sol";
@@ -261,7 +262,7 @@ contract RewardsTest is Issuing {
         rewards.worked(new address[](1), new uint128[](2));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         rewards.initialize(address(this), address(1), address(1), address(1), rewardsParams());
-        Rewards code = new Rewards();
+        Rewards code = Rewards(payable(Code.make("Rewards.sol:Rewards")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         code.initialize(address(this), address(1), address(1), address(1), rewardsParams());
         vm.assertEq(rewards.market(), address(market), "market");

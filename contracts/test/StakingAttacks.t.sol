@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {UUPSUpgradeable} from "@openzeppelin/contracts/proxy/utils/UUPSUpgradeable.sol";
@@ -210,7 +211,7 @@ contract StakingAttacksTest is StakingFixture {
 
     function test_AnUpgradeBringsBothHalvesAndKeepsTheState() public {
         delegate(alice, 0, COIN);
-        Staking next = new Staking();
+        Staking next = Staking(payable(Code.make("Staking.sol:Staking")));
         vm.expectRevert();
         UUPSUpgradeable(address(staking)).upgradeToAndCall(address(next), "");
         vm.prank(governor);
@@ -227,10 +228,10 @@ contract StakingAttacksTest is StakingFixture {
             abi.encodeCall(StakingSystem.initialize, (mallory, mallory, Mode.POS, stakingParams(), none));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         StakingSystem(address(staking)).initialize(mallory, mallory, Mode.POS, stakingParams(), none);
-        Staking code = new Staking();
+        Staking code = Staking(payable(Code.make("Staking.sol:Staking")));
         vm.expectRevert();
         StakingSystem(address(code)).initialize(mallory, mallory, Mode.POS, stakingParams(), none);
-        StakingSystem part = new StakingSystem();
+        StakingSystem part = StakingSystem(payable(Code.make("StakingSystem.sol:StakingSystem")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         part.initialize(mallory, mallory, Mode.POS, stakingParams(), none);
         new ERC1967Proxy(address(code), init);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Mode} from "../src/StakingTypes.sol";
 import {StakingHandler} from "./support/StakingHandler.sol";
 import {Targets} from "./support/Targets.sol";
@@ -13,7 +14,7 @@ abstract contract StakingInvariants is Targets {
     function mode() internal pure virtual returns (Mode);
 
     function setUp() public {
-        world = new StakingHandler();
+        world = StakingHandler(payable(Code.make("StakingHandler.sol:StakingHandler")));
         world.setUp(mode());
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {IAccessControl} from "@openzeppelin/contracts/access/IAccessControl.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
@@ -36,7 +37,7 @@ contract TimelockTest is GovernanceFixture {
             abi.encodeWithSelector(TimelockControllerUpgradeable.TimelockUnauthorizedCaller.selector, address(this))
         );
         timelock.updateDelay(0);
-        address code = address(new Timelock());
+        address code = Code.make("Timelock.sol:Timelock");
         vm.expectRevert(
             abi.encodeWithSelector(TimelockControllerUpgradeable.TimelockUnauthorizedCaller.selector, address(this))
         );
@@ -147,7 +148,7 @@ contract TimelockTest is GovernanceFixture {
         list[0] = address(this);
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         timelock.initialize(0, list, list, address(0));
-        Timelock code = new Timelock();
+        Timelock code = Timelock(payable(Code.make("Timelock.sol:Timelock")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         code.initialize(0, list, list, address(0));
         vm.expectRevert(Timelock.NoAdmin.selector);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Initializable} from "@openzeppelin/contracts/proxy/utils/Initializable.sol";
 import {IUpgrades} from "../src/interfaces/IUpgrades.sol";
@@ -18,7 +19,9 @@ contract UpgradesTest {
     function setUp() public {
         vm.roll(100);
         upgrades = Upgrades(
-            address(new ERC1967Proxy(address(new Upgrades()), abi.encodeCall(Upgrades.initialize, (GOVERNOR))))
+            address(
+                new ERC1967Proxy(Code.make("Upgrades.sol:Upgrades"), abi.encodeCall(Upgrades.initialize, (GOVERNOR)))
+            )
         );
     }
 
@@ -84,7 +87,7 @@ contract UpgradesTest {
         upgrades.cancel();
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         upgrades.initialize(address(this));
-        Upgrades code = new Upgrades();
+        Upgrades code = Upgrades(payable(Code.make("Upgrades.sol:Upgrades")));
         vm.expectRevert(Initializable.InvalidInitialization.selector);
         code.initialize(address(this));
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./support/Code.sol";
 import {Vm} from "./support/Vm.sol";
 import {Washer} from "./support/Washer.sol";
 import {Targets} from "./support/Targets.sol";
@@ -15,8 +16,8 @@ contract Washing {
 
     constructor() {
         vm.warp(1_800_000_000);
-        busy = new Washer(address(0xa77ac0));
-        idle = new Washer(address(0xa77ac1));
+        busy = Washer(payable(Code.make("Washer.sol:Washer", abi.encode(address(0xa77ac0)))));
+        idle = Washer(payable(Code.make("Washer.sol:Washer", abi.encode(address(0xa77ac1)))));
         busy.setUp();
         idle.setUp();
     }
@@ -79,7 +80,7 @@ contract WashTradingTest is Targets {
     Washing private world;
 
     function setUp() public {
-        world = new Washing();
+        world = Washing(payable(Code.make("WashTrading.t.sol:Washing")));
     }
 
     function handler() internal view override returns (address) {

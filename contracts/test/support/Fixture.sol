@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./Code.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Market} from "../../src/Market.sol";
 import {ReceiptVerifier} from "../../src/ReceiptVerifier.sol";
@@ -98,11 +99,11 @@ abstract contract Fixture {
 
     /// @dev In the order of genesis. The proxies' addresses are known before, as they are there. Staking is a purse.
     function deploy() internal {
-        Registry registryCode = new Registry();
-        Market marketCode = new Market();
-        Treasury treasuryCode = new Treasury();
-        Rewards rewardsCode = new Rewards();
-        stakers = new Stakers();
+        Registry registryCode = Registry(payable(Code.make("Registry.sol:Registry")));
+        Market marketCode = Market(payable(Code.make("Market.sol:Market")));
+        Treasury treasuryCode = Treasury(payable(Code.make("Treasury.sol:Treasury")));
+        Rewards rewardsCode = Rewards(payable(Code.make("Rewards.sol:Rewards")));
+        stakers = Stakers(payable(Code.make("Stakers.sol:Stakers")));
         uint256 nonce = vm.getNonce(address(this));
         address marketAt = vm.computeCreateAddress(address(this), nonce + 1);
         address treasuryAt = vm.computeCreateAddress(address(this), nonce + 2);
@@ -135,7 +136,9 @@ abstract contract Fixture {
                 )
             )
         );
-        verifier = new ReceiptVerifier(IMarket(address(market)));
+        verifier = ReceiptVerifier(
+            payable(Code.make("ReceiptVerifier.sol:ReceiptVerifier", abi.encode(IMarket(address(market)))))
+        );
     }
 
     function enrol(uint8 role, address account, address signer, uint256 stake) internal {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./Code.sol";
 import {IGovernor} from "@openzeppelin/contracts/governance/IGovernor.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Faucet} from "../../src/Faucet.sol";
@@ -42,7 +43,7 @@ abstract contract GovernanceFixture is StakingFixture {
     }
 
     function setUp() public virtual {
-        Timelock timelockCode = new Timelock();
+        Timelock timelockCode = Timelock(payable(Code.make("Timelock.sol:Timelock")));
         uint64 nonce = vm.getNonce(address(this));
         address[] memory executors = new address[](1);
         address[] memory proposers = new address[](1);
@@ -53,7 +54,7 @@ abstract contract GovernanceFixture is StakingFixture {
                 ))
         );
         governor = address(timelock);
-        Governor govCode = new Governor();
+        Governor govCode = Governor(payable(Code.make("Governor.sol:Governor")));
         address stakingAt = vm.computeCreateAddress(address(this), nonce + 6);
         gov = Governor(
             payable(proxy(
@@ -95,9 +96,9 @@ abstract contract GovernanceFixture is StakingFixture {
     }
 
     function rest() internal {
-        Registry registryCode = new Registry();
-        Market marketCode = new Market();
-        Rewards rewardsCode = new Rewards();
+        Registry registryCode = Registry(payable(Code.make("Registry.sol:Registry")));
+        Market marketCode = Market(payable(Code.make("Market.sol:Market")));
+        Rewards rewardsCode = Rewards(payable(Code.make("Rewards.sol:Rewards")));
         uint64 nonce = vm.getNonce(address(this));
         address marketAt = vm.computeCreateAddress(address(this), nonce + 1);
         address rewardsAt = vm.computeCreateAddress(address(this), nonce + 2);
@@ -111,9 +112,9 @@ abstract contract GovernanceFixture is StakingFixture {
         market = Market(payable(proxy(address(marketCode), init)));
         init = abi.encodeCall(Rewards.initialize, (governor, marketAt, address(staking), to, rewardsParams()));
         rewards = Rewards(proxy(address(rewardsCode), init));
-        upgrades = Upgrades(proxy(address(new Upgrades()), abi.encodeCall(Upgrades.initialize, (governor))));
+        upgrades = Upgrades(proxy(Code.make("Upgrades.sol:Upgrades"), abi.encodeCall(Upgrades.initialize, (governor))));
         init = abi.encodeCall(Faucet.initialize, (governor, to, faucetParams()));
-        faucet = Faucet(payable(proxy(address(new Faucet()), init)));
+        faucet = Faucet(payable(proxy(Code.make("Faucet.sol:Faucet"), init)));
     }
 
     function proxy(address code, bytes memory init) private returns (address) {

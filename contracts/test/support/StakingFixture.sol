@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./Code.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {IStaking} from "../../src/interfaces/IStaking.sol";
 import {Staking} from "../../src/Staking.sol";
@@ -45,7 +46,9 @@ abstract contract StakingFixture {
         vm.warp(START);
         vm.roll(1);
         treasury = Treasury(
-            payable(new ERC1967Proxy(address(new Treasury()), abi.encodeCall(Treasury.initialize, (governor))))
+            payable(new ERC1967Proxy(
+                    Code.make("Treasury.sol:Treasury"), abi.encodeCall(Treasury.initialize, (governor))
+                ))
         );
         GenesisValidator[] memory list = new GenesisValidator[](stakes.length);
         uint256 sum;
@@ -54,7 +57,7 @@ abstract contract StakingFixture {
             list[i] = GenesisValidator(operator(i), x, y, stakes[i], 1_000, 100, "genesis");
             sum += stakes[i];
         }
-        Staking code = new Staking();
+        Staking code = Staking(payable(Code.make("Staking.sol:Staking")));
         vm.deal(vm.computeCreateAddress(address(this), vm.getNonce(address(this))), sum);
         bytes memory init = abi.encodeCall(StakingSystem.initialize, (governor, address(treasury), mode, p, list));
         staking = IStaking(address(new ERC1967Proxy(address(code), init)));

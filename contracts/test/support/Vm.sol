@@ -53,6 +53,9 @@ interface Vm {
     function toString(uint256 value) external pure returns (string memory);
     function envOr(string calldata name, uint256 other) external view returns (uint256);
     function chainId(uint256 id) external;
+    function deployCode(string calldata what) external returns (address);
+    function deployCode(string calldata what, bytes calldata args) external returns (address);
+    function getCode(string calldata what) external view returns (bytes memory);
     function etch(address account, bytes calldata code) external;
     function lastCallGas() external view returns (Gas memory);
 

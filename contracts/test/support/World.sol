@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Code} from "./Code.sol";
 import {ERC1967Proxy} from "@openzeppelin/contracts/proxy/ERC1967/ERC1967Proxy.sol";
 import {Faucet} from "../../src/Faucet.sol";
 import {FaucetParams} from "../../src/interfaces/IFaucet.sol";
@@ -59,7 +60,7 @@ abstract contract World is Fixture {
         deploy();
         separator = market.domainSeparator();
         bytes memory init = abi.encodeCall(Faucet.initialize, (governor, address(treasury), faucetParams()));
-        faucet = Faucet(payable(new ERC1967Proxy(address(new Faucet()), init)));
+        faucet = Faucet(payable(new ERC1967Proxy(Code.make("Faucet.sol:Faucet"), init)));
         give(address(faucet), 1_000 ether);
         for (uint256 i; i < COORDINATORS; ++i) {
             coordinators[i] = person(i);
