@@ -156,6 +156,23 @@ contract SessionsTest is Fixture {
         vm.assertEq(market.session(id).state, 3, "closed");
     }
 
+    /// @dev Whoever has (r, s, v) can make (r, n - s, 55 - v), which recovers to the same signer: it is no signature here.
+    function test_B6_TheTwinOfASignatureIsNone() public {
+        uint64 id = open(1 ether);
+        bytes32 what =
+            digest(keccak256(abi.encode(keccak256("Close(uint64 session,uint128 cumulative)"), id, uint128(0))));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(COORDINATOR_SIGNER_KEY, what);
+        uint256 n = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+        bytes32 twin = bytes32(n - uint256(s));
+        vm.assertEq(ecrecover(what, 55 - v, r, twin), ecrecover(what, v, r, s), "the twin is as good to the precompile");
+        vm.prank(client);
+        vm.expectRevert(IMarketEvents.BadSignature.selector);
+        market.closeByAgreement(id, 0, abi.encodePacked(r, twin, 55 - v));
+        vm.prank(client);
+        market.closeByAgreement(id, 0, abi.encodePacked(r, s, v));
+        vm.assertEq(market.session(id).state, 3, "closed, by the one that there is");
+    }
+
     function test_CloseByAgreementNeedsTheCoordinatorsKey() public {
         uint64 id = open(5 ether);
         bytes[5] memory bad = [

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"golang.org/x/sync/errgroup"
 )
 
 // Way is how a job is bought.
@@ -53,6 +54,13 @@ type Buyer struct {
 	Rand     *rand.Rand
 	Name     string // of which all its Idempotency-Keys begin
 	count    int
+}
+
+// Stream buys a streamed answer of so many words.
+func (b *Buyer) Stream(ctx context.Context, words int) (*Purchase, error) {
+	b.count++
+	p := &Purchase{Way: Stream, Fate: Fate{ID: fmt.Sprintf("%s-%d", b.Name, b.count), Words: words}}
+	return p, b.chat(ctx, p, true, -1)
 }
 
 // errAway says that the coordinator could not be asked, or said that it could not serve now: it may be restarting.
@@ -98,9 +106,9 @@ func (b *Buyer) try(ctx context.Context, p *Purchase) error {
 		return b.dear(ctx, p)
 	case Twice:
 		second := *p
-		errs := make(chan error, 1)
-		go func() { errs <- b.chat(ctx, &second, false, -1) }()
-		err := errors.Join(b.chat(ctx, p, false, -1), <-errs)
+		var both errgroup.Group
+		both.Go(func() error { return b.chat(ctx, &second, false, -1) })
+		err := errors.Join(b.chat(ctx, p, false, -1), both.Wait())
 		if err == nil && second.ID != p.ID {
 			return fmt.Errorf("%s: one key, two jobs: %s and %s", p.Fate.ID, p.ID, second.ID)
 		}
@@ -207,21 +215,43 @@ func (b *Buyer) chat(ctx context.Context, p *Purchase, stream bool, leave int) e
 		}
 		return b.whole(p, res.StatusCode, raw)
 	}
-	lines := bufio.NewScanner(res.Body)
+	return b.read(p, res.Body, leave)
+}
+
+// read reads a stream until it ends or the client leaves. A stream that says that it is complete must be.
+func (b *Buyer) read(p *Purchase, body io.Reader, leave int) error {
+	lines := bufio.NewScanner(body)
+	var text strings.Builder
 	for pieces := 0; lines.Scan(); {
-		line := lines.Text()
-		if line == "data: [DONE]" {
+		data, ok := strings.CutPrefix(lines.Text(), "data: ")
+		if !ok {
+			continue
+		}
+		if data == "[DONE]" {
+			if n := len(strings.Fields(text.String())); n != p.Fate.Words {
+				return fmt.Errorf("%s: a stream of %d words ends as if complete after %d", p.Fate.ID, p.Fate.Words, n)
+			}
 			p.Answered = true
 			return nil
 		}
-		if strings.HasPrefix(line, "data: ") {
-			if pieces++; leave >= 0 && pieces > leave {
-				return nil // gone
-			}
+		if pieces++; leave >= 0 && pieces > leave {
+			return nil // gone
+		}
+		var piece struct {
+			Choices []struct{ Delta struct{ Content string } }
+			Error   *struct{ Message string }
+		}
+		if err := json.Unmarshal([]byte(data), &piece); err != nil {
+			return fmt.Errorf("%s: a piece that is none: %s", p.Fate.ID, data)
+		}
+		if piece.Error != nil {
+			return nil // a job that failed; what it cost shows in the books
+		}
+		for _, c := range piece.Choices {
+			text.WriteString(c.Delta.Content)
 		}
 	}
-	// Cut off, or an error in the stream: the job is known and will end, with or without its client.
-	return nil
+	return nil // cut off, by a kill: the job is known and will end, with or without its client
 }
 
 // whole checks an answer in one piece.

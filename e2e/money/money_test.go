@@ -31,6 +31,7 @@ import (
 const (
 	buyers     = 16
 	usual      = 10_000 // requests; AITBC_MONEY_REQUESTS says another number
+	streams    = 1000
 	everyKill  = 4 * time.Second
 	readAtOnce = 8
 )
@@ -138,6 +139,27 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 	}
 	settle(t, n, all.purchases)
 	n.Conserved(before, n.Audit())
+}
+
+// B12: where nothing is killed, no stream is cut, whether one client asks or many do.
+func TestB12NoStreamIsCut(t *testing.T) {
+	n := network.Start(t, network.Options{})
+	offer(t, n, money.Serve(t))
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: buyers}, Timeout: 2 * time.Minute}
+	for _, at := range []int{1, buyers} {
+		var wg sync.WaitGroup
+		for i := range at {
+			b := &money.Buyer{URL: n.APIURL(), Key: n.APIKey().Reveal(), HTTP: client, Name: fmt.Sprintf("s%d-%d", at, i)}
+			wg.Go(func() {
+				for k := range streams / at {
+					if p, err := b.Stream(t.Context(), 1+k%40); err != nil || !p.Answered {
+						t.Errorf("%s, %d at a time: cut: %v", p.Fate.ID, at, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
 }
 
 // killInTurn kills one service after another until the channel is closed, and says how many.
