@@ -295,7 +295,7 @@ func cancelAtAnother(t *testing.T, a, b *house) {
 	as = m.claim()
 	m.send(as, "Hi", " you")
 	must[api.Job](a, 200, a.key, "DELETE", "/v1/jobs/"+late.Hex(), nil)
-	b.eventually("the word for the miner", func() bool { return len(m.beat(late).Cancel) > 0 })
+	b.eventually("the word for the miner", func() bool { return slices.Contains(m.beat(late).Cancel, late) }) // and not of the one before
 	must[api.ResultResponse](b, 200, m.api, "POST", m.path(as, "result"), m.signed(as, m.receiptFor(as, 2), "canceled"))
 	if j := a.until(late, "settled", settled); j.State != market.Canceled || j.Price.IsZero() {
 		t.Fatalf("%+v", j)
