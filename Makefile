@@ -26,15 +26,17 @@ help: ## list the targets
 .DEFAULT_GOAL := help
 
 .PHONY: build
-build: bin/aitbc bin/aitbcd bin/aitbc-miner ## make the three programs in bin/
+build: bin/aitbc bin/aitbcd bin/aitbc-miner bin/aitbc-miner-gpu ## make the programs in bin/
 
-.PHONY: bin/aitbc bin/aitbcd bin/aitbc-miner
+.PHONY: bin/aitbc bin/aitbcd bin/aitbc-miner bin/aitbc-miner-gpu
 bin/aitbc:
 	CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o $@ ./cmd/aitbc
 bin/aitbcd:
 	cd chain && CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o ../$@ ./cmd/aitbcd
 bin/aitbc-miner:
 	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/aitbc-miner
+bin/aitbc-miner-gpu:
+	CGO_ENABLED=0 $(GO) build -ldflags '$(LDFLAGS)' -o $@ ./cmd/aitbc-miner-gpu
 
 .PHONY: demo
 demo: build ## run a job on a new network, pay for it, prove it, stop

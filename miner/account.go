@@ -14,6 +14,7 @@ type account struct {
 	limit    market.Amount
 	known    bool   // credited and limit are
 	distrust string // why no more work is taken, "" if it is
+	held     string // the same, by the miner's own machine
 }
 
 // owed notes a coordinator's word on its debt. It never goes down.
@@ -31,6 +32,9 @@ func (a *account) standing(s Standing) {
 func (a *account) obstacle() string {
 	if a.distrust != "" {
 		return a.distrust
+	}
+	if a.held != "" {
+		return a.held
 	}
 	if !a.known {
 		return "waiting to learn what the coordinator has set aside"

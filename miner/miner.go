@@ -356,6 +356,10 @@ func (s *Service) mayWork(ctx context.Context) bool {
 	}
 }
 
+// Hold keeps the miner from taking more work, for a reason that its status shows, until it is called with none. Jobs under
+// way go on.
+func (s *Service) Hold(reason string) { s.book(func(a *account) { a.held = reason }) }
+
 // book changes the account, and starts or stops the taking of jobs accordingly.
 func (s *Service) book(change func(*account)) {
 	s.mu.Lock()

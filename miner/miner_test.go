@@ -387,6 +387,33 @@ func TestNoWorkBeyondTheLimit(t *testing.T) {
 	}
 }
 
+func TestAHeldMinerTakesNoWorkUntilItIsLetGo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start(t)
+	r.wait("heartbeat")
+	r.svc.Hold("GPU 0 is too hot")
+	r.wait("heartbeat")
+	r.wait("heartbeat") // a poll that was under way has ended
+	if st := r.svc.Status(); st.Reason != "GPU 0 is too hot" || st.Health().Status != "waiting" {
+		t.Fatalf("%q, %s", st.Reason, st.Health().Status)
+	}
+	a := order(t, 1, nil)
+	r.give(a)
+	r.wait("heartbeat")
+	r.mu.Lock()
+	waiting := len(r.queue)
+	r.mu.Unlock()
+	if waiting != 1 {
+		t.Fatal("took a job while held")
+	}
+	r.svc.Hold("")
+	r.wait("result")
+	if r.resultOf(a).Receipt.Order != a.JobID {
+		t.Fatal("the job was not done")
+	}
+}
+
 func TestCoordinatorThatSignsForTooLittleGetsNoMoreWork(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -63,8 +63,9 @@ type Settings struct {
 		StakeAmount    uint64        `toml:"stake_amount" env:"AITBC_STAKE_AMOUNT"` // whole AITBC
 		ComputeEnabled bool          `toml:"compute_enabled" env:"AITBC_COMPUTE_ENABLED"`
 		GPUDevices     []int         `toml:"gpu_devices" env:"AITBC_GPU_DEVICES"`
-		Slots          int           `toml:"slots" env:"AITBC_SLOTS"` // jobs at a time
-		Grace          time.Duration `toml:"grace"`                   // for jobs under way at a stop
+		GPUMaxCelsius  uint64        `toml:"gpu_max_celsius" env:"AITBC_GPU_MAX_CELSIUS"` // no more work above; 0: what the driver says
+		Slots          int           `toml:"slots" env:"AITBC_SLOTS"`                     // jobs at a time
+		Grace          time.Duration `toml:"grace"`                                       // for jobs under way at a stop
 	} `toml:"mining"`
 	// Machine is what clients may choose miners by.
 	Machine     Machine `toml:"machine"`

@@ -13,12 +13,13 @@ import (
 	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/miner"
+	"github.com/aitbc/aitbc/miner/gpu"
 	"github.com/aitbc/aitbc/miner/settings"
 )
 
 // load makes the models of the settings' engines ready. The returned function
 // closes them.
-func load(ctx context.Context, set *settings.Settings, log *slog.Logger) (all []miner.Offering, closeAll func() error, err error) {
+func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *slog.Logger) (all []miner.Offering, closeAll func() error, err error) {
 	closeAll = func() error {
 		var errs []error
 		for _, o := range all {
@@ -27,6 +28,7 @@ func load(ctx context.Context, set *settings.Settings, log *slog.Logger) (all []
 		return errors.Join(errs...)
 	}
 	for i, e := range set.Engines {
+		machine := describe(set.Machine, e, set.Mining.GPUDevices, gpus)
 		models, err := open(ctx, e, log)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("engine %d: %w", i+1, err), closeAll())
@@ -36,7 +38,7 @@ func load(ctx context.Context, set *settings.Settings, log *slog.Logger) (all []
 			log.InfoContext(ctx, "model ready", "model", info.Name, "class", info.Class, "parameters", info.Parameters, "context", info.ContextLength)
 			all = append(all, miner.Offering{
 				Model: m, Rates: market.Rates{Prompt: e.PromptRate.Amount, Completion: e.CompletionRate.Amount}, MaxTokens: e.MaxTokens,
-				GPU: set.Machine.GPU, VRAMGB: set.Machine.VRAMGB, Region: set.Machine.Region,
+				GPU: machine.GPU, VRAMGB: machine.VRAMGB, Region: machine.Region,
 			})
 		}
 	}

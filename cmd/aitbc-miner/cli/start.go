@@ -80,11 +80,16 @@ func (c *call) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closeModels(), lock.Release())
 	}
+	gpus := watch(set, svc, log)
 	log.InfoContext(ctx, "miner starts", "version", version(), "home", string(c.home), "health", "http://"+set.Server.Addr+"/health")
 	err = lifecycle.Run(ctx, set.Mining.Grace+stopMargin,
 		lifecycle.Part{Name: "status server", Run: func(ctx context.Context, ready func()) error {
 			ready()
-			return httpx.Serve(ctx, ln, miner.Handler(svc.Status))
+			return httpx.Serve(ctx, ln, withGPUs(miner.Handler(svc.Status), gpus))
+		}},
+		lifecycle.Part{Name: "GPUs", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return gpus.Run(ctx)
 		}},
 		lifecycle.Part{Name: "miner", Run: func(ctx context.Context, ready func()) error {
 			ready()
@@ -102,6 +107,10 @@ func (c *call) service(ctx context.Context, set *settings.Settings, log *slog.Lo
 	for _, n := range gpu.Missing(gpu.Machine(), set.Mining.GPUDevices) {
 		log.WarnContext(ctx, "a device of mining.gpu_devices is not in this machine: jobs run on the processor", "device", n)
 	}
+	list, err := gpu.This().Devices(ctx)
+	if err != nil {
+		log.WarnContext(ctx, "the GPUs cannot be looked at", "err", err)
+	}
 	key, err := c.unlock(set)
 	if err != nil {
 		return nil, nil, err
@@ -118,7 +127,7 @@ func (c *call) service(ctx context.Context, set *settings.Settings, log *slog.Lo
 	if err != nil {
 		return nil, nil, err
 	}
-	offerings, closeModels, err := load(ctx, set, log)
+	offerings, closeModels, err := load(ctx, set, list, log)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+
+	"github.com/aitbc/aitbc/miner/gpu"
+	"github.com/aitbc/aitbc/miner/gpu/nvml"
+)
+
+func main() {
+	library := nvml.Library
+	if len(os.Args) > 1 {
+		library = os.Args[1]
+	}
+	var r gpu.Report
+	var err error
+	if r.Devices, err = nvml.Devices(library); err != nil {
+		r.Error = err.Error()
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,94 @@
+package gpu
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Child is the program that asks NVIDIA's library: it has to be linked dynamically, which a miner is not.
+const Child = "aitbc-miner-gpu"
+
+// patience bounds how long a program may take that is asked for devices.
+const patience = 10 * time.Second
+
+// Run runs a program and returns what it printed; exec.ErrNotFound for one that is not there.
+type Run func(ctx context.Context, name string, args ...string) ([]byte, error)
+
+// Inventory lists the GPUs of a machine.
+type Inventory struct {
+	Root fs.FS // the machine's file system
+	Run  Run
+}
+
+// This is the inventory of this machine. It finds the child beside the program that runs.
+func This() Inventory { return Inventory{Root: Machine(), Run: run} }
+
+// Devices asks NVIDIA's library by way of the child, else nvidia-smi; AMD's and Intel's devices are read from sysfs. It
+// returns an error if there is a device of NVIDIA's of which nobody can tell.
+func (i Inventory) Devices(ctx context.Context) ([]Device, error) {
+	list := fromSysfs(i.Root)
+	nvidia, err := i.nvidia(ctx)
+	list = append(list, nvidia...)
+	slices.SortFunc(list, func(a, b Device) int { return a.Index - b.Index })
+	if err != nil && there(i.Root, "dev/nvidia0") {
+		return list, fmt.Errorf("there is a GPU of NVIDIA's, and nobody tells of it: %w", err)
+	}
+	return list, nil
+}
+
+func (i Inventory) nvidia(ctx context.Context) ([]Device, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, byChild := i.Run(ctx, Child)
+	if byChild == nil {
+		var r Report
+		if byChild = json.Unmarshal(out, &r); byChild == nil && r.Error == "" {
+			return r.Devices, nil
+		}
+		byChild = errors.Join(byChild, errors.New(r.Error))
+	}
+	out, bySMI := i.Run(ctx, "nvidia-smi", smiArgs()...)
+	if bySMI == nil {
+		return parseSMI(string(out))
+	}
+	return nil, errors.Join(byChild, bySMI)
+}
+
+// Report is what the child prints, as one JSON value.
+type Report struct {
+	Devices []Device `json:"devices"`
+	Error   string   `json:"error,omitempty"`
+}
+
+// run runs a program of this machine: one that lies beside this program, or on the path.
+func run(ctx context.Context, name string, args ...string) ([]byte, error) {
+	if self, err := os.Executable(); err == nil {
+		if beside := filepath.Join(filepath.Dir(self), name); executable(beside) {
+			name = beside
+		}
+	}
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // a name of ours
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	if err := cmd.Run(); err != nil {
+		if text := bytes.TrimSpace(slices.Concat(problems.Bytes(), out.Bytes())); len(text) > 0 {
+			return nil, fmt.Errorf("%s: %w: %.200s", name, err, text)
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return out.Bytes(), nil
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
