@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aitbc/aitbc/api"
@@ -28,6 +29,8 @@ func TestMinerClaimsWithoutItsCoordinator(t *testing.T) {
 		out, err := n.Client().Models(t.Context())
 		return err == nil && len(out) > 0
 	})
+	well := func() error { _, err := n.Program("aitbc-miner", "doctor", "--json"); return err }
+	n.Wait("a doctor who finds nothing", func() bool { return well() == nil })
 	out, err := n.Client().Submit(t.Context(), api.SubmitRequest{Model: model(t, n), Prompt: "Say hello.", MaxTokens: 8}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +38,9 @@ func TestMinerClaimsWithoutItsCoordinator(t *testing.T) {
 	n.Wait("the charge", func() bool { j, ok := state(t, n, out.JobID); return ok && j.Payment == market.Charged })
 	n.Signal("coordinator", stopSignal)
 	defer n.Signal("coordinator", contSignal)
+	if err := well(); err == nil || !strings.Contains(err.Error(), "until the problems above are mended") {
+		t.Errorf("the doctor sees no coordinator that is away: %v", err)
+	}
 
 	before := n.Balance(n.Miner)
 	var lines []struct {

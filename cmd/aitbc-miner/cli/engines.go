@@ -86,10 +86,15 @@ func openServer(ctx context.Context, e settings.Engine, log *slog.Logger) ([]eng
 	}
 	var models []engine.Model
 	for _, name := range e.Models {
-		if err == nil && !slices.Contains(has, name) && !slices.Contains(has, name+":latest") {
+		if err == nil && !serves(has, name) {
 			log.WarnContext(ctx, "the model server does not list a model", "url", e.URL, "model", name)
 		}
 		models = append(models, server.Model(name, 0))
 	}
 	return models, nil
+}
+
+// serves says whether a server that lists these models has one; Ollama adds a tag to names that have none.
+func serves(has []string, name string) bool {
+	return slices.Contains(has, name) || slices.Contains(has, name+":latest")
 }
