@@ -60,6 +60,14 @@ func TestMinerClaimsWithoutItsCoordinator(t *testing.T) {
 		}
 	}
 	n.Wait("the claim", func() bool { claim(); return lines[0].State == "claimed" })
+	raw, err := n.Program("aitbc-miner", "earnings", "--json", "--days", "2")
+	var earned struct {
+		Days  []struct{ Earned market.Amount } `json:"days"`
+		Total market.Amount                    `json:"total"`
+	}
+	if err != nil || json.Unmarshal(raw, &earned) != nil || len(earned.Days) != 2 || earned.Total != lines[0].Paid {
+		t.Errorf("earnings after a claim of %s: %v\n%s", lines[0].Paid, err, raw)
+	}
 	if lines[0].Paid.IsZero() || lines[0].Paid != lines[0].Due || lines[0].FromBond != lines[0].Paid {
 		t.Errorf("claimed %+v", lines[0])
 	}

@@ -200,8 +200,23 @@ func (m *Market) Events(ctx context.Context, from, to uint64, names ...string) (
 	return m.events(ctx, from, to, nil, names...)
 }
 
-// events is Events of what firsts, if there are any, name: the first indexed value of each event.
-func (m *Market) events(ctx context.Context, from, to uint64, firsts []common.Hash, names ...string) ([]Event, error) {
+// Paid returns what coordinators' settlement accounts and bonds paid a miner in the blocks from to to, both included.
+func (m *Market) Paid(ctx context.Context, miner common.Address, from, to uint64) ([]*Credited, error) {
+	list, err := m.events(ctx, from, to, [][]common.Hash{{}, {common.BytesToHash(miner[:])}}, "Credited")
+	if err != nil {
+		return nil, err
+	}
+	paid := make([]*Credited, 0, len(list))
+	for _, e := range list {
+		if c, ok := e.(*Credited); ok {
+			paid = append(paid, c)
+		}
+	}
+	return paid, nil
+}
+
+// events is Events of those whose indexed values are among the given ones; an empty list takes any value of its place.
+func (m *Market) events(ctx context.Context, from, to uint64, indexed [][]common.Hash, names ...string) ([]Event, error) {
 	f := chainclient.Filter{From: from, To: to, Addresses: []common.Address{m.address}}
 	if len(names) > 0 {
 		ids := make([]common.Hash, len(names))
@@ -213,9 +228,7 @@ func (m *Market) events(ctx context.Context, from, to uint64, firsts []common.Ha
 			ids[i] = def.ID
 		}
 		f.Topics = [][]common.Hash{ids}
-		if len(firsts) > 0 {
-			f.Topics = append(f.Topics, firsts)
-		}
+		f.Topics = append(f.Topics, indexed...)
 	}
 	logs, err := m.client.Logs(ctx, f)
 	if err != nil {

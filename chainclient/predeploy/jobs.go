@@ -214,7 +214,7 @@ func (m *Market) ExpireJob(ctx context.Context, s *chainclient.Sender, id uint64
 // JobEvents returns the events of one job in the blocks from to to, in the order of the chain.
 func (m *Market) JobEvents(ctx context.Context, id, from, to uint64) ([]Event, error) {
 	names := []string{"JobCreated", "JobAccepted", "JobSubmitted", "JobChallenged", "JobDelivered", "JobCalledBack", "JobClosed"}
-	return m.events(ctx, from, to, []common.Hash{common.BigToHash(market.Units(id).Big())}, names...)
+	return m.events(ctx, from, to, [][]common.Hash{{common.BigToHash(market.Units(id).Big())}}, names...)
 }
 
 // eventOf returns the event of type E among the logs of a transaction.

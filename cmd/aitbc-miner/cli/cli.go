@@ -52,7 +52,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{initCommand(), startCommand(), statusCommand(), gpuCommand(), doctorCommand(), claimCommand(), versionCommand()}
+	return []command{initCommand(), startCommand(), statusCommand(), gpuCommand(), doctorCommand(), earningsCommand(), claimCommand(), versionCommand()}
 }
 
 // usageError reports a command line that cannot be understood.
