@@ -74,16 +74,3 @@ type ModelList struct {
 	Object string  `json:"object"`
 	Data   []Model `json:"data"`
 }
-
-// KeyList is the answer to GET /v1/keys.
-type KeyList struct {
-	Keys []Key `json:"keys"`
-}
-
-// Key is an API key as it is listed; nobody can be shown the key itself again.
-type Key struct {
-	ID        common.Hash `json:"id"` // names it to be revoked, and opens nothing
-	Session   uint64      `json:"session"`
-	CreatedAt int64       `json:"created_at"` // milliseconds since 1970
-	Current   bool        `json:"current"`    // the one that asks
-}

@@ -86,11 +86,15 @@ func (w Wallet) APIKey(ctx context.Context, session uint64, now time.Time) (api.
 		return api.KeyResponse{}, fmt.Errorf("ask for key: %w", err)
 	}
 	q := receipt.KeyRequest{Client: w.Key.Address(), Session: session, IssuedAt: uint64(now.Unix())} //nolint:gosec // after 1970
-	sig, err := receipt.Sign(w.Key, receipt.Domain{ChainID: network.ChainID, Market: network.Market}, q)
-	if err != nil {
-		return api.KeyResponse{}, fmt.Errorf("ask for key: %w", err)
-	}
-	k, err := w.Coordinator.SessionKey(ctx, session, api.KeyRequest{Client: q.Client, IssuedAt: q.IssuedAt, Signature: sig})
+	var k api.KeyResponse
+	err = api.UnlessUsed(&q.IssuedAt, func() error {
+		sig, err := receipt.Sign(w.Key, receipt.Domain{ChainID: network.ChainID, Market: network.Market}, q)
+		if err != nil {
+			return err
+		}
+		k, err = w.Coordinator.SessionKey(ctx, session, api.KeyRequest{Client: q.Client, IssuedAt: q.IssuedAt, Signature: sig})
+		return err
+	})
 	if err != nil {
 		return k, fmt.Errorf("ask for key: %w", err)
 	}

@@ -5,39 +5,62 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
 
-	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/receipt"
 )
 
 // keyPrefix begins every API key, so that a leaked one can be recognised.
 const keyPrefix = "aitbc_"
+
+// minerKeyLife is how long a miner's key lives: it logs in anew when its key is refused.
+const minerKeyLife = 30 * 24 * time.Hour
 
 // hashKey is what is stored of a key: it has 256 random bits, so a plain hash hides it.
 func hashKey(key string) common.Hash {
 	return crypto.Keccak256Hash([]byte("aitbc/api-key"), []byte(key))
 }
 
-func (s *Service) issueKey(ctx context.Context, k ledger.Key) (string, error) {
+// issueKey makes a key and has the audit log say so.
+func (s *Service) issueKey(ctx context.Context, k ledger.Key, e ledger.Event) (string, common.Hash, error) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand
 	key := keyPrefix + hex.EncodeToString(b[:])
-	if err := s.cfg.Store.PutKey(ctx, hashKey(key), k, time.Now().UnixMilli()); err != nil {
-		return "", err
+	hash := hashKey(key)
+	e.Account = k.Account
+	e.Subject, e.Detail = "key "+hash.Hex(), "scope "+k.Scope
+	if err := s.cfg.Store.PutKey(ctx, hash, k, e.At, e); err != nil {
+		return "", hash, err
 	}
-	return key, nil
+	return key, hash, nil
+}
+
+// once refuses a signed request that was used before. It counts until its time of issue is too old for any.
+func (s *Service) once(ctx context.Context, t receipt.Typed, issued uint64) error {
+	id := crypto.Keccak256Hash([]byte("aitbc/used"), receipt.Digest(s.cfg.Domain, t).Bytes())
+	err := s.cfg.Store.Use(ctx, id, time.Unix(int64(issued), 0).Add(2*freshness).UnixMilli())
+	if errors.Is(err, ledger.ErrUsed) {
+		return apierr.New(apierr.Conflict, "this signed request was used already: sign one with a later issued_at").With(map[string]any{"used": true})
+	}
+	return err
 }
 
 // Caller is who an API key speaks for.
 type Caller struct {
 	ledger.Key
 	hash common.Hash
+}
+
+// event is what the audit log says of what the caller does now.
+func (c Caller) event(action string) ledger.Event {
+	return ledger.Event{At: time.Now().UnixMilli(), Account: c.Account, Actor: c.Account, Via: "key " + c.hash.Hex()[:10], Action: action}
 }
 
 // keyFresh is how long a key counts without another look at the database, and keysKnown how many are remembered. A key that
@@ -53,25 +76,33 @@ type knownKey struct {
 	at time.Time
 }
 
-// Authenticate returns who key speaks for, if it is of the scope. Its errors
-// are unauthorized and forbidden.
-func (s *Service) Authenticate(ctx context.Context, key, scope string) (Caller, error) {
+// Authenticate returns who key speaks for, if it is of one of the scopes and does not ask too often. Its errors are
+// unauthorized, forbidden and rate_limited.
+func (s *Service) Authenticate(ctx context.Context, key string, scopes ...string) (Caller, error) {
 	if key == "" {
 		return Caller{}, apierr.New(apierr.Unauthorized, "no API key: send X-Api-Key or Authorization: Bearer")
 	}
 	if !strings.HasPrefix(key, keyPrefix) || len(key) > 128 {
 		return Caller{}, apierr.New(apierr.Unauthorized, "unknown API key")
 	}
-	k, err := s.key(ctx, hashKey(key), time.Now())
+	now, h := time.Now(), hashKey(key)
+	k, err := s.key(ctx, h, now)
 	switch {
 	case errors.Is(err, ledger.ErrNotFound):
 		return Caller{}, apierr.New(apierr.Unauthorized, "unknown API key")
 	case err != nil:
 		return Caller{}, err
-	case k.Scope != scope:
-		return Caller{}, apierr.New(apierr.Forbidden, "this is a %s's key; the route needs a %s's", k.Scope, scope)
+	case k.Expires != 0 && k.Expires <= now.UnixMilli():
+		return Caller{}, apierr.New(apierr.Unauthorized, "this API key has expired")
+	case !slices.Contains(scopes, k.Scope):
+		return Caller{}, apierr.New(apierr.Forbidden, "this key is of scope %s; the route needs %s", k.Scope, strings.Join(scopes, " or "))
+	case k.Scope == ledger.ScopeMiner && s.blocked(k.Account):
+		return Caller{}, blockedError(k.Account)
 	}
-	return Caller{Key: k, hash: hashKey(key)}, nil
+	if wait := s.rates.take("key "+h.Hex(), k.Rate, now); wait > 0 {
+		return Caller{}, slow(wait, "this key may send %d requests a minute", k.Rate)
+	}
+	return Caller{Key: k, hash: h}, nil
 }
 
 func (s *Service) key(ctx context.Context, h common.Hash, now time.Time) (ledger.Key, error) {
@@ -93,38 +124,6 @@ func (s *Service) key(ctx context.Context, h common.Hash, now time.Time) (ledger
 	}
 	s.keys[h] = knownKey{fresh, now}
 	return fresh, nil
-}
-
-// maxKeys is how many keys are listed.
-const maxKeys = 1000
-
-// Keys lists the keys of the caller's account, newest first. Nobody can be shown a key again.
-func (s *Service) Keys(ctx context.Context, c Caller) (api.KeyList, error) {
-	rows, err := s.cfg.Store.Keys(ctx, c.Account, ledger.ScopeClient, maxKeys)
-	if err != nil {
-		return api.KeyList{}, err
-	}
-	out := api.KeyList{Keys: []api.Key{}}
-	for _, k := range rows {
-		out.Keys = append(out.Keys, api.Key{ID: k.Hash, Session: k.Session, CreatedAt: k.Created, Current: k.Hash == c.hash})
-	}
-	return out, nil
-}
-
-// RevokeKey forgets a key of the caller's account. Work that it ordered goes on.
-func (s *Service) RevokeKey(ctx context.Context, c Caller, id common.Hash) error {
-	err := s.cfg.Store.RemoveKey(ctx, c.Account, id)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return apierr.New(apierr.NotFound, "there is no such key of this account: GET /v1/keys lists them")
-	}
-	if err != nil {
-		return err
-	}
-	s.forgetKeys(id)
-	if s.cluster != nil {
-		return s.cluster.Publish(ctx, ledger.Note{Kind: ledger.NoteKeys, Jobs: []common.Hash{id}})
-	}
-	return nil
 }
 
 // forgetKeys has the database asked again about some keys, or about all.

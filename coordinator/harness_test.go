@@ -241,20 +241,36 @@ func (h *house) refused(status int, code, key, method, path string, body any) {
 	}
 }
 
-func (h *house) openSession(id uint64, deposit market.Amount) string {
+// issued gives each login of the test a second of its own.
+var issued atomic.Uint64
+
+func issuedAt() uint64 { return uint64(time.Now().Unix()) + issued.Add(1)%200 }
+
+// signIn has a client's wallet ask for the first key of a session.
+func (h *house) signIn(client account, session uint64) string {
 	h.t.Helper()
-	p := must[api.PrepareResponse](h, 200, "", "POST", "/v1/sessions/prepare", api.PrepareRequest{Client: clientKey.Address()})
-	h.chain.mu.Lock()
-	end := uint64(time.Now().Add(12 * time.Hour).Unix())
-	h.chain.sessions[id] = &coordinator.ChainSession{Client: clientKey.Address(), Coordinator: p.Coordinator, Spender: p.Spender, Deposit: deposit, Expiry: end, DueAt: end, FeeBps: feeBps, State: ledger.SessionOpen}
-	h.chain.mu.Unlock()
-	r := api.KeyRequest{Client: clientKey.Address(), IssuedAt: uint64(time.Now().Unix())}
-	sig, err := receipt.Sign(clientKey, domain, receipt.KeyRequest{Client: r.Client, Session: id, IssuedAt: r.IssuedAt})
+	r := api.KeyRequest{Client: client.Address(), IssuedAt: issuedAt()}
+	sig, err := receipt.Sign(client, domain, receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	r.Signature = sig
-	return must[api.KeyResponse](h, 200, "", "POST", fmt.Sprintf("/v1/sessions/%d/key", id), r).APIKey
+	return must[api.KeyResponse](h, 200, "", "POST", fmt.Sprintf("/v1/sessions/%d/key", session), r).APIKey
+}
+
+func (h *house) openSession(id uint64, deposit market.Amount) string {
+	h.t.Helper()
+	return h.openSessionOf(clientKey, id, deposit)
+}
+
+func (h *house) openSessionOf(client account, id uint64, deposit market.Amount) string {
+	h.t.Helper()
+	p := must[api.PrepareResponse](h, 200, "", "POST", "/v1/sessions/prepare", api.PrepareRequest{Client: client.Address()})
+	h.chain.mu.Lock()
+	end := uint64(time.Now().Add(12 * time.Hour).Unix())
+	h.chain.sessions[id] = &coordinator.ChainSession{Client: client.Address(), Coordinator: p.Coordinator, Spender: p.Spender, Deposit: deposit, Expiry: end, DueAt: end, FeeBps: feeBps, State: ledger.SessionOpen}
+	h.chain.mu.Unlock()
+	return h.signIn(client, id)
 }
 
 func (h *house) submit(prompt string) common.Hash {
@@ -341,7 +357,7 @@ func (r *rig) login(offers ...api.Offer) api.RegisterRequest {
 	if err != nil {
 		r.h.t.Fatal(err)
 	}
-	q := api.RegisterRequest{Miner: r.key.Address(), IssuedAt: uint64(time.Now().Unix()), OffersJSON: string(raw), Slots: 2}
+	q := api.RegisterRequest{Miner: r.key.Address(), IssuedAt: issuedAt(), OffersJSON: string(raw), Slots: 2}
 	if q.Signature, err = receipt.Sign(r.key, domain, q.Login(coordKey.Address())); err != nil {
 		r.h.t.Fatal(err)
 	}

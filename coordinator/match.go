@@ -81,7 +81,7 @@ func schedJob(j *ledger.Job) sched.Job {
 
 func (p *presence) schedMiner() sched.Miner {
 	m := sched.Miner{
-		ID: p.account, Offers: make(map[common.Hash]sched.Offer, len(p.offers)), Slots: p.slots, Draining: p.drain, Reputation: p.reputation(),
+		ID: p.account, Offers: make(map[common.Hash]sched.Offer, len(p.offers)), Slots: p.slots, Draining: p.drain || p.hold != "", Reputation: p.reputation(),
 	}
 	for d, o := range p.offers {
 		s := sched.Offer{

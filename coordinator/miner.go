@@ -41,6 +41,7 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 	if err != nil {
 		return api.RegisterResponse{}, apierr.Wrap(err, apierr.Unavailable, "the chain cannot be asked about the miner")
 	}
+	var hold string
 	valid, err := s.cfg.Chain.MinerSigner(ctx, r.Miner, signer)
 	if err != nil {
 		return api.RegisterResponse{}, apierr.Wrap(err, apierr.Unavailable, "the chain cannot be asked about the miner")
@@ -53,7 +54,17 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 	case !valid:
 		return api.RegisterResponse{}, apierr.New(apierr.Forbidden, "%s is not the signing key that the chain has for miner %s", signer, r.Miner)
 	}
-	m := ledger.Miner{Address: r.Miner, Signer: signer, Offers: []byte(r.OffersJSON), Slots: r.Slots, Seen: time.Now().UnixMilli()}
+	if old, err := s.cfg.Store.Miner(ctx, r.Miner); err == nil && old.Hold == ledger.HoldBlock {
+		return api.RegisterResponse{}, blockedError(r.Miner)
+	} else if err == nil {
+		hold = old.Hold
+	} else if !errors.Is(err, ledger.ErrNotFound) {
+		return api.RegisterResponse{}, err
+	}
+	if err := s.once(ctx, r.Login(s.cfg.Account), r.IssuedAt); err != nil {
+		return api.RegisterResponse{}, err
+	}
+	m := ledger.Miner{Hold: hold, Address: r.Miner, Signer: signer, Offers: []byte(r.OffersJSON), Slots: r.Slots, Seen: time.Now().UnixMilli()}
 	if err := s.cfg.Store.PutMiner(ctx, m); err != nil {
 		return api.RegisterResponse{}, err
 	}
@@ -68,7 +79,9 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 			limit = s.cfg.MinerLimit
 		}
 	}
-	key, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeMiner, Account: r.Miner})
+	now := time.Now()
+	key, _, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeMiner, Account: r.Miner, Expires: now.Add(minerKeyLife).UnixMilli()},
+		ledger.Event{At: now.UnixMilli(), Actor: signer, Via: "wallet", Action: ledger.EventMinerLogin})
 	if err != nil {
 		return api.RegisterResponse{}, err
 	}

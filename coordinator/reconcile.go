@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -38,6 +39,8 @@ type Reconciliation struct {
 	// Lost is what sessions were charged that ended before the chain paid it. The
 	// coordinator bears it; both books say so, and it is no difference.
 	Lost market.Amount `json:"lost"`
+	// Records is how many the audit log has, whose chain was verified. Only an audit does that.
+	Records uint64 `json:"records,omitempty"`
 }
 
 // errBusy says that money moved all the while.
@@ -74,7 +77,7 @@ func (r *Reconciler) Run(ctx context.Context) (*Reconciliation, error) {
 }
 
 // Audit is Run and, before it, the whole ledger against itself: accounts,
-// jobs and journal.
+// jobs and journal, and the audit log's chain. An audit log that is not what was written is an error.
 func (r *Reconciler) Audit(ctx context.Context) (*Reconciliation, error) {
 	a, err := r.Store.Audit(ctx)
 	if err != nil {
@@ -86,7 +89,30 @@ func (r *Reconciler) Audit(ctx context.Context) (*Reconciliation, error) {
 	}
 	out.Differences = slices.Concat(a.Check(), out.Differences)
 	out.OK = len(out.Differences) == 0
-	return out, nil
+	out.Records, err = ledger.CheckChain(records(ctx, r.Store))
+	return out, err
+}
+
+// records reads the audit log, the newest record first.
+func records(ctx context.Context, s Store) iter.Seq2[ledger.Record, error] {
+	const page = 1000
+	return func(yield func(ledger.Record, error) bool) {
+		for before := uint64(0); ; {
+			list, err := s.Records(ctx, common.Address{}, before, page)
+			if err != nil {
+				yield(ledger.Record{}, err)
+				return
+			}
+			for _, r := range list {
+				if before = r.N; !yield(r, nil) {
+					return
+				}
+			}
+			if len(list) < page {
+				return
+			}
+		}
+	}
 }
 
 // expected is what the chain must say by the ledger.
@@ -293,6 +319,11 @@ func (s *Service) reconcile(ctx context.Context, r *Reconciler) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reconciled, s.differences = time.Now(), out.Differences
+}
+
+// reconciler compares the books of a running coordinator.
+func (s *Service) reconciler() *Reconciler {
+	return &Reconciler{Store: s.cfg.Store, Chain: s.cfg.Chain, Pause: followEvery + followEvery/2}
 }
 
 // Reconciled returns what the last comparison of ledger and chain found, and

@@ -41,6 +41,12 @@ type Config struct {
 	ReconcileEvery time.Duration
 	MaxQueued      int // default 10,000; more are refused with 429
 	MaxAttempts    int // default 3
+	// LoginDomains are the authorities, as host:port, that wallets may sign in to; without any it is this machine's.
+	LoginDomains []string
+	// Admins are accounts that may make admin keys, beside the coordinator's own.
+	Admins []common.Address
+	// AddressRate is how many requests a minute that need no key but cost something one address may send, default 60.
+	AddressRate uint32
 }
 
 // Params are the Market's parameters that bind a coordinator.
@@ -74,6 +80,7 @@ type presence struct {
 	seen    time.Time
 	online  bool
 	drain   bool
+	hold    string        // what the operator decided
 	remote  bool          // another replica serves it
 	running int           // jobs, as that replica says
 	wake    chan struct{} // buffered by one
@@ -90,6 +97,10 @@ type Service struct {
 	log     *slog.Logger
 	cluster Cluster
 	began   time.Time
+	rates   *limiter
+	nonces  nonces
+
+	comparing sync.Mutex // held while an admin has the books compared
 
 	// mu guards what follows; it is never held across I/O.
 	mu      sync.Mutex
@@ -141,7 +152,11 @@ func New(cfg Config) (*Service, error) {
 	if cfg.MaxAttempts == 0 {
 		cfg.MaxAttempts = 3
 	}
+	if cfg.AddressRate == 0 {
+		cfg.AddressRate = 60
+	}
 	return &Service{
+		rates: newLimiter(), nonces: newNonces(cfg),
 		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, began: time.Now(), sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
@@ -153,6 +168,16 @@ func (s *Service) leaseTime() time.Duration { return 3 * s.cfg.Heartbeat }
 
 // followEvery is the time between looks at the chain's news.
 const followEvery = time.Second
+
+// sweepEvery is the time between looks for what is over and may be forgotten.
+const sweepEvery = time.Minute
+
+// sweep forgets what is over.
+func (s *Service) sweep(ctx context.Context) {
+	if err := s.cfg.Store.Sweep(ctx, time.Now().UnixMilli()); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "what is over was not forgotten", "err", err)
+	}
+}
 
 // restartGrace is how long leases of before a restart wait for their miners.
 const restartGrace = 15 * time.Second
@@ -188,7 +213,8 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error { return every(ctx, s.cfg.Heartbeat/4, s.expireLeases) })
 	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
 	g.Go(func() error { return every(ctx, followEvery, s.follow) })
-	books := &Reconciler{Store: s.cfg.Store, Chain: s.cfg.Chain, Pause: followEvery + followEvery/2}
+	g.Go(func() error { return every(ctx, sweepEvery, s.sweep) })
+	books := s.reconciler()
 	g.Go(func() error {
 		return every(ctx, s.cfg.ReconcileEvery, func(ctx context.Context) { s.reconcile(ctx, books) })
 	})
@@ -277,7 +303,7 @@ func newPresence(m ledger.Miner) (*presence, error) {
 	if err := json.Unmarshal(m.Offers, &offers); err != nil {
 		return nil, err
 	}
-	p := &presence{account: m.Address, signer: m.Signer, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1), measured: map[common.Hash]*api.Measured{}}
+	p := &presence{account: m.Address, signer: m.Signer, hold: m.Hold, offers: map[common.Hash]api.Offer{}, slots: m.Slots, wake: make(chan struct{}, 1), measured: map[common.Hash]*api.Measured{}}
 	for _, o := range offers {
 		p.offers[o.Digest] = o
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/aitbc/aitbc/receipt"
 )
 
+// prepareRate is how many sessions a minute are prepared for a client.
+const prepareRate = 30
+
 // freshness is how old a signed login may be.
 const freshness = 5 * time.Minute
 
@@ -41,6 +44,9 @@ func (s *Service) Prepare(ctx context.Context, r api.PrepareRequest) (api.Prepar
 		return api.PrepareResponse{}, apierr.New(apierr.Invalid, "client is required")
 	}
 	now := time.Now()
+	if wait := s.rates.take("client "+r.Client.Hex(), prepareRate, now); wait > 0 {
+		return api.PrepareResponse{}, slow(wait, "at most %d sessions a minute are prepared for one client", prepareRate)
+	}
 	spender, err := s.cfg.Store.NewSpender(ctx, r.Client, now.UnixMilli(), func(n uint64) (common.Address, error) {
 		k, err := s.cfg.Spender(n)
 		if err != nil {
@@ -62,7 +68,8 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 	if err := fresh(r.IssuedAt); err != nil {
 		return api.KeyResponse{}, err
 	}
-	if err := receipt.Verify(s.cfg.Domain, receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt}, r.Signature, r.Client); err != nil {
+	request := receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt}
+	if err := receipt.Verify(s.cfg.Domain, request, r.Signature, r.Client); err != nil {
 		return api.KeyResponse{}, apierr.Wrap(err, apierr.Forbidden, "the signature is not the client's (check chain id and market address)")
 	}
 	c, err := s.cfg.Chain.Session(ctx, session)
@@ -81,10 +88,14 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 	if err != nil {
 		return api.KeyResponse{}, err
 	}
+	if err := s.once(ctx, request, r.IssuedAt); err != nil {
+		return api.KeyResponse{}, err
+	}
 	if err := s.cfg.Store.PutSession(ctx, stored(session, n, c)); err != nil {
 		return api.KeyResponse{}, err
 	}
-	key, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeClient, Account: r.Client, Session: session})
+	key, _, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeClient, Account: r.Client, Session: session},
+		ledger.Event{At: time.Now().UnixMilli(), Actor: r.Client, Via: "wallet", Action: ledger.EventKeyMade})
 	return api.KeyResponse{APIKey: key, Session: session}, err
 }
 

@@ -30,18 +30,29 @@ type Store interface {
 	// Sessions returns all sessions that are not closed, by id.
 	Sessions(ctx context.Context) ([]ledger.Session, error)
 
-	// PutKey stores the hash of an API key.
-	PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64) error
+	// PutKey stores the hash of an API key, with what the audit log says of it.
+	PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64, e ledger.Event) error
 	// Key returns what an API key opens, or [ledger.ErrNotFound].
 	Key(ctx context.Context, hash common.Hash) (ledger.Key, error)
-
-	// Keys returns the newest keys of an account for a scope, at most limit.
-	Keys(ctx context.Context, account common.Address, scope string, limit int) ([]ledger.KeyRow, error)
-	// RemoveKey forgets a key of an account's, or returns [ledger.ErrNotFound] if it has none with that hash.
-	RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error
+	// Keys returns the newest keys of a query.
+	Keys(ctx context.Context, q ledger.KeyQuery) ([]ledger.KeyRow, error)
+	// RemoveKey forgets a key of an account's, or of anybody's for the zero account. It returns [ledger.ErrNotFound] if
+	// there is none with that hash.
+	RemoveKey(ctx context.Context, account common.Address, hash common.Hash, e ledger.Event) error
+	// Use makes something count as used until a time, or returns [ledger.ErrUsed] if it is already.
+	Use(ctx context.Context, id common.Hash, until int64) error
+	// Sweep forgets keys and used things whose time is over.
+	Sweep(ctx context.Context, now int64) error
+	// Log adds to the audit log.
+	Log(ctx context.Context, e ledger.Event) error
+	// Records returns the newest records of the audit log that concern an account, or of all for the zero account,
+	// below a number if that is not 0.
+	Records(ctx context.Context, account common.Address, before uint64, limit int) ([]ledger.Record, error)
 
 	// PutMiner stores a miner's login. What it has earned stays.
 	PutMiner(ctx context.Context, m ledger.Miner) error
+	// HoldMiner stores what the operator decided about a miner, or returns [ledger.ErrNotFound].
+	HoldMiner(ctx context.Context, miner common.Address, hold string, e ledger.Event) error
 	// SetCredited stores what the chain has paid a miner on this coordinator's account.
 	SetCredited(ctx context.Context, miner common.Address, credited market.Amount) error
 	// Miner returns a miner's account, or [ledger.ErrNotFound].
@@ -57,7 +68,8 @@ type Store interface {
 	// again, with another number, if the transaction has to be made anew. If the
 	// idempotency key was used before by the session, that job is returned instead,
 	// or [ledger.ErrIdempotency] if the request differed. It returns
-	// [market.ErrInsufficient] when the deposit does not suffice.
+	// [market.ErrInsufficient] when the deposit does not suffice, and a [*ledger.BudgetError] when the budget of the
+	// job's key does not, in which the price is reserved in the same transaction.
 	InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error)
 	// Job returns a job, or [ledger.ErrNotFound].
 	Job(ctx context.Context, id common.Hash) (*ledger.Job, error)

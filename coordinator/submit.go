@@ -96,6 +96,9 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
 		Request: raw, IdemKey: x.IdemKey, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
 	}
+	if c.Budget.Limits() {
+		j.Key = c.hash
+	}
 	if x.IdemKey != "" {
 		h := hashKey(string(x.Body))
 		j.IdemHash = h[:]
@@ -108,11 +111,17 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		j.Spec.Signature, err = receipt.Sign(key, s.cfg.Domain, j.Spec.Order)
 		return err
 	})
+	budget := (*ledger.BudgetError)(nil)
 	switch {
 	case errors.Is(err, market.ErrInsufficient):
 		free := session.Account.Available()
 		return nil, apierr.New(apierr.Insufficient, "this job may cost %s and the session has %s left: top it up, open a new one, or lower max_tokens or max_price", terms.maxPrice.Coins(), free.Coins()).
 			With(map[string]any{"needed": terms.maxPrice, "available": free})
+	case errors.As(err, &budget):
+		return nil, apierr.New(apierr.Insufficient, "%s, and this job may cost %s: lower max_tokens or max_price, or make another key", budget, terms.maxPrice.Coins()).
+			With(map[string]any{"needed": terms.maxPrice, "budget": budget.What, "limit": budget.Limit, "spent": budget.Spent})
+	case j.Key != (common.Hash{}) && errors.Is(err, ledger.ErrNotFound):
+		return nil, apierr.New(apierr.Unauthorized, "unknown API key")
 	case errors.Is(err, ledger.ErrUnknown):
 		return nil, apierr.Wrap(err, apierr.Unavailable, "the ledger went away and did not say whether the job was taken: send it again with the same Idempotency-Key, or look for it in GET /v1/jobs")
 	case errors.Is(err, ledger.ErrIdempotency):

@@ -65,6 +65,9 @@ func NewClient(base string) (*Client, error) {
 	return &Client{base: strings.TrimRight(base, "/"), http: client(transport), plain: client(plain), Header: http.Header{}}, nil
 }
 
+// Base returns the server's URL, without a slash at its end.
+func (c *Client) Base() string { return c.base }
+
 // A Request is one call. Only Method and Path are needed.
 type Request struct {
 	Method  string

@@ -50,8 +50,25 @@ func (f ErrorWriter) Handler(h Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(h, f, w, r) })
 }
 
+// retryAfter is how many seconds to wait after an error that says nothing of it.
+const retryAfter = 2
+
+// RetryAfter sets the header of that name for an error that a client should come again after: to what its details say
+// as retry_after_seconds, or to some seconds.
+func RetryAfter(w http.ResponseWriter, e *apierr.Error) {
+	if e.Code != apierr.RateLimited && e.Code != apierr.Unavailable {
+		return
+	}
+	seconds := retryAfter
+	if n, ok := e.Details["retry_after_seconds"].(int); ok {
+		seconds = max(1, n)
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+}
+
 // WriteError writes e in our shape with the status of its code.
 func WriteError(w http.ResponseWriter, e *apierr.Error) {
+	RetryAfter(w, e)
 	WriteJSON(w, e.Code.Status(), errorBody{errorFields{e.Code, e.Message, e.Details}})
 }
 

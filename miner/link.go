@@ -80,12 +80,15 @@ func (l *link) network(ctx context.Context) (api.Network, error) {
 // login introduces the miner. Once it has worked, parties gives what it is for.
 func (l *link) login(ctx context.Context, d receipt.Domain, coordinator common.Address) error {
 	r := api.RegisterRequest{Miner: l.signer.Address(), IssuedAt: uint64(time.Now().Unix()), OffersJSON: l.offers, Slots: l.slots, Version: l.version} //nolint:gosec // after 1970
-	var err error
-	if r.Signature, err = receipt.Sign(l.signer, d, r.Login(coordinator)); err != nil {
-		return err
-	}
 	var out api.RegisterResponse
-	if _, err := l.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/register", JSON: r, Timeout: callTimeout}, &out); err != nil {
+	err := api.UnlessUsed(&r.IssuedAt, func() (err error) {
+		if r.Signature, err = receipt.Sign(l.signer, d, r.Login(coordinator)); err != nil {
+			return err
+		}
+		_, err = l.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/register", JSON: r, Timeout: callTimeout}, &out)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("log in: %w", err)
 	}
 	if got := (receipt.Domain{ChainID: out.ChainID, Market: out.Market}); got != d || out.Coordinator != coordinator {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -114,15 +115,29 @@ func (h *House) Client(ctx context.Context) (string, error) {
 		Expiry: end, DueAt: end, FeeBps: feeBps, State: ledger.SessionOpen,
 	})
 	r := api.KeyRequest{Client: clientKey.Address(), IssuedAt: uint64(now.Unix())} //nolint:gosec // after 1970
-	r.Signature, err = receipt.Sign(clientKey, Domain, receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt})
-	if err != nil {
-		return "", err
-	}
-	k, err := h.Service.IssueKey(ctx, session, r)
+	var k api.KeyResponse
+	err = api.UnlessUsed(&r.IssuedAt, func() (err error) {
+		if r.Signature, err = receipt.Sign(clientKey, Domain, receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt}); err == nil {
+			k, err = h.Service.IssueKey(ctx, session, r)
+		}
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("issue key: %w", err)
 	}
 	return k.APIKey, nil
+}
+
+// issued is the latest time of issue that a login had: each counts once.
+var issued atomic.Int64
+
+func issuedAt(now time.Time) uint64 {
+	for {
+		last := issued.Load()
+		if next := max(now.Unix(), last+1); issued.CompareAndSwap(last, next) {
+			return uint64(next) //nolint:gosec // after 1970
+		}
+	}
 }
 
 // login introduces the rig's miner to a coordinator.
@@ -134,7 +149,7 @@ func login(slots int) (api.RegisterRequest, error) {
 	if err != nil {
 		return api.RegisterRequest{}, fmt.Errorf("encode offer: %w", err)
 	}
-	q := api.RegisterRequest{Miner: minerKey.Address(), IssuedAt: uint64(time.Now().Unix()), OffersJSON: string(raw), Slots: slots} //nolint:gosec // after 1970
+	q := api.RegisterRequest{Miner: minerKey.Address(), IssuedAt: issuedAt(time.Now()), OffersJSON: string(raw), Slots: slots}
 	q.Signature, err = receipt.Sign(minerKey, Domain, q.Login(Coordinator.Address()))
 	return q, err
 }

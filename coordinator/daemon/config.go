@@ -36,6 +36,11 @@ type Config struct {
 	MinerLimit  market.Amount `toml:"miner_limit" flag:"miner-limit"` // base units of the bond for each miner
 	MarginBps   int           `toml:"margin_bps" flag:"margin-bps"`
 	SettleEvery time.Duration `toml:"settle_every" flag:"settle-every"`
+
+	// LoginDomains are the authorities that wallets sign in to, as market.example or localhost:5173.
+	LoginDomains []string         `toml:"login_domains" env:"AITBC_LOGIN_DOMAINS" flag:"login-domains"`
+	Admins       []common.Address `toml:"admins" env:"AITBC_ADMINS" flag:"admins"`
+	AddressRate  uint32           `toml:"address_rate" flag:"address-rate"` // requests a minute without a key
 }
 
 // Default returns the settings of a home whose ports are shifted by offset.
@@ -45,7 +50,7 @@ func Default(dir home.Dir, offset int) Config {
 		DatabaseURL: "sqlite:///" + filepath.ToSlash(filepath.Join(dir.Coordinator(), "coordinator.db")),
 		APIHost:     "127.0.0.1", APIPort: home.PortCoordinator + offset,
 		RPCURL: local(home.PortChainRPC), EthRPCURL: local(home.PortEthRPC),
-		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second,
+		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second, AddressRate: 60,
 	}
 }
 
@@ -62,6 +67,9 @@ func (c *Config) Validate() error {
 	}
 	if c.SettleEvery < 100*time.Millisecond {
 		return fmt.Errorf("settle_every is %s: use at least 100ms", c.SettleEvery)
+	}
+	if c.AddressRate < 1 {
+		return fmt.Errorf("address_rate is %d: use at least 1 request a minute", c.AddressRate)
 	}
 	if isPostgres(c.DatabaseURL) {
 		return nil // what is wrong with it, the driver knows best

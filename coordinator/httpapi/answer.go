@@ -129,8 +129,6 @@ func openAIError(e *apierr.Error) object {
 }
 
 func writeOpenAIError(w http.ResponseWriter, e *apierr.Error) {
-	if e.Code == apierr.RateLimited {
-		w.Header().Set("Retry-After", "2")
-	}
+	httpx.RetryAfter(w, e)
 	httpx.WriteJSON(w, e.Code.Status(), openAIError(e))
 }

@@ -276,8 +276,6 @@ func anthropicError(e *apierr.Error) object {
 }
 
 func writeAnthropicError(w http.ResponseWriter, e *apierr.Error) {
-	if e.Code == apierr.RateLimited {
-		w.Header().Set("Retry-After", "2")
-	}
+	httpx.RetryAfter(w, e)
 	httpx.WriteJSON(w, e.Code.Status(), anthropicError(e))
 }

@@ -5,7 +5,9 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -54,19 +56,26 @@ type clientHandler func(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 
 func (s *Server) routes() []Route {
 	plain := func(h httpx.Handler) http.Handler { return h }
-	as := func(scope string, h clientHandler) http.Handler {
-		return httpx.Handler(func(w http.ResponseWriter, r *http.Request) error { return s.authorized(w, r, scope, h) })
+	as := func(h clientHandler, scopes ...string) http.Handler {
+		return httpx.Handler(func(w http.ResponseWriter, r *http.Request) error { return s.authorized(w, r, h, scopes...) })
 	}
-	client := func(h clientHandler) http.Handler { return as(ledger.ScopeClient, h) }
-	miner := func(h clientHandler) http.Handler { return as(ledger.ScopeMiner, h) }
+	open := func(h httpx.Handler) http.Handler { return s.limited(h) } // needs no key, and costs something
+	client := func(h clientHandler) http.Handler { return as(h, ledger.ScopeClient) }
+	reader := func(h clientHandler) http.Handler { return as(h, ledger.ScopeClient, ledger.ScopeRead) }
+	owner := func(h clientHandler) http.Handler { return as(h, ledger.ScopeClient, ledger.ScopeLogin) }
+	holder := func(h clientHandler) http.Handler {
+		return as(h, ledger.ScopeClient, ledger.ScopeLogin, ledger.ScopeRead, ledger.ScopeAdmin)
+	}
+	admin := func(h clientHandler) http.Handler { return as(h, ledger.ScopeAdmin) }
+	miner := func(h clientHandler) http.Handler { return as(h, ledger.ScopeMiner) }
 	openai := func(h clientHandler) http.Handler {
 		return httpx.ErrorWriter(writeOpenAIError).Handler(func(w http.ResponseWriter, r *http.Request) error {
-			return s.authorized(w, r, ledger.ScopeClient, h)
+			return s.authorized(w, r, h, ledger.ScopeClient)
 		})
 	}
 	anthropic := func(h clientHandler) http.Handler {
 		return httpx.ErrorWriter(writeAnthropicError).Handler(func(w http.ResponseWriter, r *http.Request) error {
-			return s.authorized(w, r, ledger.ScopeClient, h)
+			return s.authorized(w, r, h, ledger.ScopeClient)
 		})
 	}
 	return []Route{
@@ -77,19 +86,33 @@ func (s *Server) routes() []Route {
 		{"GET", "/v1/miners", plain(s.miners)},
 		{"GET", "/v1/models", plain(s.models)},
 
-		{"POST", "/v1/sessions/prepare", plain(s.prepare)},
-		{"POST", "/v1/sessions/{session}/key", plain(s.issueKey)},
-		{"GET", "/v1/account", client(s.account)},
-		{"GET", "/v1/keys", client(s.keys)},
-		{"DELETE", "/v1/keys/{id}", client(s.revokeKey)},
+		{"POST", "/v1/sessions/prepare", open(s.prepare)},
+		{"POST", "/v1/sessions/{session}/key", open(s.issueKey)},
+		{"POST", "/v1/login/nonce", open(s.loginNonce)},
+		{"POST", "/v1/login", open(s.login)},
+		{"GET", "/v1/account", reader(s.account)},
+		{"GET", "/v1/keys", owner(s.keys)},
+		{"POST", "/v1/keys", owner(s.createKey)},
+		{"DELETE", "/v1/keys/{id}", holder(s.revokeKey)},
+		{"GET", "/v1/audit", owner(s.audit)},
+
+		{"GET", "/v1/admin/accounts", admin(s.adminAccounts)},
+		{"GET", "/v1/admin/keys", admin(s.adminKeys)},
+		{"DELETE", "/v1/admin/keys/{id}", admin(s.adminRevoke)},
+		{"GET", "/v1/admin/miners", admin(s.adminMiners)},
+		{"POST", "/v1/admin/miners/{miner}/hold", admin(s.adminHold)},
+		{"GET", "/v1/admin/jobs", admin(s.adminJobs)},
+		{"GET", "/v1/admin/ledger", admin(s.adminLedger)},
+		{"POST", "/v1/admin/reconcile", admin(s.adminReconcile)},
+		{"GET", "/v1/admin/audit", admin(s.adminAudit)},
 
 		{"POST", "/v1/jobs", client(s.submit)},
-		{"GET", "/v1/jobs", client(s.jobs)},
-		{"GET", "/v1/jobs/{id}", client(s.job)},
+		{"GET", "/v1/jobs", reader(s.jobs)},
+		{"GET", "/v1/jobs/{id}", reader(s.job)},
 		{"DELETE", "/v1/jobs/{id}", client(s.cancel)},
-		{"GET", "/v1/jobs/{id}/result", client(s.result)},
-		{"GET", "/v1/jobs/{id}/events", client(s.events)},
-		{"GET", "/v1/jobs/{id}/explain", client(s.explain)},
+		{"GET", "/v1/jobs/{id}/result", reader(s.result)},
+		{"GET", "/v1/jobs/{id}/events", reader(s.events)},
+		{"GET", "/v1/jobs/{id}/explain", reader(s.explain)},
 		{"GET", "/v1/receipts", httpx.Handler(s.receipts)},
 		{"GET", "/v1/receipts/{id}", httpx.Handler(s.receipt)},
 
@@ -127,8 +150,22 @@ func apiKey(r *http.Request) string {
 	return ""
 }
 
-func (s *Server) authorized(w http.ResponseWriter, r *http.Request, scope string, h clientHandler) error {
-	c, err := s.svc.Authenticate(r.Context(), apiKey(r), scope)
+// limited serves who does not ask too often.
+func (s *Server) limited(h httpx.Handler) http.Handler {
+	return httpx.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil {
+			return fmt.Errorf("address of a client: %w", err)
+		}
+		if err := s.svc.AllowAddress(from.Addr()); err != nil {
+			return err
+		}
+		return h(w, r)
+	})
+}
+
+func (s *Server) authorized(w http.ResponseWriter, r *http.Request, h clientHandler, scopes ...string) error {
+	c, err := s.svc.Authenticate(r.Context(), apiKey(r), scopes...)
 	if err != nil {
 		return err
 	}
@@ -137,11 +174,7 @@ func (s *Server) authorized(w http.ResponseWriter, r *http.Request, scope string
 
 // either authenticates a client or a miner.
 func (s *Server) either(r *http.Request) (coordinator.Caller, error) {
-	c, err := s.svc.Authenticate(r.Context(), apiKey(r), ledger.ScopeClient)
-	if apierr.HasCode(err, apierr.Forbidden) {
-		return s.svc.Authenticate(r.Context(), apiKey(r), ledger.ScopeMiner)
-	}
-	return c, err
+	return s.svc.Authenticate(r.Context(), apiKey(r), ledger.ScopeClient, ledger.ScopeRead, ledger.ScopeMiner)
 }
 
 func pathID(r *http.Request) (common.Hash, error) { return parseHash(r.PathValue("id"), "id") }
@@ -237,26 +270,5 @@ func (s *Server) account(w http.ResponseWriter, r *http.Request, c coordinator.C
 		return err
 	}
 	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
-}
-
-func (s *Server) keys(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	out, err := s.svc.Keys(r.Context(), c)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
-}
-
-func (s *Server) revokeKey(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	if err := s.svc.RevokeKey(r.Context(), c, id); err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, map[string]string{"revoked": id.Hex()})
 	return nil
 }

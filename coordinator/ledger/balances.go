@@ -118,7 +118,21 @@ func (s *Sums) Add(p market.PaymentState, maxPrice, price market.Amount) (err er
 type Audit struct {
 	Books
 	Journal *Balances
-	Jobs    map[uint64]Sums // by session
+	Jobs    map[uint64]Sums               // by session
+	Keys    []KeyRow                      // that have a budget
+	KeyJobs map[common.Hash]market.Amount // what jobs of such a key cost, or may cost at most
+}
+
+// AddKeyJob counts a job of a key with a budget.
+func (a *Audit) AddKeyJob(key common.Hash, p market.PaymentState, maxPrice, price market.Amount) (err error) {
+	switch p {
+	case market.Reserved:
+		a.KeyJobs[key], err = a.KeyJobs[key].Add(maxPrice)
+	case market.Charged, market.Settled:
+		a.KeyJobs[key], err = a.KeyJobs[key].Add(price)
+	case market.Refunded:
+	}
+	return err
 }
 
 // Check compares the books with themselves: accounts, jobs and journal must say
@@ -141,6 +155,9 @@ func (a *Audit) Check() []Difference {
 	}
 	for _, m := range a.Miners {
 		out = append(out, Compare("miner "+m.Address.Hex(), "earned", "account and journal", m.Total, a.Journal.Earned[m.Address])...)
+	}
+	for _, k := range a.Keys {
+		out = append(out, Compare("key "+k.Hash.Hex(), "spent", "budget and jobs", k.Spent.Total, a.KeyJobs[k.Hash])...)
 	}
 	return out
 }

@@ -88,6 +88,7 @@ type Job struct {
 	Session      uint64
 	Number       uint64
 	Client       common.Address
+	Key          common.Hash // hash of the API key that ordered it, if that has a budget
 	Model        string
 	Class        string // descriptor of the class that ran it
 	Spec         Spec
@@ -132,26 +133,13 @@ type Miner struct {
 	Credited  market.Amount // of it, as the chain was seen to have paid
 	Completed uint64
 	Seen      int64
+	Hold      string // what the operator decided: empty, or one of the holds
 }
 
-// Key is what an API key opens.
-type Key struct {
-	Scope   string // client or miner
-	Account common.Address
-	Session uint64
-}
-
-// KeyRow is a key as it is listed: nobody has the key itself.
-type KeyRow struct {
-	Hash    common.Hash
-	Session uint64
-	Created int64 // milliseconds since 1970
-}
-
-// Scopes of API keys.
+// Holds of a miner: it gets no new work, and it is not let in.
 const (
-	ScopeClient = "client"
-	ScopeMiner  = "miner"
+	HoldDrain = "drain"
+	HoldBlock = "block"
 )
 
 // States of a batch: built and to be sent, in a block, and with its proofs stored.

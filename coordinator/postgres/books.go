@@ -24,7 +24,7 @@ func (s *Store) Books(ctx context.Context) (b *ledger.Books, err error) {
 func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
 	var a *ledger.Audit
 	err := s.snapshot(ctx, func(tx pgx.Tx) error {
-		a = &ledger.Audit{Jobs: map[uint64]ledger.Sums{}}
+		a = &ledger.Audit{Jobs: map[uint64]ledger.Sums{}, KeyJobs: map[common.Hash]market.Amount{}}
 		b, err := books(ctx, tx)
 		if err != nil {
 			return err
@@ -55,6 +55,26 @@ func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
 				return fmt.Errorf("jobs of session %d: %w", x.session, err)
 			}
 			a.Jobs[x.session] = of
+		}
+		if err := rows(ctx, tx, scanKey, func(k ledger.KeyRow) { a.Keys = append(a.Keys, k) }, "SELECT "+keyCols+" FROM api_keys WHERE budget + budget_day + budget_month > 0 ORDER BY hash"); err != nil {
+			return err
+		}
+		type keySum struct {
+			key        []byte
+			payment    string
+			max, price amt
+		}
+		var byKey []keySum
+		if err := rows(ctx, tx, func(r pgx.CollectableRow) (x keySum, err error) {
+			err = r.Scan(&x.key, &x.payment, &x.max, &x.price)
+			return x, err
+		}, func(x keySum) { byKey = append(byKey, x) }, "SELECT key, payment, sum(max_price), sum(price) FROM jobs WHERE key IS NOT NULL GROUP BY key, payment"); err != nil {
+			return err
+		}
+		for _, x := range byKey {
+			if err := a.AddKeyJob(common.BytesToHash(x.key), market.PaymentState(x.payment), x.max.Amount, x.price.Amount); err != nil {
+				return fmt.Errorf("jobs of key %x: %w", x.key, err)
+			}
 		}
 		return nil
 	})

@@ -79,35 +79,35 @@ func scanSession(r pgx.CollectableRow) (ledger.Session, error) {
 	return x, err
 }
 
-const minerCols = "address, signer, offers, slots, total, batched, settled, credited, completed, seen"
+const minerCols = "address, signer, offers, slots, total, batched, settled, credited, completed, seen, hold"
 
 func scanMiner(r pgx.CollectableRow) (ledger.Miner, error) {
 	var m ledger.Miner
 	var address, signer, offers []byte
 	var total, batched, settled, credited amt
-	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &settled, &credited, &m.Completed, &m.Seen)
+	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &settled, &credited, &m.Completed, &m.Seen, &m.Hold)
 	m.Address, m.Signer, m.Offers = common.BytesToAddress(address), common.BytesToAddress(signer), offers
 	m.Total, m.Batched, m.Settled, m.Credited = total.Amount, batched.Amount, settled.Amount, credited.Amount
 	return m, err
 }
 
 const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, j.idem_key, j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
-	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.owner, coalesce(b.block, 0), b.tx`
+	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.owner, j.key, coalesce(b.block, 0), b.tx`
 
 const jobFrom = " FROM jobs j LEFT JOIN batches b ON b.id = j.batch "
 
 func scanJob(r pgx.CollectableRow) (*ledger.Job, error) {
 	var j ledger.Job
-	var id, client, model, class, spec, idemKey, miner, reason, output, signed, receiptID, code, message, tx []byte
+	var id, client, model, class, spec, idemKey, miner, reason, output, signed, receiptID, code, message, key, tx []byte
 	var maxPrice, price, fee, earned amt
 	var state, payment string
 	if err := r.Scan(&id, &j.Session, &j.Number, &client, &model, &class, &spec, &j.Request, &idemKey, &j.IdemHash, &state, &payment, &maxPrice, &miner, &j.Lease, &j.Attempts,
-		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &reason, &output, &signed, &receiptID, &j.Batch, &j.Cancel, &code, &message, &j.Created, &j.Finished, &j.Expires, &j.Owner, &j.Block, &tx); err != nil {
+		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &reason, &output, &signed, &receiptID, &j.Batch, &j.Cancel, &code, &message, &j.Created, &j.Finished, &j.Expires, &j.Owner, &key, &j.Block, &tx); err != nil {
 		return nil, err
 	}
 	j.ID, j.Client, j.Miner = common.BytesToHash(id), common.BytesToAddress(client), common.BytesToAddress(miner)
 	j.Model, j.Class, j.IdemKey, j.FinishReason, j.Output, j.ErrorCode, j.ErrorMessage = string(model), string(class), string(idemKey), string(reason), string(output), string(code), string(message)
-	j.ReceiptID, j.Tx = common.BytesToHash(receiptID), common.BytesToHash(tx)
+	j.ReceiptID, j.Key, j.Tx = common.BytesToHash(receiptID), common.BytesToHash(key), common.BytesToHash(tx)
 	j.State, j.Payment = market.JobState(state), market.PaymentState(payment)
 	j.MaxPrice, j.Price, j.Fee, j.Earned = maxPrice.Amount, price.Amount, fee.Amount, earned.Amount
 	var err error

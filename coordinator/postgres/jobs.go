@@ -14,7 +14,7 @@ import (
 
 // InsertJob implements coordinator.Store.
 func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error) {
-	err = s.groups.do(ctx, need{session: j.Session, idemKey: j.IdemKey}, func(x *set) error {
+	err = s.groups.do(ctx, need{session: j.Session, idemKey: j.IdemKey, key: j.Key}, func(x *set) error {
 		existing = nil
 		if old := x.keys[idem{j.Session, j.IdemKey}]; j.IdemKey != "" && old != nil {
 			if !bytes.Equal(old.IdemHash, j.IdemHash) {
@@ -29,6 +29,9 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 		}
 		account, entries, err := ledger.Admit(account, j, sign)
 		if err != nil {
+			return err
+		}
+		if err := x.hold(j); err != nil {
 			return err
 		}
 		x.putSession(account)
@@ -109,7 +112,12 @@ func (s *Store) End(ctx context.Context, e ledger.Ending) (out *ledger.Job, err 
 		if err != nil {
 			return err
 		}
+		budget, err := x.given(&ended)
+		if err != nil {
+			return err
+		}
 		x.putSession(account)
+		x.putBudget(budget)
 		out = x.putJob(ended)
 		x.journal = append(x.journal, entries...)
 		return nil
@@ -136,10 +144,15 @@ func (s *Store) Complete(ctx context.Context, c ledger.Completion) (out *ledger.
 		if err != nil {
 			return err
 		}
+		budget, err := x.given(&done)
+		if err != nil {
+			return err
+		}
 		m.Total, m.Completed = done.Signed.MinerTotal, m.Completed+1
 		x.miners[m.Address] = m
 		x.changedMiners[m.Address] = true
 		x.putSession(account)
+		x.putBudget(budget)
 		out = x.putJob(done)
 		x.journal = append(x.journal, entries...)
 		return nil

@@ -58,49 +58,25 @@ func (s *Store) Sessions(ctx context.Context) ([]ledger.Session, error) {
 	return query(ctx, s, scanSession, "SELECT "+sessionCols+" FROM sessions WHERE state <> $1 ORDER BY id", ledger.SessionClosed)
 }
 
-// PutKey implements coordinator.Store.
-func (s *Store) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64) error {
-	return s.exec(ctx, `INSERT INTO api_keys (hash, scope, account, session, created) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (hash) DO UPDATE SET scope = excluded.scope, account = excluded.account, session = excluded.session`, hash[:], k.Scope, k.Account[:], k.Session, at)
-}
-
-// Key implements coordinator.Store.
-func (s *Store) Key(ctx context.Context, hash common.Hash) (ledger.Key, error) {
-	return one(ctx, s, func(r pgx.CollectableRow) (k ledger.Key, err error) {
-		var account []byte
-		err = r.Scan(&k.Scope, &account, &k.Session)
-		k.Account = common.BytesToAddress(account)
-		return k, err
-	}, "SELECT scope, account, session FROM api_keys WHERE hash = $1", hash[:])
-}
-
-// Keys implements coordinator.Store.
-func (s *Store) Keys(ctx context.Context, account common.Address, scope string, limit int) ([]ledger.KeyRow, error) {
-	return query(ctx, s, func(r pgx.CollectableRow) (k ledger.KeyRow, err error) {
-		var hash []byte
-		err = r.Scan(&hash, &k.Session, &k.Created)
-		k.Hash = common.BytesToHash(hash)
-		return k, err
-	}, "SELECT hash, session, created FROM api_keys WHERE account = $1 AND scope = $2 ORDER BY created DESC, hash LIMIT $3", account[:], scope, limit)
-}
-
-// RemoveKey implements coordinator.Store.
-func (s *Store) RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error {
-	k, err := s.Key(ctx, hash)
-	if err == nil && k.Account != account {
-		err = ledger.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	return s.exec(ctx, "DELETE FROM api_keys WHERE hash = $1 AND account = $2", hash[:], account[:])
-}
-
 // PutMiner implements coordinator.Store.
 func (s *Store) PutMiner(ctx context.Context, m ledger.Miner) error {
 	return s.exec(ctx, `INSERT INTO miners (address, signer, offers, slots, seen) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (address) DO UPDATE SET signer = excluded.signer, offers = excluded.offers, slots = excluded.slots, seen = excluded.seen`,
 		m.Address[:], m.Signer[:], []byte(m.Offers), m.Slots, m.Seen)
+}
+
+// HoldMiner implements coordinator.Store.
+func (s *Store) HoldMiner(ctx context.Context, miner common.Address, hold string, e ledger.Event) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "UPDATE miners SET hold = $2 WHERE address = $1", miner[:], hold)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ledger.ErrNotFound
+		}
+		return record(ctx, tx, e)
+	})
 }
 
 // SetCredited implements coordinator.Store.

@@ -18,6 +18,7 @@ type need struct {
 	miner   common.Address // zero for none
 	job     common.Hash    // zero for none
 	idemKey string         // of session
+	key     common.Hash    // of the API, zero for none; that of a job comes with of
 }
 
 type idem struct {
@@ -32,10 +33,12 @@ type set struct {
 	miners   map[common.Address]ledger.Miner
 	jobs     map[common.Hash]*ledger.Job
 	keys     map[idem]*ledger.Job
+	budgets  map[common.Hash]ledger.KeyRow
 
 	changedSessions map[uint64]bool
 	changedMiners   map[common.Address]bool
 	changedJobs     map[common.Hash]bool
+	changedBudgets  map[common.Hash]bool
 	newJobs         []*ledger.Job
 	journal         []ledger.Entry
 }
@@ -43,11 +46,11 @@ type set struct {
 // load begins a transaction and loads what a group needs, in one round trip.
 func (l *lane) load(ctx context.Context, group []*op) (*set, error) {
 	x := &set{
-		sessions: map[uint64]ledger.Session{}, miners: map[common.Address]ledger.Miner{}, jobs: map[common.Hash]*ledger.Job{}, keys: map[idem]*ledger.Job{},
-		changedSessions: map[uint64]bool{}, changedMiners: map[common.Address]bool{}, changedJobs: map[common.Hash]bool{},
+		sessions: map[uint64]ledger.Session{}, miners: map[common.Address]ledger.Miner{}, jobs: map[common.Hash]*ledger.Job{}, keys: map[idem]*ledger.Job{}, budgets: map[common.Hash]ledger.KeyRow{},
+		changedSessions: map[uint64]bool{}, changedMiners: map[common.Address]bool{}, changedJobs: map[common.Hash]bool{}, changedBudgets: map[common.Hash]bool{},
 	}
 	var sessions, keySessions []uint64
-	var of, jobs []common.Hash
+	var of, jobs, budgets []common.Hash
 	var miners []common.Address
 	var keys [][]byte
 	for _, o := range group {
@@ -64,6 +67,9 @@ func (l *lane) load(ctx context.Context, group []*op) (*set, error) {
 		if n.job != (common.Hash{}) {
 			jobs = append(jobs, n.job)
 		}
+		if n.key != (common.Hash{}) {
+			budgets = append(budgets, n.key)
+		}
 		if n.idemKey != "" {
 			keySessions, keys = append(keySessions, n.session), append(keys, []byte(n.idemKey))
 		}
@@ -77,6 +83,10 @@ func (l *lane) load(ctx context.Context, group []*op) (*set, error) {
 	if len(sessions)+len(of) > 0 {
 		b.Queue("SELECT "+sessionCols+" FROM sessions WHERE id = ANY($1) OR id IN (SELECT session FROM jobs WHERE id = ANY($2)) ORDER BY id FOR UPDATE", sessions, raw(of)).
 			Query(each(scanSession, func(s ledger.Session) { x.sessions[s.ID] = s }))
+	}
+	if len(budgets)+len(of) > 0 {
+		b.Queue("SELECT "+keyCols+" FROM api_keys WHERE hash = ANY($1) OR hash IN (SELECT key FROM jobs WHERE id = ANY($2) AND key IS NOT NULL) ORDER BY hash FOR UPDATE", raw(budgets), raw(of)).
+			Query(each(scanKey, func(k ledger.KeyRow) { x.budgets[k.Hash] = k }))
 	}
 	if len(miners) > 0 {
 		b.Queue("SELECT "+minerCols+" FROM miners WHERE address = ANY($1) ORDER BY address FOR UPDATE", raw(miners)).
@@ -139,12 +149,54 @@ func (x *set) addJob(j *ledger.Job) {
 	}
 }
 
+// hold reserves a new job's price in the budget of its key, as sqlite's does.
+func (x *set) hold(j *ledger.Job) (err error) {
+	if j.Key == (common.Hash{}) {
+		return nil
+	}
+	k, ok := x.budgets[j.Key]
+	if !ok {
+		return fmt.Errorf("key %s: %w", j.Key, ledger.ErrNotFound)
+	}
+	if k.Spent, err = k.Budget.Hold(k.Spent, j.Created, j.MaxPrice); err == nil {
+		x.budgets[j.Key], x.changedBudgets[j.Key] = k, true
+	}
+	return err
+}
+
+// given is the budget of a finished job's key with what the job did not cost, nil if there is none.
+func (x *set) given(j *ledger.Job) (*ledger.KeyRow, error) {
+	k, ok := x.budgets[j.Key]
+	if !ok {
+		return nil, nil
+	}
+	left, err := j.Left()
+	if err != nil {
+		return nil, err
+	}
+	if k.Spent, err = k.Spent.Give(j.Created, left); err != nil {
+		return nil, fmt.Errorf("key %s: %w", j.Key, err)
+	}
+	return &k, nil
+}
+
+func (x *set) putBudget(k *ledger.KeyRow) {
+	if k != nil {
+		x.budgets[k.Hash], x.changedBudgets[k.Hash] = *k, true
+	}
+}
+
 // writes returns the statements that save what changed.
 func (x *set) writes(s *Store) (*pgx.Batch, error) {
 	b := &pgx.Batch{}
 	for id := range x.changedSessions {
 		a := x.sessions[id]
 		b.Queue("UPDATE sessions SET reserved = $2, charged = $3, number = $4 WHERE id = $1", id, amt{a.Account.Reserved}, amt{a.Account.Charged}, a.Number)
+	}
+	for h := range x.changedBudgets {
+		k := x.budgets[h]
+		b.Queue("UPDATE api_keys SET spent = $2, day = $3, spent_day = $4, month = $5, spent_month = $6 WHERE hash = $1",
+			h[:], amt{k.Spent.Total}, k.Spent.Day.N, amt{k.Spent.Day.Amount}, k.Spent.Month.N, amt{k.Spent.Month.Amount})
 	}
 	for a := range x.changedMiners {
 		m := x.miners[a]
@@ -155,9 +207,13 @@ func (x *set) writes(s *Store) (*pgx.Batch, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.Queue(`INSERT INTO jobs (id, session, number, client, model, spec, request, idem_key, idem_hash, state, payment, max_price, created, expires)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-			j.ID[:], j.Session, j.Number, j.Client[:], []byte(j.Model), spec, j.Request, optional([]byte(j.IdemKey)), optional(j.IdemHash), string(j.State), string(j.Payment), amt{j.MaxPrice}, j.Created, j.Expires)
+		var key any
+		if j.Key != (common.Hash{}) {
+			key = j.Key[:]
+		}
+		b.Queue(`INSERT INTO jobs (id, session, number, client, model, spec, request, idem_key, idem_hash, state, payment, max_price, created, expires, key)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+			j.ID[:], j.Session, j.Number, j.Client[:], []byte(j.Model), spec, j.Request, optional([]byte(j.IdemKey)), optional(j.IdemHash), string(j.State), string(j.Payment), amt{j.MaxPrice}, j.Created, j.Expires, key)
 	}
 	for id := range x.changedJobs {
 		j := x.jobs[id]

@@ -44,7 +44,7 @@ func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
 	if err := s.catchUp(ctx); err != nil {
 		return nil, err
 	}
-	a := &ledger.Audit{Jobs: map[uint64]ledger.Sums{}}
+	a := &ledger.Audit{Jobs: map[uint64]ledger.Sums{}, KeyJobs: map[common.Hash]market.Amount{}}
 	err := s.read.snapshot(ctx, func(tx *sql.Tx) error {
 		b, err := books(ctx, tx)
 		if err != nil {
@@ -54,7 +54,7 @@ func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
 		if a.Journal, err = ledger.Sum(journal(ctx, tx)); err != nil {
 			return err
 		}
-		rows, err := tx.QueryContext(ctx, "SELECT session, payment, max_price, price FROM jobs WHERE payment <> 'refunded'")
+		rows, err := tx.QueryContext(ctx, "SELECT session, payment, max_price, price, key FROM jobs WHERE payment <> 'refunded'")
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,8 @@ func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
 			var session uint64
 			var payment string
 			var most, price amt
-			if err := rows.Scan(&session, &payment, &most, &price); err != nil {
+			var key []byte
+			if err := rows.Scan(&session, &payment, &most, &price, &key); err != nil {
 				return err
 			}
 			x := a.Jobs[session]
@@ -71,8 +72,21 @@ func (s *Store) Audit(ctx context.Context) (*ledger.Audit, error) {
 				return fmt.Errorf("jobs of session %d: %w", session, err)
 			}
 			a.Jobs[session] = x
+			if key != nil {
+				if err := a.AddKeyJob(common.BytesToHash(key), market.PaymentState(payment), most.Amount, price.Amount); err != nil {
+					return fmt.Errorf("jobs of key %x: %w", key, err)
+				}
+			}
 		}
-		return rows.Err()
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		keys, err := tx.QueryContext(ctx, "SELECT "+keyCols+" FROM api_keys WHERE budget <> '0' OR budget_day <> '0' OR budget_month <> '0' ORDER BY hash")
+		if err != nil {
+			return err
+		}
+		a.Keys, err = collect(keys, scanKey)
+		return err
 	})
 	return a, err
 }

@@ -42,6 +42,17 @@ func (e earnings) apply(m ledger.Miner) ledger.Miner {
 	return m
 }
 
+// spending is what orders and results change of a key with a budget.
+type spending struct {
+	key   common.Hash
+	spent ledger.Spent
+}
+
+func (p spending) apply(k ledger.KeyRow) ledger.KeyRow {
+	k.Spent = p.spent
+	return k
+}
+
 // change is what one use case did: a job as it then is, with what moved. It is
 // one record of the log.
 type change struct {
@@ -50,6 +61,7 @@ type change struct {
 	spec, signed []byte      // JSON; of a new job, and of one that got its receipt
 	session      *balance
 	miner        *earnings
+	budget       *spending // of the job's key
 	entries      []ledger.Entry
 }
 
@@ -60,6 +72,7 @@ const (
 	hasAll     = 1 << iota // of the job, not only what changes
 	hasSession             // balance
 	hasMiner               // earnings
+	hasBudget              // spending
 )
 
 var errRecord = errors.New("a record of the log is not what this program writes: was it written by a newer one?")
@@ -75,6 +88,9 @@ func (c *change) encode(b []byte) []byte {
 	}
 	if c.miner != nil {
 		has |= hasMiner
+	}
+	if c.budget != nil {
+		has |= hasBudget
 	}
 	j, w := c.job, writer(append(b, format, has))
 	w.raw(j.ID[:])
@@ -119,6 +135,14 @@ func (c *change) encode(b []byte) []byte {
 		w.raw(m.miner[:])
 		w.amount(m.total)
 		w.number(m.completed)
+	}
+	if p := c.budget; p != nil {
+		w.raw(p.key[:])
+		w.amount(p.spent.Total)
+		for _, x := range []ledger.Window{p.spent.Day, p.spent.Month} {
+			w.number(uint64(x.N))
+			w.amount(x.Amount)
+		}
 	}
 	w.number(uint64(len(c.entries)))
 	for _, e := range c.entries {
@@ -169,6 +193,15 @@ func decode(b []byte) (*change, error) {
 		c.miner = &earnings{}
 		r.raw(c.miner.miner[:])
 		c.miner.total, c.miner.completed = r.amount(), r.number()
+	}
+	if has&hasBudget != 0 {
+		c.budget = &spending{}
+		r.raw(c.budget.key[:])
+		c.budget.spent.Total = r.amount()
+		for _, x := range []*ledger.Window{&c.budget.spent.Day, &c.budget.spent.Month} {
+			x.N, x.Amount = int64(r.number()), r.amount()
+		}
+		j.Key = c.budget.key
 	}
 	for n := r.number(); n > 0 && !r.bad; n-- {
 		e := ledger.Entry{At: int64(r.number()), Session: j.Session, Job: j.ID, Kind: r.text(), From: r.text(), To: r.text()}
@@ -263,11 +296,12 @@ type delta struct {
 	order    []common.Hash // of jobs, as they came
 	sessions map[uint64]*balance
 	miners   map[common.Address]*earnings
+	budgets  map[common.Hash]*spending
 	journal  []ledger.Entry
 }
 
 func newDelta() *delta {
-	return &delta{jobs: map[common.Hash]*row{}, sessions: map[uint64]*balance{}, miners: map[common.Address]*earnings{}}
+	return &delta{jobs: map[common.Hash]*row{}, sessions: map[uint64]*balance{}, miners: map[common.Address]*earnings{}, budgets: map[common.Hash]*spending{}}
 }
 
 func (d *delta) empty() bool { return d.number == 0 }
@@ -281,6 +315,9 @@ func (d *delta) add(number uint64, c *change) {
 	}
 	if c.miner != nil {
 		d.miners[c.miner.miner] = c.miner
+	}
+	if c.budget != nil {
+		d.budgets[c.budget.key] = c.budget
 	}
 	d.journal = append(d.journal, c.entries...)
 }
@@ -313,5 +350,6 @@ func (d *delta) merge(later *delta) {
 	}
 	maps.Copy(d.sessions, later.sessions)
 	maps.Copy(d.miners, later.miners)
+	maps.Copy(d.budgets, later.budgets)
 	d.journal = append(d.journal, later.journal...)
 }

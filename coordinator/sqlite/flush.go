@@ -86,6 +86,12 @@ func (d *delta) save(tx *txn) error {
 			return fmt.Errorf("miner %s: %w", id, err)
 		}
 	}
+	for id, p := range d.budgets { // a key that was revoked has none
+		if _, err := tx.Exec("UPDATE api_keys SET spent = ?, day = ?, spent_day = ?, month = ?, spent_month = ? WHERE hash = ?",
+			amt{p.spent.Total}, p.spent.Day.N, amt{p.spent.Day.Amount}, p.spent.Month.N, amt{p.spent.Month.Amount}, id[:]); err != nil {
+			return fmt.Errorf("key %s: %w", id, err)
+		}
+	}
 	for _, id := range d.order {
 		if err := d.jobs[id].save(tx); err != nil {
 			return fmt.Errorf("job %s: %w", id, err)
@@ -118,10 +124,10 @@ func (r *row) save(tx *txn) (err error) {
 			idem = j.IdemKey
 		}
 		_, err = tx.Exec(`INSERT INTO jobs (id, session, number, client, model, class, spec, request, idem_key, idem_hash, state, payment, max_price, miner, lease, attempts,
-			price, fee, earned, prompt_tokens, completion_tokens, finish_reason, output, receipt, receipt_id, cancel, error_code, error_message, created, finished, expires)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			price, fee, earned, prompt_tokens, completion_tokens, finish_reason, output, receipt, receipt_id, cancel, error_code, error_message, created, finished, expires, key)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			j.ID[:], j.Session, j.Number, j.Client[:], j.Model, j.Class, string(r.spec), j.Request, idem, j.IdemHash, string(j.State), string(j.Payment), amt{j.MaxPrice}, orNull(j.Miner[:]), j.Lease, j.Attempts,
-			amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens, j.FinishReason, j.Output, string(r.signed), orNull(j.ReceiptID[:]), j.Cancel, j.ErrorCode, j.ErrorMessage, j.Created, j.Finished, j.Expires)
+			amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens, j.FinishReason, j.Output, string(r.signed), orNull(j.ReceiptID[:]), j.Cancel, j.ErrorCode, j.ErrorMessage, j.Created, j.Finished, j.Expires, orNull(j.Key[:]))
 		return err
 	}
 	_, err = tx.Exec(`UPDATE jobs SET class = ?, state = ?, payment = ?, miner = ?, lease = ?, attempts = ?, price = ?, fee = ?, earned = ?, prompt_tokens = ?, completion_tokens = ?,
@@ -185,6 +191,9 @@ func (s *Store) saved(d *delta, t *touched) error {
 		s.shown.drop(r.job)
 	}
 	for _, m := range []*memory{&s.working, &s.shown} {
+		for id := range t.keys {
+			delete(m.budgets, id)
+		}
 		for _, x := range sessions {
 			if old := m.sessions[x.ID]; old != nil {
 				now := balanceOf(*old).apply(x)
@@ -201,14 +210,16 @@ func (s *Store) saved(d *delta, t *touched) error {
 	return nil
 }
 
-// touched is what a transaction changed of sessions and miners by itself.
+// touched is what a transaction changed of sessions, miners and keys by itself.
 type touched struct {
 	sessions map[uint64]bool
 	miners   map[common.Address]bool
+	keys     map[common.Hash]bool // that are gone
 }
 
 func (t *touched) session(id uint64)       { t.sessions[id] = true }
 func (t *touched) miner(id common.Address) { t.miners[id] = true }
+func (t *touched) key(id common.Hash)      { t.keys[id] = true }
 
 // recover brings what a crash left in the log into the database, and begins a new
 // epoch: nothing of the old one is read again.
@@ -252,5 +263,5 @@ func (s *Store) recover() error {
 // inherit gives a job what only its first record says.
 func inherit(j, first *ledger.Job) {
 	j.Number, j.Client, j.Model, j.Request, j.IdemKey, j.IdemHash = first.Number, first.Client, first.Model, first.Request, first.IdemKey, first.IdemHash
-	j.MaxPrice, j.Created, j.Expires = first.MaxPrice, first.Created, first.Expires
+	j.MaxPrice, j.Created, j.Expires, j.Key = first.MaxPrice, first.Created, first.Expires, first.Key
 }

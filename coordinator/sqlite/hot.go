@@ -79,6 +79,7 @@ func (s *Store) decideOnce(ended *ledger.Job, fn func(view) (*change, error)) (*
 	s.number++
 	s.working.put(c.job)
 	s.working.settle(c.session, c.miner)
+	s.working.spend(c.budget)
 	s.open.delta.add(s.number, c)
 	s.open.records = wal.Append(s.open.records, s.epoch, s.number, c.encode)
 	return s.open, nil
@@ -154,6 +155,9 @@ func (s *Store) show(d *delta) {
 	}
 	for _, e := range d.miners {
 		s.shown.settle(nil, e)
+	}
+	for _, p := range d.budgets {
+		s.shown.spend(p)
 	}
 	s.pending.merge(d)
 	many := len(s.pending.jobs) >= flushJobs

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -13,18 +14,18 @@ import (
 )
 
 const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, coalesce(j.idem_key, ''), j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
-	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, coalesce(b.block, 0), b.tx`
+	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.key, coalesce(b.block, 0), b.tx`
 
 const jobFrom = " FROM jobs j LEFT JOIN batches b ON b.id = j.batch "
 
 func scanJob(r scanner) (*ledger.Job, error) {
 	var j ledger.Job
-	var id, client, miner, receiptID, tx []byte
+	var id, client, miner, receiptID, key, tx []byte
 	var maxPrice, price, fee, earned amt
 	var signed ledger.Signed
 	var state, payment string
 	err := r.Scan(&id, &j.Session, &j.Number, &client, &j.Model, &j.Class, doc[ledger.Spec]{&j.Spec}, &j.Request, &j.IdemKey, &j.IdemHash, &state, &payment, &maxPrice, &miner, &j.Lease, &j.Attempts,
-		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &j.FinishReason, &j.Output, doc[ledger.Signed]{&signed}, &receiptID, &j.Batch, &j.Cancel, &j.ErrorCode, &j.ErrorMessage, &j.Created, &j.Finished, &j.Expires, &j.Block, &tx)
+		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &j.FinishReason, &j.Output, doc[ledger.Signed]{&signed}, &receiptID, &j.Batch, &j.Cancel, &j.ErrorCode, &j.ErrorMessage, &j.Created, &j.Finished, &j.Expires, &key, &j.Block, &tx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ledger.ErrNotFound
 	}
@@ -32,7 +33,7 @@ func scanJob(r scanner) (*ledger.Job, error) {
 		return nil, err
 	}
 	j.ID, j.Client, j.Miner = common.BytesToHash(id), common.BytesToAddress(client), common.BytesToAddress(miner)
-	j.ReceiptID, j.Tx = common.BytesToHash(receiptID), common.BytesToHash(tx)
+	j.ReceiptID, j.Key, j.Tx = common.BytesToHash(receiptID), common.BytesToHash(key), common.BytesToHash(tx)
 	j.State, j.Payment = market.JobState(state), market.PaymentState(payment)
 	j.MaxPrice, j.Price, j.Fee, j.Earned = maxPrice.Amount, price.Amount, fee.Amount, earned.Amount
 	if signed.Receipt.Version != 0 {
@@ -73,7 +74,18 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 			if err != nil {
 				return nil, err
 			}
+			key, err := v.key(j.Key)
+			if err != nil {
+				return nil, err
+			}
+			if key == nil && j.Key != (common.Hash{}) {
+				return nil, fmt.Errorf("key %s: %w", j.Key, ledger.ErrNotFound)
+			}
 			x, entries, err := ledger.Admit(x, j, sign)
+			if err != nil {
+				return nil, err
+			}
+			budget, err := hold(key, j)
 			if err != nil {
 				return nil, err
 			}
@@ -82,7 +94,7 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 				return nil, err
 			}
 			own := *j
-			return &change{job: &own, fresh: true, spec: spec, session: balanceOf(x), entries: entries}, nil
+			return &change{job: &own, fresh: true, spec: spec, session: balanceOf(x), budget: budget, entries: entries}, nil
 		})
 		if again && err == nil {
 			continue
@@ -212,13 +224,21 @@ func (s *Store) End(ctx context.Context, e ledger.Ending) (job *ledger.Job, err 
 		if err != nil {
 			return nil, err
 		}
+		key, err := v.key(j.Key)
+		if err != nil {
+			return nil, err
+		}
 		x, ended, entries, err := ledger.Release(x, *j, e)
+		if err != nil {
+			return nil, err
+		}
+		budget, err := give(key, &ended)
 		if err != nil {
 			return nil, err
 		}
 		own := ended
 		job = &own
-		return &change{job: &ended, session: balanceOf(x), entries: entries}, nil
+		return &change{job: &ended, session: balanceOf(x), budget: budget, entries: entries}, nil
 	})
 	return job, err
 }
@@ -238,7 +258,15 @@ func (s *Store) Complete(ctx context.Context, c ledger.Completion) (job *ledger.
 		if err != nil {
 			return nil, err
 		}
+		key, err := v.key(j.Key)
+		if err != nil {
+			return nil, err
+		}
 		x, done, entries, err := ledger.Charge(x, *j, m.Total, c)
+		if err != nil {
+			return nil, err
+		}
+		budget, err := give(key, &done)
 		if err != nil {
 			return nil, err
 		}
@@ -248,7 +276,7 @@ func (s *Store) Complete(ctx context.Context, c ledger.Completion) (job *ledger.
 		}
 		own := done
 		job = &own
-		return &change{job: &done, signed: signed, session: balanceOf(x), miner: &earnings{c.Miner, done.Signed.MinerTotal, m.Completed + 1}, entries: entries}, nil
+		return &change{job: &done, signed: signed, session: balanceOf(x), miner: &earnings{c.Miner, done.Signed.MinerTotal, m.Completed + 1}, budget: budget, entries: entries}, nil
 	})
 	return job, err
 }

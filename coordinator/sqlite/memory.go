@@ -24,11 +24,12 @@ type memory struct {
 	sessions map[uint64]*ledger.Session
 	miners   map[common.Address]*ledger.Miner
 	jobs     map[common.Hash]*ledger.Job
-	keys     map[idemKey]common.Hash // of jobs that have one
+	keys     map[idemKey]common.Hash        // of jobs that have one
+	budgets  map[common.Hash]*ledger.KeyRow // of keys that have one; nil for those that are gone
 }
 
 func newMemory() memory {
-	return memory{map[uint64]*ledger.Session{}, map[common.Address]*ledger.Miner{}, map[common.Hash]*ledger.Job{}, map[idemKey]common.Hash{}}
+	return memory{map[uint64]*ledger.Session{}, map[common.Address]*ledger.Miner{}, map[common.Hash]*ledger.Job{}, map[idemKey]common.Hash{}, map[common.Hash]*ledger.KeyRow{}}
 }
 
 // put takes in what a change made of a job.
@@ -66,11 +67,23 @@ func (m *memory) settle(b *balance, e *earnings) {
 	}
 }
 
+// spend takes in what a key with a budget has spent.
+func (m *memory) spend(p *spending) {
+	if p == nil {
+		return
+	}
+	if k := m.budgets[p.key]; k != nil {
+		now := p.apply(*k)
+		m.budgets[p.key] = &now
+	}
+}
+
 // missing is what a use case needs and memory does not hold.
 type missing struct {
 	job     common.Hash
 	session uint64
 	miner   common.Address
+	key     common.Hash
 }
 
 func (missing) Error() string { return "not in memory" }
@@ -106,6 +119,18 @@ func (v view) miner(a common.Address) (ledger.Miner, error) {
 	return ledger.Miner{}, missing{miner: a}
 }
 
+// key returns a key with a budget, nil for none and for one that is gone.
+func (v view) key(hash common.Hash) (*ledger.KeyRow, error) {
+	if hash == (common.Hash{}) {
+		return nil, nil
+	}
+	k, ok := v.m.budgets[hash]
+	if !ok {
+		return nil, missing{key: hash}
+	}
+	return k, nil
+}
+
 // moved counts how often things left memory, or changed beside it.
 func (s *Store) moved() uint64 {
 	s.run.Lock()
@@ -131,6 +156,16 @@ func (s *Store) fetch(ctx context.Context, want missing) (ended *ledger.Job, err
 				return j, nil
 			}
 			put = func(m *memory) { m.put(j) }
+		case want.key != (common.Hash{}):
+			k, err := scanKey(s.read.QueryRowContext(ctx, "SELECT "+keyCols+" FROM api_keys WHERE hash = ?", want.key[:]))
+			if err != nil && !errors.Is(err, ledger.ErrNotFound) {
+				return nil, fmt.Errorf("key %s: %w", want.key, err)
+			}
+			row := &k
+			if err != nil {
+				row = nil
+			}
+			put = func(m *memory) { m.budgets[want.key] = row }
 		case want.miner != (common.Address{}):
 			w, err := scanMiner(s.read.QueryRowContext(ctx, "SELECT "+minerCols+" FROM miners WHERE address = ?", want.miner[:]))
 			if err != nil {
@@ -166,6 +201,9 @@ func (m *memory) has(want missing) bool {
 		return m.jobs[want.job] != nil
 	case want.miner != (common.Address{}):
 		return m.miners[want.miner] != nil
+	case want.key != (common.Hash{}):
+		_, ok := m.budgets[want.key]
+		return ok
 	default:
 		return m.sessions[want.session] != nil
 	}

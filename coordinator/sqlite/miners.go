@@ -11,14 +11,14 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-const minerCols = "address, signer, offers, slots, total, batched, settled, credited, completed, seen"
+const minerCols = "address, signer, offers, slots, total, batched, settled, credited, completed, seen, hold"
 
 func scanMiner(r scanner) (ledger.Miner, error) {
 	var m ledger.Miner
 	var address, signer []byte
 	var total, batched, settled, credited amt
 	var offers string
-	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &settled, &credited, &m.Completed, &m.Seen)
+	err := r.Scan(&address, &signer, &offers, &m.Slots, &total, &batched, &settled, &credited, &m.Completed, &m.Seen, &m.Hold)
 	if errors.Is(err, sql.ErrNoRows) {
 		return m, ledger.ErrNotFound
 	}
@@ -35,6 +35,21 @@ func (s *Store) PutMiner(ctx context.Context, m ledger.Miner) error {
 			ON CONFLICT (address) DO UPDATE SET signer = excluded.signer, offers = excluded.offers, slots = excluded.slots, seen = excluded.seen`,
 			m.Address[:], m.Signer[:], string(m.Offers), m.Slots, m.Seen)
 		return err
+	})
+}
+
+// HoldMiner implements coordinator.Store.
+func (s *Store) HoldMiner(ctx context.Context, miner common.Address, hold string, e ledger.Event) error {
+	return s.do(ctx, func(tx *txn) error {
+		tx.touched.miner(miner)
+		res, err := tx.Exec("UPDATE miners SET hold = ? WHERE address = ?", hold, miner[:])
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ledger.ErrNotFound)
+		}
+		return record(tx, e)
 	})
 }
 

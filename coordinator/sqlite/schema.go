@@ -130,4 +130,44 @@ UPDATE miners SET settled = credited;
 -- How far the log has come in here: see hot.go.
 CREATE TABLE log (epoch INTEGER NOT NULL, applied INTEGER NOT NULL);
 INSERT INTO log VALUES (0, 0);
+`, `
+ALTER TABLE api_keys ADD COLUMN name TEXT NOT NULL DEFAULT '';
+ALTER TABLE api_keys ADD COLUMN made INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE api_keys ADD COLUMN expires INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE api_keys ADD COLUMN rate INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE api_keys ADD COLUMN budget TEXT NOT NULL DEFAULT '0';
+ALTER TABLE api_keys ADD COLUMN budget_day TEXT NOT NULL DEFAULT '0';
+ALTER TABLE api_keys ADD COLUMN budget_month TEXT NOT NULL DEFAULT '0';
+ALTER TABLE api_keys ADD COLUMN spent TEXT NOT NULL DEFAULT '0';
+ALTER TABLE api_keys ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE api_keys ADD COLUMN spent_day TEXT NOT NULL DEFAULT '0';
+ALTER TABLE api_keys ADD COLUMN month INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE api_keys ADD COLUMN spent_month TEXT NOT NULL DEFAULT '0';
+CREATE INDEX api_keys_account ON api_keys (account, created);
+CREATE INDEX api_keys_expire ON api_keys (expires) WHERE expires <> 0;
+ALTER TABLE jobs ADD COLUMN key BLOB;
+ALTER TABLE miners ADD COLUMN hold TEXT NOT NULL DEFAULT '';
+
+CREATE TABLE used (
+	id    BLOB PRIMARY KEY,
+	until INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX used_until ON used (until);
+
+-- Who did what about accounts. Nothing in it is ever changed.
+CREATE TABLE audit (
+	n       INTEGER PRIMARY KEY,
+	at      INTEGER NOT NULL,
+	account BLOB NOT NULL,
+	actor   BLOB NOT NULL,
+	via     TEXT NOT NULL,
+	action  TEXT NOT NULL,
+	subject TEXT NOT NULL,
+	detail  TEXT NOT NULL,
+	prev    BLOB NOT NULL,
+	hash    BLOB NOT NULL
+);
+CREATE INDEX audit_account ON audit (account, n);
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_keeps BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 `}

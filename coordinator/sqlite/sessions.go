@@ -101,54 +101,6 @@ func (s *Store) PutSession(ctx context.Context, x ledger.Session) error {
 	})
 }
 
-// PutKey implements coordinator.Store.
-func (s *Store) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64) error {
-	return s.do(ctx, func(tx *txn) error {
-		_, err := tx.Exec("INSERT OR REPLACE INTO api_keys (hash, scope, account, session, created) VALUES (?, ?, ?, ?, ?)", hash[:], k.Scope, k.Account[:], k.Session, at)
-		return err
-	})
-}
-
-// Key implements coordinator.Store.
-func (s *Store) Key(ctx context.Context, hash common.Hash) (ledger.Key, error) {
-	var k ledger.Key
-	var account []byte
-	err := s.read.QueryRowContext(ctx, "SELECT scope, account, session FROM api_keys WHERE hash = ?", hash[:]).Scan(&k.Scope, &account, &k.Session)
-	if errors.Is(err, sql.ErrNoRows) {
-		return k, ledger.ErrNotFound
-	}
-	k.Account = common.BytesToAddress(account)
-	return k, err
-}
-
-// Keys implements coordinator.Store.
-func (s *Store) Keys(ctx context.Context, account common.Address, scope string, limit int) ([]ledger.KeyRow, error) {
-	rows, err := s.read.QueryContext(ctx, "SELECT hash, session, created FROM api_keys WHERE account = ? AND scope = ? ORDER BY created DESC, hash LIMIT ?", account[:], scope, limit)
-	if err != nil {
-		return nil, err
-	}
-	return collect(rows, func(r scanner) (k ledger.KeyRow, err error) {
-		var hash []byte
-		err = r.Scan(&hash, &k.Session, &k.Created)
-		k.Hash = common.BytesToHash(hash)
-		return k, err
-	})
-}
-
-// RemoveKey implements coordinator.Store.
-func (s *Store) RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error {
-	return s.do(ctx, func(tx *txn) error {
-		res, err := tx.Exec("DELETE FROM api_keys WHERE hash = ? AND account = ?", hash[:], account[:])
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return errors.Join(err, ledger.ErrNotFound)
-		}
-		return nil
-	})
-}
-
 // Meta implements coordinator.Store.
 func (s *Store) Meta(ctx context.Context, key string) (string, error) {
 	var v string

@@ -285,7 +285,7 @@ func (s *Store) transact(first *op) (group []*op, d *delta, err error) {
 	if _, err := s.tx.Exec("BEGIN IMMEDIATE"); err != nil {
 		return group, d, fmt.Errorf("begin: %w", err)
 	}
-	s.tx.touched = touched{map[uint64]bool{}, map[common.Address]bool{}}
+	s.tx.touched = touched{map[uint64]bool{}, map[common.Address]bool{}, map[common.Hash]bool{}}
 	for o := first; ; {
 		more := s.take()
 		err := more.save(s.tx)

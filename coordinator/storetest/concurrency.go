@@ -18,7 +18,7 @@ import (
 func concurrency(t *testing.T, o Options, back New) {
 	for name, story := range map[string]func(*testing.T, []Store){
 		"ReservationsNeverOverdraw": neverOverdraw, "NumbersAreUniqueAndConsecutive": uniqueNumbers, "OneOfManyWins": oneWins, "EverythingAtOnce": everything,
-		"SpenderIsFoundAmongMany": spenders, "OneKeyIsOneJob": oneKey,
+		"SpenderIsFoundAmongMany": spenders, "OneKeyIsOneJob": oneKey, "BudgetIsNeverExceeded": neverOverBudget, "OneOfManyUses": oneUse, "AuditLogIsOne": oneLog,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -217,4 +217,75 @@ func oneKey(t *testing.T, stores []Store) {
 		t.Fatalf("%d jobs under one key", made.Load())
 	}
 	balanced(t, stores[0])
+}
+
+// Whatever is retried, ended and completed at once, the key never has more spent and reserved than its budget.
+func neverOverBudget(t *testing.T, stores []Store) {
+	ctx := t.Context()
+	seed(t, stores[0], 1, 2, market.Units(1_000_000))
+	key := ledger.Key{Scope: ledger.ScopeClient, Account: address(100), Session: 1, Budget: ledger.Budget{Total: market.Units(1000), Day: market.Units(700)}}
+	ok(t, stores[0].PutKey(ctx, common.Hash{1}, key, 1, ledger.Event{}))
+	var taken atomic.Int32
+	many(96, stores, func(i int, s Store) {
+		j := draft(1, market.Units(100))
+		j.Key, j.IdemKey, j.IdemHash = common.Hash{1}, fmt.Sprint(i/2), []byte{1} // each is sent twice
+		old, err := s.InsertJob(ctx, j, sign)
+		refused := (*ledger.BudgetError)(nil)
+		switch {
+		case errors.As(err, &refused):
+			return
+		case err != nil:
+			t.Error(err)
+			return
+		case old != nil:
+			return
+		}
+		taken.Add(1)
+		switch i % 3 {
+		case 0:
+			_, err = s.End(ctx, ledger.Ending{Job: j.ID, Anyhow: true, State: market.Canceled})
+		case 1:
+			if _, err = s.Assign(ctx, j.ID, address(2), "l"); err == nil {
+				_, err = s.Complete(ctx, completion(j, 2, "l", market.Units(100)))
+			}
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		rows, err := s.Keys(ctx, ledger.KeyQuery{Account: address(100), Limit: 9})
+		if err != nil || len(rows) != 1 || rows[0].Spent.Total.Cmp(market.Units(700)) > 0 {
+			t.Errorf("%+v, %v", rows, err)
+		}
+	})
+	if taken.Load() < 7 {
+		t.Fatalf("%d jobs were taken", taken.Load())
+	}
+	balanced(t, stores[0])
+}
+
+func oneUse(t *testing.T, stores []Store) {
+	var won atomic.Int32
+	many(32, stores, func(_ int, s Store) {
+		if err := s.Use(t.Context(), common.Hash{5}, 9); err == nil {
+			won.Add(1)
+		} else if !errors.Is(err, ledger.ErrUsed) {
+			t.Error(err)
+		}
+	})
+	if won.Load() != 1 {
+		t.Fatalf("used %d times", won.Load())
+	}
+}
+
+func oneLog(t *testing.T, stores []Store) {
+	many(50, stores, func(i int, s Store) {
+		if err := s.Log(t.Context(), ledger.Event{At: int64(i), Account: address(byte(i)), Action: "x"}); err != nil {
+			t.Error(err)
+		}
+	})
+	all, err := stores[0].Records(t.Context(), common.Address{}, 0, 100)
+	ok(t, err)
+	if n, err := ledger.CheckChain(recordsOf(all)); err != nil || n != 50 {
+		t.Fatalf("%d records: %v", n, err)
+	}
 }

@@ -25,8 +25,9 @@ type Memory struct {
 	closed   bool
 	spenders []spender
 	sessions map[uint64]ledger.Session
-	keys     map[common.Hash]ledger.Key
-	keyed    map[common.Hash]int64 // when
+	keys     map[common.Hash]ledger.KeyRow
+	used     map[common.Hash]int64 // until
+	log      []ledger.Record
 	miners   map[common.Address]ledger.Miner
 	jobs     map[common.Hash]ledger.Job
 	batches  []ledger.Batch
@@ -41,7 +42,7 @@ var _ coordinator.Store = (*Memory)(nil)
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
-		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.Key{}, keyed: map[common.Hash]int64{}, miners: map[common.Address]ledger.Miner{},
+		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, miners: map[common.Address]ledger.Miner{},
 		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{},
 	}
 }
@@ -138,51 +139,11 @@ func (m *Memory) sessionsLocked() []ledger.Session {
 	return slices.SortedFunc(maps.Values(m.sessions), func(a, b ledger.Session) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// PutKey implements coordinator.Store.
-func (m *Memory) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64) error {
-	return m.in(ctx, func() error {
-		m.keys[hash], m.keyed[hash] = k, at
-		return nil
-	})
-}
-
-// Keys implements coordinator.Store.
-func (m *Memory) Keys(ctx context.Context, account common.Address, scope string, limit int) (out []ledger.KeyRow, err error) {
-	err = m.in(ctx, func() error {
-		for h, k := range m.keys {
-			if k.Account == account && k.Scope == scope {
-				out = append(out, ledger.KeyRow{Hash: h, Session: k.Session, Created: m.keyed[h]})
-			}
-		}
-		slices.SortFunc(out, func(a, b ledger.KeyRow) int { return cmp.Or(cmp.Compare(b.Created, a.Created), a.Hash.Cmp(b.Hash)) })
-		out = out[:min(len(out), limit)]
-		return nil
-	})
-	return out, err
-}
-
-// RemoveKey implements coordinator.Store.
-func (m *Memory) RemoveKey(ctx context.Context, account common.Address, hash common.Hash) error {
-	return m.in(ctx, func() error {
-		if k, ok := m.keys[hash]; !ok || k.Account != account {
-			return ledger.ErrNotFound
-		}
-		delete(m.keys, hash)
-		return nil
-	})
-}
-
-// Key implements coordinator.Store.
-func (m *Memory) Key(ctx context.Context, hash common.Hash) (k ledger.Key, err error) {
-	err = m.in(ctx, func() error { k, err = get(m.keys, hash); return err })
-	return k, err
-}
-
 // PutMiner implements coordinator.Store.
 func (m *Memory) PutMiner(ctx context.Context, x ledger.Miner) error {
 	return m.in(ctx, func() error {
 		old := m.miners[x.Address]
-		x.Total, x.Batched, x.Settled, x.Credited, x.Completed = old.Total, old.Batched, old.Settled, old.Credited, old.Completed
+		x.Total, x.Batched, x.Settled, x.Credited, x.Completed, x.Hold = old.Total, old.Batched, old.Settled, old.Credited, old.Completed, old.Hold
 		m.miners[x.Address] = x
 		return nil
 	})
@@ -246,6 +207,9 @@ func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger
 		}
 		x, entries, err := ledger.Admit(x, j, sign)
 		if err != nil {
+			return err
+		}
+		if err := m.holdLocked(j); err != nil {
 			return err
 		}
 		m.sessions[x.ID], m.jobs[j.ID] = x, *j

@@ -73,6 +73,9 @@ func (m *Memory) End(ctx context.Context, e ledger.Ending) (out *ledger.Job, err
 		if err != nil {
 			return err
 		}
+		if err := m.giveLocked(&j); err != nil {
+			return err
+		}
 		m.sessions[x.ID], m.jobs[j.ID] = x, j
 		m.journal = append(m.journal, entries...)
 		out = m.view(j)
@@ -98,6 +101,9 @@ func (m *Memory) Complete(ctx context.Context, c ledger.Completion) (out *ledger
 		}
 		x, j, entries, err := ledger.Charge(x, j, w.Total, c)
 		if err != nil {
+			return err
+		}
+		if err := m.giveLocked(&j); err != nil {
 			return err
 		}
 		w.Total, w.Completed = j.Signed.MinerTotal, w.Completed+1
@@ -247,7 +253,7 @@ func (m *Memory) booksLocked() *ledger.Books {
 // Audit implements coordinator.Store.
 func (m *Memory) Audit(ctx context.Context) (out *ledger.Audit, err error) {
 	err = m.in(ctx, func() error {
-		out = &ledger.Audit{Books: *m.booksLocked(), Jobs: map[uint64]ledger.Sums{}}
+		out = &ledger.Audit{Books: *m.booksLocked(), Jobs: map[uint64]ledger.Sums{}, Keys: m.budgetsLocked(), KeyJobs: map[common.Hash]market.Amount{}}
 		if out.Journal, err = ledger.Sum(func(yield func(ledger.Entry, error) bool) {
 			for _, e := range m.journal {
 				if !yield(e, nil) {
@@ -263,6 +269,11 @@ func (m *Memory) Audit(ctx context.Context) (out *ledger.Audit, err error) {
 				return err
 			}
 			out.Jobs[j.Session] = x
+			if j.Key != (common.Hash{}) {
+				if err := out.AddKeyJob(j.Key, j.Payment, j.MaxPrice, j.Price); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 	"pgregory.net/rapid"
@@ -35,6 +36,10 @@ func sequences(t *testing.T, back New) {
 			if err := errors.Join(p.store.PutSession(p.ctx(), x), p.model.PutSession(p.ctx(), x), p.store.PutMiner(p.ctx(), w), p.model.PutMiner(p.ctx(), w)); err != nil {
 				rt.Fatal(err)
 			}
+		}
+		key := ledger.Key{Scope: ledger.ScopeClient, Account: address(100), Budget: ledger.Budget{Total: market.Units(9000), Day: market.Units(5000), Month: market.Units(7000)}}
+		if err := errors.Join(p.store.PutKey(p.ctx(), common.Hash{8}, key, 1, ledger.Event{}), p.model.PutKey(p.ctx(), common.Hash{8}, key, 1, ledger.Event{})); err != nil {
+			rt.Fatal(err)
 		}
 		for range rapid.IntRange(1, 25).Draw(rt, "steps") {
 			p.step(open)
@@ -129,6 +134,10 @@ func (p *pair) insert(most market.Amount) {
 	j := draft(uint64(rapid.IntRange(1, 2).Draw(p.rt, "session")), most)
 	if key := rapid.IntRange(0, 4).Draw(p.rt, "key"); key > 0 {
 		j.IdemKey, j.IdemHash = string(rune('a'+key)), []byte{byte(rapid.IntRange(0, 1).Draw(p.rt, "hash"))}
+	}
+	if rapid.Bool().Draw(p.rt, "budget") {
+		j.Key = common.Hash{8}
+		j.Created = int64(rapid.IntRange(0, 40).Draw(p.rt, "day")) * (24 * time.Hour).Milliseconds()
 	}
 	twin := *j
 	a, errA := p.store.InsertJob(p.ctx(), j, sign)
@@ -231,7 +240,7 @@ func (p *pair) same() {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	if !reflect.DeepEqual(a.Sessions, b.Sessions) || !reflect.DeepEqual(a.Miners, b.Miners) || !reflect.DeepEqual(a.Journal, b.Journal) || len(a.Open) != len(b.Open) {
+	if !reflect.DeepEqual(a.Sessions, b.Sessions) || !reflect.DeepEqual(a.Miners, b.Miners) || !reflect.DeepEqual(a.Journal, b.Journal) || len(a.Open) != len(b.Open) || !reflect.DeepEqual(a.Keys, b.Keys) || !reflect.DeepEqual(a.KeyJobs, b.KeyJobs) {
 		rt.Fatalf("books\n%+v, want\n%+v", a, b)
 	}
 	if bad := a.Check(); len(bad) > 0 {
@@ -245,6 +254,11 @@ func (p *pair) same() {
 		}
 		if len(unsettled) > 0 {
 			rt.Fatalf("the books do not balance: %+v", unsettled)
+		}
+	}
+	for _, k := range a.Keys {
+		if k.Spent.Total.Cmp(k.Budget.Total) > 0 || k.Spent.Day.Amount.Cmp(k.Budget.Day) > 0 || k.Spent.Month.Amount.Cmp(k.Budget.Month) > 0 {
+			rt.Fatalf("a key is beyond its budget: %+v", k)
 		}
 	}
 	p.conserved(a)

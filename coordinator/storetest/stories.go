@@ -27,6 +27,7 @@ func stories(t *testing.T, back New) {
 		"AmountsAreExact": amountsAreExact, "JobKeepsEverything": jobKeeps, "IdempotencyKeyBelongsToItsSession": idempotency, "NumbersFollowOneAnother": numbers,
 		"SignerThatFailsChangesNothing": signerFails, "BatchGoesItsWay": batchWay, "WhatTheChainDidNotPayStaysCharged": unpaid, "RecordsAreFoundAgain": records,
 		"EndingKnowsTheLease": endings, "LastCommitOutlivesTheProcess": outlives, "UnknownIsNotFound": unknown, "AlteredBooksAreNoticed": altered,
+		"KeysAreFoundAndForgotten": keys, "BudgetIsHard": budget, "BudgetWindowsBegin": windows, "WhatIsUsedIsUsed": usedOnce, "AuditLogIsAChain": auditLog,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); story(t, back) })
 	}
@@ -312,30 +313,6 @@ func records(t *testing.T, back New) {
 	if all, err := s.Miners(ctx); err != nil || len(all) != 1 || !reflect.DeepEqual(all[0], got) {
 		t.Fatalf("%+v, %v", all, err)
 	}
-	k := ledger.Key{Scope: ledger.ScopeClient, Account: address(4), Session: 5}
-	ok(t, s.PutKey(ctx, common.Hash{1}, k, 0))
-	if got, err := s.Key(ctx, common.Hash{1}); err != nil || got != k {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	ok(t, s.PutKey(ctx, common.Hash{2}, k, 7))
-	ok(t, s.PutKey(ctx, common.Hash{3}, ledger.Key{Scope: ledger.ScopeMiner, Account: k.Account}, 8))
-	list := []ledger.KeyRow{{Hash: common.Hash{2}, Session: 5, Created: 7}, {Hash: common.Hash{1}, Session: 5}}
-	if got, err := s.Keys(ctx, k.Account, ledger.ScopeClient, 9); err != nil || !reflect.DeepEqual(got, list) {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	if got, err := s.Keys(ctx, k.Account, ledger.ScopeClient, 1); err != nil || !reflect.DeepEqual(got, list[:1]) {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	if err := s.RemoveKey(ctx, address(5), common.Hash{1}); !errors.Is(err, ledger.ErrNotFound) {
-		t.Fatalf("another's key: %v", err)
-	}
-	ok(t, s.RemoveKey(ctx, k.Account, common.Hash{1}))
-	if err := s.RemoveKey(ctx, k.Account, common.Hash{1}); !errors.Is(err, ledger.ErrNotFound) {
-		t.Fatalf("a key that is gone: %v", err)
-	}
-	if _, err := s.Key(ctx, common.Hash{1}); !errors.Is(err, ledger.ErrNotFound) {
-		t.Fatalf("a key that is gone: %v", err)
-	}
 	ok(t, s.PutMeta(ctx, "a", "1"))
 	ok(t, s.PutMeta(ctx, "a", "2"))
 	if v, err := s.Meta(ctx, "a"); err != nil || v != "2" {
@@ -452,6 +429,7 @@ func unknown(t *testing.T, back New) {
 	for name, err := range map[string]error{
 		"job": job, "session": session, "miner": miner, "key": key, "batch": batch, "receipt": byReceipt, "insert": insert, "assign": assign, "end": end, "spender": spender,
 		"requeue": s.Requeue(ctx, common.Hash{1}, "l"), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, nil),
+		"hold": s.HoldMiner(ctx, address(9), ledger.HoldBlock, ledger.Event{}), "remove": s.RemoveKey(ctx, address(1), common.Hash{1}, ledger.Event{}),
 	} {
 		if !errors.Is(err, ledger.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
