@@ -11,13 +11,14 @@ import (
 
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/config"
+	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/daemon"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
 func coordinatorCommand() command {
 	return command{
-		name: "coordinator", subs: []command{coordinatorCheckCommand()}, short: "serve the job API, and settle with the chain",
+		name: "coordinator", subs: []command{coordinatorCheckCommand(), coordinatorAdminCommand()}, short: "serve the job API, and settle with the chain",
 		long: `Settings come from HOME/coordinator/config.toml, the environment (DATABASE_URL,
 API_HOST, API_PORT, AITBC_RPC_URL, AITBC_ETH_RPC_URL, LOG_LEVEL) and flags, the
 later over the earlier. The account's key is in HOME/keystore; its passphrase is
@@ -33,6 +34,9 @@ read from the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 			fs.String("miner-limit", "", "base units of the bond to reserve for each miner")
 			fs.Int("margin-bps", 0, "margin in basis points of a job's price")
 			fs.Duration("settle-every", 0, "time between settlements")
+			fs.String("login-domains", "", "`hosts` that wallets may sign in to, with commas between (default this machine)")
+			fs.String("admins", "", "`addresses` that may make admin keys, beside the account")
+			fs.Uint("address-rate", 0, "requests a minute that one address may send without a key (default 60)")
 			return func(ctx context.Context, c *call) error { return c.coordinator(ctx, fs) }
 		},
 	}
@@ -80,6 +84,10 @@ func (c *call) coordinatorCheck(ctx context.Context, fs *flag.FlagSet) error {
 	if err != nil {
 		return err
 	}
+	return c.printReconciliation(out)
+}
+
+func (c *call) printReconciliation(out *coordinator.Reconciliation) error {
 	if c.json {
 		if err := c.printJSON(out); err != nil {
 			return err
@@ -94,6 +102,9 @@ func (c *call) coordinatorCheck(ctx context.Context, fs *flag.FlagSet) error {
 		}
 		if out.OK {
 			fmt.Fprintf(c.Stdout, "%d sessions and %d miners agree, in the ledger and with the chain at block %d, to the unit.\n", out.Sessions, out.Miners, out.Block)
+		}
+		if out.Records > 0 {
+			fmt.Fprintf(c.Stdout, "The audit log's %d records are a whole chain.\n", out.Records)
 		}
 		if !out.Lost.IsZero() {
 			fmt.Fprintf(c.Stdout, "%s were charged to sessions that ended before the chain paid.\n", out.Lost.Coins())

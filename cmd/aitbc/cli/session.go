@@ -10,7 +10,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/client"
@@ -74,64 +73,8 @@ itself after the session has expired or was closed.`,
 				return func(ctx context.Context, c *call) error { return c.showSession(ctx) }
 			},
 		},
-		{
-			name: "keys", short: "list the API keys of your account",
-			long: "A key itself cannot be shown again: its id names it to be revoked.",
-			setup: func(*flag.FlagSet) runner {
-				return func(ctx context.Context, c *call) error { return c.listAPIKeys(ctx) }
-			},
-		},
-		{
-			name: "revoke", args: "KEY-ID", short: "make an API key worthless", min: 1, max: 1,
-			long: "Jobs that it ordered go on; aitbc session open or the wallet gives a new key.",
-			setup: func(*flag.FlagSet) runner {
-				return func(ctx context.Context, c *call) error { return c.revokeAPIKey(ctx) }
-			},
-		},
+		sessionKeyCommand(), sessionKeysCommand(), sessionRevokeCommand(), sessionLogCommand(),
 	}}
-}
-
-func (c *call) listAPIKeys(ctx context.Context) error {
-	remote, err := c.account()
-	if err != nil {
-		return err
-	}
-	keys, err := remote.Keys(ctx)
-	if err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(append([]api.Key{}, keys...))
-	}
-	t := newTable(c.Stdout)
-	t.row("KEY ID", "SESSION", "MADE", "")
-	for _, k := range keys {
-		note := ""
-		if k.Current {
-			note = "in use here"
-		}
-		t.row(k.ID.Hex(), k.Session, clock(k.CreatedAt), note)
-	}
-	return t.flush()
-}
-
-func (c *call) revokeAPIKey(ctx context.Context) error {
-	id, err := hash("session revoke", "key id", c.args[0])
-	if err != nil {
-		return err
-	}
-	remote, err := c.account()
-	if err != nil {
-		return err
-	}
-	if err := remote.RevokeKey(ctx, id); err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(map[string]string{"revoked": id.Hex()})
-	}
-	fmt.Fprintln(c.Stdout, "revoked", id.Hex())
-	return nil
 }
 
 // payer is the account named by --from, else the home's client.
