@@ -71,6 +71,7 @@ type house struct {
 	key   string // the client's
 
 	reconcileEvery time.Duration
+	keepContent    time.Duration
 	log            *slog.Logger
 	alter          func(*ledger.Books) // what the ledger is made to say of money
 	mute           *atomic.Bool        // while true, it cannot say that it lives
@@ -129,7 +130,7 @@ func (h *house) start() {
 	cfg := coordinator.Config{
 		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
-		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, ReconcileEvery: h.reconcileEvery,
+		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, ReconcileEvery: h.reconcileEvery,
 	}
 	if c, ok := h.store.(coordinator.Cluster); ok {
 		cfg.Cluster = muted{c, h.mute}

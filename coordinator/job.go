@@ -98,6 +98,9 @@ func (s *Service) Result(ctx context.Context, c Caller, id common.Hash) (api.Res
 	if !j.State.Terminal() {
 		return api.Result{}, apierr.New(apierr.TooEarly, "the job is %s", s.Describe(j).State).With(map[string]any{"state": s.Describe(j).State})
 	}
+	if len(j.Request) == 0 {
+		return api.Result{}, s.deleted()
+	}
 	return api.Result{Job: s.Describe(j), Output: j.Output, FinishReason: j.FinishReason, Salt: j.Spec.Salt}, nil
 }
 

@@ -70,8 +70,12 @@ func unmet(p *presence, o api.Offer, r api.SubmitRequest, t ledger.Terms) sched.
 
 func schedJob(j *ledger.Job) sched.Job {
 	o, t := j.Spec.Order, j.Spec.Terms
+	client := j.Client
+	if isBulkKey(j.IdemKey) {
+		client = bulkClient
+	}
 	return sched.Job{
-		ID: j.ID, Client: j.Client, Route: sched.Route(t.Route), PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice,
+		ID: j.ID, Client: client, Route: sched.Route(t.Route), PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice,
 		Terms: sched.Terms{
 			Model: o.Model, Class: o.Class, Miners: j.Spec.Candidates, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region,
 			Reputation: t.Reputation, Level: t.Level,

@@ -23,6 +23,7 @@ import (
 	"github.com/aitbc/aitbc/internal/pgtest"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/wallet/siwe"
 )
 
 // Several coordinators on one PostgreSQL are one.
@@ -32,6 +33,7 @@ func TestReplicas(t *testing.T) {
 	for name, story := range map[string]func(t *testing.T, a, b *house){
 		"ShareTheWork": shareTheWork, "NumbersFollowOneAnother": replicaNumbers, "DeathLosesNothing": replicaDeath, "DeathOfMinerAndReplica": bothDie,
 		"BatchIsSentOnce": batchOnce, "CancelAtAnother": cancelAtAnother, "MinerMovesInTheMiddle": minerMoves, "GivenUpReplicaComesBack": givenUp,
+		"BulkOutlivesItsReplica": bulkMoves, "SignedOnceAtAll": usedAtAnother,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -344,4 +346,43 @@ func givenUp(t *testing.T, a, b *house) {
 	m.finish(m.claim(), "Hi")
 	a.until(next, "settled", settled)
 	once(t, a, 2)
+}
+
+// The replica that works on a batch dies: another goes on, and no line runs twice.
+func bulkMoves(t *testing.T, a, b *house) {
+	m := b.miner(1)
+	a.online()
+	const n = 40
+	kept := a.batch(a.key, a.put(chats(n)), "/v1/chat/completions")
+	stop := m.serve()
+	a.eventually("progress", func() bool { return !a.account().Charged.IsZero() })
+	a.kill()
+	done := b.ended(kept.ID)
+	stop()
+	out := b.lines(done.OutputFileID)
+	jobs := map[string]bool{}
+	for _, l := range out {
+		jobs[l.Response.RequestID] = true
+	}
+	if done.Status != "completed" || len(out) != n || len(jobs) != n {
+		t.Fatalf("%+v, %d lines of %d jobs", done, len(out), len(jobs))
+	}
+	if all := must[struct{ Jobs []api.Job }](b, 200, b.key, "GET", "/v1/jobs?limit=1000", nil).Jobs; len(all) != n {
+		t.Fatalf("%d jobs for %d lines", len(all), n)
+	}
+	b.balanced()
+}
+
+// What was signed for a login, and a nonce, count once at all replicas; a key that one revokes opens nothing at another.
+func usedAtAnother(t *testing.T, a, b *house) {
+	r := a.message(clientKey, func(*siwe.Message) {})
+	token := must[api.LoginResponse](b, 200, "", "POST", "/v1/login", r).Token // a nonce of the other's
+	a.refused(403, "forbidden", "", "POST", "/v1/login", r)
+	key := a.newKey(token, api.CreateKeyRequest{Scope: "read"})
+	must[api.Account](b, 200, key.APIKey, "GET", "/v1/account", nil)
+	must[map[string]string](a, 200, token, "DELETE", "/v1/keys/"+key.ID.Hex(), nil)
+	b.eventually("the end of a revoked key", func() bool {
+		status, _ := b.call(key.APIKey, "GET", "/v1/account", nil)
+		return status == 401
+	})
 }

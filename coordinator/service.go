@@ -47,6 +47,10 @@ type Config struct {
 	Admins []common.Address
 	// AddressRate is how many requests a minute that need no key but cost something one address may send, default 60.
 	AddressRate uint32
+	// Translate reads the lines of batches; without it there are none.
+	Translate Translate
+	// KeepContent is how long prompts, answers and files are kept, default 30 days.
+	KeepContent time.Duration
 }
 
 // Params are the Market's parameters that bind a coordinator.
@@ -100,7 +104,8 @@ type Service struct {
 	rates   *limiter
 	nonces  nonces
 
-	comparing sync.Mutex // held while an admin has the books compared
+	bulkWake  chan struct{} // buffered by one
+	comparing sync.Mutex    // held while an admin has the books compared
 
 	// mu guards what follows; it is never held across I/O.
 	mu      sync.Mutex
@@ -152,11 +157,14 @@ func New(cfg Config) (*Service, error) {
 	if cfg.MaxAttempts == 0 {
 		cfg.MaxAttempts = 3
 	}
+	if cfg.KeepContent == 0 {
+		cfg.KeepContent = 30 * 24 * time.Hour
+	}
 	if cfg.AddressRate == 0 {
 		cfg.AddressRate = 60
 	}
 	return &Service{
-		rates: newLimiter(), nonces: newNonces(cfg),
+		bulkWake: make(chan struct{}, 1), rates: newLimiter(), nonces: newNonces(cfg),
 		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, began: time.Now(), sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
@@ -176,6 +184,16 @@ const sweepEvery = time.Minute
 func (s *Service) sweep(ctx context.Context) {
 	if err := s.cfg.Store.Sweep(ctx, time.Now().UnixMilli()); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "what is over was not forgotten", "err", err)
+	}
+	for ctx.Err() == nil {
+		const some = 1000
+		n, err := s.cfg.Store.DropContent(ctx, time.Now().Add(-s.cfg.KeepContent).UnixMilli(), some)
+		if err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "old prompts and answers were not deleted", "err", err)
+		}
+		if err != nil || n < some {
+			return
+		}
 	}
 }
 
@@ -218,6 +236,9 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	g.Go(func() error {
 		return every(ctx, s.cfg.ReconcileEvery, func(ctx context.Context) { s.reconcile(ctx, books) })
 	})
+	if s.cfg.Translate != nil {
+		g.Go(func() error { return s.runBulks(ctx) })
+	}
 	if s.cluster != nil {
 		g.Go(func() error { return s.cluster.Listen(ctx, func(n ledger.Note) { s.hear(ctx, n) }) })
 		g.Go(func() error { return every(ctx, beatEvery, s.beat) })

@@ -17,6 +17,8 @@ import (
 //
 // It has as many methods as there are use cases; the coordinator calls each.
 type Store interface {
+	BulkStore
+
 	// NewSpender numbers a fresh per-session key for a client. address derives
 	// the key's account from its number.
 	NewSpender(ctx context.Context, client common.Address, at int64, address func(n uint64) (common.Address, error)) (common.Address, error)
@@ -41,7 +43,7 @@ type Store interface {
 	RemoveKey(ctx context.Context, account common.Address, hash common.Hash, e ledger.Event) error
 	// Use makes something count as used until a time, or returns [ledger.ErrUsed] if it is already.
 	Use(ctx context.Context, id common.Hash, until int64) error
-	// Sweep forgets keys and used things whose time is over.
+	// Sweep forgets keys, used things, files and bulks whose time is over.
 	Sweep(ctx context.Context, now int64) error
 	// Log adds to the audit log.
 	Log(ctx context.Context, e ledger.Event) error

@@ -32,6 +32,9 @@ func strangersBodies(h *house, victim belongings) map[string]any {
 		"POST /v1/completions":               `{"model":"nobody's","prompt":"x"}`,
 		"POST /v1/embeddings":                `{"model":"nobody's","input":"x"}`,
 		"POST /v1/messages":                  `{"model":"nobody's","max_tokens":1,"messages":[{"role":"user","content":"x"}]}`,
+		"POST /v1/files":                     "x",
+		"POST /v1/batches":                   map[string]any{"input_file_id": victim.file, "endpoint": "/v1/chat/completions", "completion_window": "24h"},
+		"POST /v1/batches/{id}/cancel":       nil,
 		"POST /v1/miners/register":           victim.login,
 		"POST /v1/miners/heartbeat":          api.HeartbeatRequest{},
 		"POST /v1/miners/drain":              nil,
@@ -47,6 +50,7 @@ func strangersBodies(h *house, victim belongings) map[string]any {
 type belongings struct {
 	ids     []string // of what it has
 	secrets []string
+	file    string
 	login   api.RegisterRequest
 }
 
@@ -64,9 +68,12 @@ func TestNoRouteShowsAnothersData(t *testing.T) {
 	a := m.claim()
 	token := h.login(clientKey)
 	made := h.newKey(token, api.CreateKeyRequest{Scope: "client", Name: "planted name"})
+	f := h.put(chats(1))
+	kept := h.batch(h.key, f, "/v1/chat/completions")
 	v := belongings{
-		ids:     []string{id.Hex(), done.ReceiptID.Hex(), waiting.Hex(), made.ID.Hex()},
-		secrets: []string{prompt, answer, h.key, m.api, token, made.APIKey, "planted", strings.ToLower(clientKey.Address().Hex())[2:], id.Hex()[2:], waiting.Hex()[2:], made.ID.Hex()[2:], a.Lease},
+		file:    f.ID,
+		ids:     []string{f.ID, kept.ID, id.Hex(), done.ReceiptID.Hex(), waiting.Hex(), made.ID.Hex()},
+		secrets: []string{f.ID[5:], kept.ID[6:], prompt, answer, h.key, m.api, token, made.APIKey, "planted", strings.ToLower(clientKey.Address().Hex())[2:], id.Hex()[2:], waiting.Hex()[2:], made.ID.Hex()[2:], a.Lease},
 		login:   m.login(api.Offer{Model: modelName, Digest: modelDigest, Class: class, Context: 512, MaxTokens: 64, Rates: rates}),
 	}
 	v.login.Signature = receipt.Signature{1}
@@ -76,6 +83,9 @@ func TestNoRouteShowsAnothersData(t *testing.T) {
 	read := h.newKey(login, api.CreateKeyRequest{Scope: "read"}).APIKey
 	miner := h.miner(2)
 	miner.register(api.Offer{Model: "another's", Digest: [32]byte{9}, Class: class, Context: 512, MaxTokens: 64, Rates: rates})
+	h.eventually("a line that waits", func() bool {
+		return len(must[struct{ Jobs []api.Job }](h, 200, h.key, "GET", "/v1/jobs", nil).Jobs) == 3
+	})
 	before := h.account()
 	bodies := strangersBodies(h, v)
 	for _, r := range httpapi.Routes() {

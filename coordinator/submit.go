@@ -43,6 +43,8 @@ type Extras struct {
 	Body           []byte // of the request, compared when the key comes again
 	Tools          json.RawMessage
 	ResponseFormat json.RawMessage
+
+	bulk bool // it is a line of a batch
 }
 
 // Submit reserves money for a job and queues it. When it returns, the job is on
@@ -52,8 +54,8 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	if err != nil {
 		return nil, err
 	}
-	if len(x.IdemKey) > 256 {
-		return nil, apierr.New(apierr.Invalid, "Idempotency-Key is longer than 256 bytes")
+	if len(x.IdemKey) > 256 || isBulkKey(x.IdemKey) && !x.bulk {
+		return nil, apierr.New(apierr.Invalid, "Idempotency-Key is longer than 256 bytes, or no text")
 	}
 	req.Tools, req.ResponseFormat = x.Tools, x.ResponseFormat
 	if len(r.Input) > 0 {
@@ -128,6 +130,8 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		return nil, apierr.New(apierr.Conflict, "the Idempotency-Key was used with another request")
 	case err != nil:
 		return nil, err
+	case old != nil && len(old.Request) == 0:
+		return nil, s.deleted()
 	case old != nil:
 		return old, nil
 	}

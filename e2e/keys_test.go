@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,6 +60,22 @@ func TestKeysAndAdmins(t *testing.T) {
 	n.JSON(new(json.RawMessage), "session", "revoke", made.ID.Hex())
 	if _, err := limited.Account(t.Context()); err == nil {
 		t.Fatal("a revoked key opens the account")
+	}
+	in := filepath.Join(t.TempDir(), "in.jsonl")
+	line := `{"custom_id":"one","method":"POST","url":"/v1/completions","body":{"model":"` + order.Model + `","prompt":"hello","max_tokens":4}}`
+	if err := os.WriteFile(in, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := n.Run("batch", "create", in, "--endpoint", "/v1/completions", "--wait"); err != nil || !strings.Contains(string(out), `"custom_id":"one","response":{"status_code":200`) {
+		t.Fatalf("%s, %v", out, err)
+	}
+	var batches []api.Batch
+	n.JSON(&batches, "batch", "list")
+	if len(batches) != 1 || batches[0].Status != "completed" {
+		t.Fatalf("%+v", batches)
+	}
+	if out, err := n.Run("batch", "output", batches[0].ID); err != nil || !strings.Contains(string(out), `"one"`) {
+		t.Fatalf("%s, %v", out, err)
 	}
 	var log []api.AuditRecord
 	n.JSON(&log, "session", "log")

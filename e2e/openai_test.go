@@ -44,6 +44,16 @@ type seenByOpenAI struct {
 		Other float64     `json:"other"`
 		Usage openAIUsage `json:"usage"`
 	} `json:"embeddings"`
+	Batch struct {
+		Status  string         `json:"status"`
+		Counts  map[string]int `json:"counts"`
+		IDs     []string       `json:"ids"`
+		Texts   []string       `json:"texts"`
+		Errors  [][2]any       `json:"errors"`
+		Listed  bool           `json:"listed"`
+		Files   int            `json:"files"`
+		Deleted bool           `json:"deleted"`
+	} `json:"batch"`
 	Message struct {
 		Text   string `json:"text"`
 		Reason string `json:"reason"`
@@ -69,7 +79,7 @@ type seenByOpenAI struct {
 	} `json:"unauthorized"`
 }
 
-// OpenAI's own client lists models, completes, whole and streamed, and embeds,
+// OpenAI's own client lists models, completes, whole and streamed, embeds, and runs a batch,
 // told nothing but a URL and a key; and so does Anthropic's.
 func TestOpenAIClientWorksUnmodified(t *testing.T) {
 	t.Parallel()
@@ -101,6 +111,10 @@ func TestOpenAIClientWorksUnmodified(t *testing.T) {
 	}
 	if len(s.Logprobs) != 3 || s.Logprobs[0][1].(float64) > 0 || s.Logprobs[0][2] != 2.0 {
 		t.Errorf("logprobs %+v", s.Logprobs)
+	}
+	if b := s.Batch; b.Status != "completed" || b.Counts["total"] != 4 || b.Counts["completed"] != 3 || b.Counts["failed"] != 1 || strings.Join(b.IDs, " ") != "line-0 line-1 line-2" ||
+		b.Texts[0] == "" || b.Texts[0] != b.Texts[2] || len(b.Errors) != 1 || b.Errors[0] != [2]any{"bad", 400.0} || !b.Listed || b.Files != 2 || !b.Deleted {
+		t.Errorf("batch %+v", b)
 	}
 	if m := s.Message; m.Text != s.Whole.Text || m.Streamed != m.Text || m.Usage.Input != s.Whole.Usage.Prompt || m.Usage.Output != s.Whole.Usage.Completion ||
 		m.Reason == "" || m.Missing.Kind != "NotFoundError" || m.Missing.Status != 404 {

@@ -38,9 +38,11 @@ type Config struct {
 	SettleEvery time.Duration `toml:"settle_every" flag:"settle-every"`
 
 	// LoginDomains are the authorities that wallets sign in to, as market.example or localhost:5173.
-	LoginDomains []string         `toml:"login_domains" env:"AITBC_LOGIN_DOMAINS" flag:"login-domains"`
-	Admins       []common.Address `toml:"admins" env:"AITBC_ADMINS" flag:"admins"`
-	AddressRate  uint32           `toml:"address_rate" flag:"address-rate"` // requests a minute without a key
+	LoginDomains []string `toml:"login_domains" env:"AITBC_LOGIN_DOMAINS" flag:"login-domains"`
+	// KeepContent is how long prompts, answers and files are kept.
+	KeepContent time.Duration    `toml:"keep_content" flag:"keep-content"`
+	Admins      []common.Address `toml:"admins" env:"AITBC_ADMINS" flag:"admins"`
+	AddressRate uint32           `toml:"address_rate" flag:"address-rate"` // requests a minute without a key
 }
 
 // Default returns the settings of a home whose ports are shifted by offset.
@@ -50,7 +52,7 @@ func Default(dir home.Dir, offset int) Config {
 		DatabaseURL: "sqlite:///" + filepath.ToSlash(filepath.Join(dir.Coordinator(), "coordinator.db")),
 		APIHost:     "127.0.0.1", APIPort: home.PortCoordinator + offset,
 		RPCURL: local(home.PortChainRPC), EthRPCURL: local(home.PortEthRPC),
-		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second, AddressRate: 60,
+		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second, AddressRate: 60, KeepContent: 30 * 24 * time.Hour,
 	}
 }
 
@@ -67,6 +69,9 @@ func (c *Config) Validate() error {
 	}
 	if c.SettleEvery < 100*time.Millisecond {
 		return fmt.Errorf("settle_every is %s: use at least 100ms", c.SettleEvery)
+	}
+	if c.KeepContent < 25*time.Hour {
+		return fmt.Errorf("keep_content is %s: use at least 25h, as a batch may take a day", c.KeepContent)
 	}
 	if c.AddressRate < 1 {
 		return fmt.Errorf("address_rate is %d: use at least 1 request a minute", c.AddressRate)

@@ -66,7 +66,7 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 		Domain: receipt.Domain{ChainID: chainID, Market: contracts.MarketAddress}, Registry: contracts.RegistryAddress,
 		Account: cfg.Account, Signer: key, Spender: spender(key), Store: store, Chain: chain, Log: log, Version: version,
 		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery,
-		LoginDomains: cfg.LoginDomains, Admins: cfg.Admins, AddressRate: cfg.AddressRate,
+		Translate: httpapi.Translate, KeepContent: cfg.KeepContent, LoginDomains: cfg.LoginDomains, Admins: cfg.Admins, AddressRate: cfg.AddressRate,
 	}
 	if shared {
 		settings.Cluster = replicas

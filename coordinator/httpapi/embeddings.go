@@ -8,6 +8,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/market"
 )
@@ -62,15 +63,21 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, c coordinato
 	if err := failure(done); err != nil {
 		return err
 	}
-	data, err := vectors(done.Output, len(in.Input), q.EncodingFormat == "base64")
+	out, err := embedded(done, len(in.Input), q.EncodingFormat == "base64")
 	if err != nil {
 		return err
 	}
-	httpx.WriteJSON(w, http.StatusOK, object{
-		"object": "list", "model": done.Model, "data": data,
-		"usage": object{"prompt_tokens": done.Usage.PromptTokens, "total_tokens": done.Usage.PromptTokens},
-	})
+	httpx.WriteJSON(w, http.StatusOK, out)
 	return nil
+}
+
+// embedded shapes a job's embeddings of n texts as OpenAI's list.
+func embedded(j *ledger.Job, n int, encoded bool) (object, error) {
+	data, err := vectors(j.Output, n, encoded)
+	return object{
+		"object": "list", "model": j.Model, "data": data,
+		"usage": object{"prompt_tokens": j.Usage.PromptTokens, "total_tokens": j.Usage.PromptTokens},
+	}, err
 }
 
 // vectors cuts the output of a job into as many embeddings, which are all of one size.

@@ -181,18 +181,11 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	if err != nil {
 		return err
 	}
-	x := coordinator.Extras{Body: append([]byte("openai\x00"), body...)}
-	if !null(q.Tools) {
-		x.Tools = q.Tools
-	}
-	if !null(q.ResponseFormat) {
-		x.ResponseFormat = q.ResponseFormat
-	}
-	j, err := s.order(w, r, c, in, x)
+	j, err := s.order(w, r, c, in, q.extras(body))
 	if err != nil {
 		return err
 	}
-	a := &answer{chat: chat, tools: chat && !null(q.Tools), id: "chatcmpl-" + j.ID.Hex()[2:26], created: j.Created / 1000, model: j.Model}
+	a := newAnswer(j, chat, &q)
 	if q.Stream {
 		return s.streamAnswer(w, r, c, j, a, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
 	}
@@ -206,6 +199,22 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	}
 	httpx.WriteJSON(w, http.StatusOK, a.whole(done, &said))
 	return nil
+}
+
+// extras are what the request has beside what every job has.
+func (q *openAIRequest) extras(body []byte) coordinator.Extras {
+	x := coordinator.Extras{Body: append([]byte("openai\x00"), body...)}
+	if !null(q.Tools) {
+		x.Tools = q.Tools
+	}
+	if !null(q.ResponseFormat) {
+		x.ResponseFormat = q.ResponseFormat
+	}
+	return x
+}
+
+func newAnswer(j *ledger.Job, chat bool, q *openAIRequest) *answer {
+	return &answer{chat: chat, tools: chat && !null(q.Tools), id: "chatcmpl-" + j.ID.Hex()[2:26], created: j.Created / 1000, model: j.Model}
 }
 
 // order submits a job and tells of it in the answer's headers.

@@ -68,11 +68,13 @@ func (s *Server) routes() []Route {
 	}
 	admin := func(h clientHandler) http.Handler { return as(h, ledger.ScopeAdmin) }
 	miner := func(h clientHandler) http.Handler { return as(h, ledger.ScopeMiner) }
-	openai := func(h clientHandler) http.Handler {
+	shaped := func(h clientHandler, scopes ...string) http.Handler {
 		return httpx.ErrorWriter(writeOpenAIError).Handler(func(w http.ResponseWriter, r *http.Request) error {
-			return s.authorized(w, r, h, ledger.ScopeClient)
+			return s.authorized(w, r, h, scopes...)
 		})
 	}
+	openai := func(h clientHandler) http.Handler { return shaped(h, ledger.ScopeClient) }
+	openaiReader := func(h clientHandler) http.Handler { return shaped(h, ledger.ScopeClient, ledger.ScopeRead) }
 	anthropic := func(h clientHandler) http.Handler {
 		return httpx.ErrorWriter(writeAnthropicError).Handler(func(w http.ResponseWriter, r *http.Request) error {
 			return s.authorized(w, r, h, ledger.ScopeClient)
@@ -120,6 +122,16 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/completions", openai(s.completions)},
 		{"POST", "/v1/embeddings", openai(s.embeddings)},
 		{"POST", "/v1/messages", anthropic(s.messages)},
+
+		{"POST", "/v1/files", openai(s.putFile)},
+		{"GET", "/v1/files", openaiReader(s.files)},
+		{"GET", "/v1/files/{id}", openaiReader(s.file)},
+		{"GET", "/v1/files/{id}/content", openaiReader(s.fileContent)},
+		{"DELETE", "/v1/files/{id}", openai(s.removeFile)},
+		{"POST", "/v1/batches", openai(s.createBatch)},
+		{"GET", "/v1/batches", openaiReader(s.batches)},
+		{"GET", "/v1/batches/{id}", openaiReader(s.batch)},
+		{"POST", "/v1/batches/{id}/cancel", openai(s.cancelBatch)},
 
 		{"POST", "/v1/miners/register", plain(s.register)},
 		{"POST", "/v1/miners/heartbeat", miner(s.heartbeat)},

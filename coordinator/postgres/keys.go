@@ -81,7 +81,9 @@ func (s *Store) Sweep(ctx context.Context, now int64) error {
 	return s.tx(ctx, func(tx pgx.Tx) error {
 		_, err1 := tx.Exec(ctx, "DELETE FROM used WHERE until < $1", now)
 		_, err2 := tx.Exec(ctx, "DELETE FROM api_keys WHERE expires <> 0 AND expires < $1", now)
-		return errors.Join(err1, err2)
+		_, err3 := tx.Exec(ctx, "DELETE FROM files WHERE expires < $1", now)
+		_, err4 := tx.Exec(ctx, "DELETE FROM bulks WHERE NOT open AND keep < $1", now)
+		return errors.Join(err1, err2, err3, err4)
 	})
 }
 

@@ -120,7 +120,9 @@ func (s *Store) Use(ctx context.Context, id common.Hash, until int64) error {
 func (s *Store) Sweep(ctx context.Context, now int64) error {
 	return s.do(ctx, func(tx *txn) error {
 		_, err1 := tx.Exec("DELETE FROM used WHERE until < ?", now)
-		return errors.Join(err1, sweepKeys(tx, now))
+		_, err2 := tx.Exec("DELETE FROM files WHERE expires < ?", now)
+		_, err3 := tx.Exec("DELETE FROM bulks WHERE open = 0 AND keep < ?", now)
+		return errors.Join(err1, err2, err3, sweepKeys(tx, now))
 	})
 }
 

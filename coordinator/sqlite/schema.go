@@ -170,4 +170,35 @@ CREATE TABLE audit (
 CREATE INDEX audit_account ON audit (account, n);
 CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_keeps BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+`, `
+CREATE TABLE files (
+	id      TEXT PRIMARY KEY,
+	account BLOB NOT NULL,
+	name    TEXT NOT NULL,
+	purpose TEXT NOT NULL,
+	bytes   INTEGER NOT NULL,
+	created INTEGER NOT NULL,
+	expires INTEGER NOT NULL,
+	content BLOB NOT NULL
+);
+CREATE INDEX files_account ON files (account, created);
+CREATE INDEX files_expire ON files (expires);
+
+-- What OpenAI calls batches; the settlements have that name here.
+CREATE TABLE bulks (
+	id        TEXT PRIMARY KEY,
+	account   BLOB NOT NULL,
+	session   INTEGER NOT NULL,
+	input     TEXT NOT NULL,
+	open      INTEGER NOT NULL,
+	created   INTEGER NOT NULL,
+	keep      INTEGER NOT NULL,
+	cancel    INTEGER NOT NULL DEFAULT 0,
+	idem_key  TEXT,
+	idem_hash BLOB,
+	doc       TEXT NOT NULL
+);
+CREATE INDEX bulks_account ON bulks (account, created);
+CREATE INDEX bulks_open ON bulks (created) WHERE open <> 0;
+CREATE UNIQUE INDEX bulks_idem ON bulks (session, idem_key) WHERE idem_key IS NOT NULL;
 `}

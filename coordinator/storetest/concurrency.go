@@ -18,7 +18,7 @@ import (
 func concurrency(t *testing.T, o Options, back New) {
 	for name, story := range map[string]func(*testing.T, []Store){
 		"ReservationsNeverOverdraw": neverOverdraw, "NumbersAreUniqueAndConsecutive": uniqueNumbers, "OneOfManyWins": oneWins, "EverythingAtOnce": everything,
-		"SpenderIsFoundAmongMany": spenders, "OneKeyIsOneJob": oneKey, "BudgetIsNeverExceeded": neverOverBudget, "OneOfManyUses": oneUse, "AuditLogIsOne": oneLog,
+		"SpenderIsFoundAmongMany": spenders, "OneKeyIsOneJob": oneKey, "BudgetIsNeverExceeded": neverOverBudget, "OneOfManyUses": oneUse, "AuditLogIsOne": oneLog, "OneKeyIsOneBulk": oneBulk,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

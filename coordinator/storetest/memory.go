@@ -28,6 +28,8 @@ type Memory struct {
 	keys     map[common.Hash]ledger.KeyRow
 	used     map[common.Hash]int64 // until
 	log      []ledger.Record
+	files    map[string]file
+	bulks    map[string]ledger.Bulk
 	miners   map[common.Address]ledger.Miner
 	jobs     map[common.Hash]ledger.Job
 	batches  []ledger.Batch
@@ -42,7 +44,7 @@ var _ coordinator.Store = (*Memory)(nil)
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
-		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, miners: map[common.Address]ledger.Miner{},
+		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, files: map[string]file{}, bulks: map[string]ledger.Bulk{}, miners: map[common.Address]ledger.Miner{},
 		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{},
 	}
 }

@@ -109,6 +109,8 @@ func (m *Memory) Use(ctx context.Context, id common.Hash, until int64) error {
 func (m *Memory) Sweep(ctx context.Context, now int64) error {
 	return m.in(ctx, func() error {
 		maps.DeleteFunc(m.used, func(_ common.Hash, until int64) bool { return until < now })
+		maps.DeleteFunc(m.files, func(_ string, f file) bool { return f.Expires < now })
+		maps.DeleteFunc(m.bulks, func(_ string, b ledger.Bulk) bool { return !b.Open() && b.Keep < now })
 		maps.DeleteFunc(m.keys, func(_ common.Hash, k ledger.KeyRow) bool { return k.Expires != 0 && k.Expires < now })
 		return nil
 	})

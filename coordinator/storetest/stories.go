@@ -28,6 +28,7 @@ func stories(t *testing.T, back New) {
 		"SignerThatFailsChangesNothing": signerFails, "BatchGoesItsWay": batchWay, "WhatTheChainDidNotPayStaysCharged": unpaid, "RecordsAreFoundAgain": records,
 		"EndingKnowsTheLease": endings, "LastCommitOutlivesTheProcess": outlives, "UnknownIsNotFound": unknown, "AlteredBooksAreNoticed": altered,
 		"KeysAreFoundAndForgotten": keys, "BudgetIsHard": budget, "BudgetWindowsBegin": windows, "WhatIsUsedIsUsed": usedOnce, "AuditLogIsAChain": auditLog,
+		"FilesAreKeptForATime": files, "BulksGoTheirWay": bulks, "ContentIsDropped": contentDropped,
 	} {
 		t.Run(name, func(t *testing.T) { t.Parallel(); story(t, back) })
 	}

@@ -1,7 +1,7 @@
 // Uses OpenAI's own client as any program would: it is told where to go by
 // OPENAI_BASE_URL and OPENAI_API_KEY alone; and Anthropic's, told the same. Prints what it saw as one JSON value.
 import Anthropic from "@anthropic-ai/sdk";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 
 const client = new OpenAI();
 const messages = [{ role: "user", content: "What is AITBC?" }];
@@ -41,6 +41,25 @@ const embedded = await client.embeddings.create({ model, input: texts });
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 const [a, b] = embedded.data.map((d) => d.embedding);
 seen.embeddings = { size: a.length, own: dot(a, a), other: dot(a, b), usage: embedded.usage };
+
+const lines = [0, 1, 2].map((n) => ({
+  custom_id: `line-${n}`, method: "POST", url: "/v1/chat/completions", body: { ...ask, max_tokens: 8 },
+}));
+lines.push({ ...lines[0], custom_id: "bad", body: { ...ask, n: 2 } });
+const input = await client.files.create({ purpose: "batch", file: await toFile(Buffer.from(lines.map((l) => JSON.stringify(l)).join("\n")), "in.jsonl") });
+let batch = await client.batches.create({ input_file_id: input.id, endpoint: "/v1/chat/completions", completion_window: "24h" });
+while (["validating", "in_progress", "finalizing"].includes(batch.status)) {
+  await new Promise((resume) => setTimeout(resume, 100));
+  batch = await client.batches.retrieve(batch.id);
+}
+const read = async (id) => (await (await client.files.content(id)).text()).trim().split("\n").map((l) => JSON.parse(l));
+const output = await read(batch.output_file_id);
+seen.batch = {
+  status: batch.status, counts: batch.request_counts, ids: output.map((l) => l.custom_id).sort(), texts: output.map((l) => l.response.body.choices[0].message.content),
+  errors: (await read(batch.error_file_id)).map((l) => [l.custom_id, l.response.status_code]),
+  listed: (await client.batches.list()).data.map((b) => b.id).includes(batch.id), files: 0, deleted: (await client.files.delete(input.id)).deleted,
+};
+for await (const f of client.files.list()) seen.batch.files += f.object === "file" ? 1 : 0;
 
 const other = new Anthropic({ apiKey: process.env.OPENAI_API_KEY, baseURL: process.env.OPENAI_BASE_URL.replace(/\/v1$/, "") });
 const letter = { model, max_tokens: 24, temperature: 0, messages };

@@ -82,7 +82,7 @@ func commands() []command {
 		upCommand(), downCommand(), demoCommand(), envCommand(),
 		submitCommand(), statusCommand(), topCommand(), jobsCommand(), cancelCommand(), explainCommand(),
 		receiptsCommand(), verifyCommand(), trustCommand(), directCommand(),
-		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), keysCommand(), coordinatorCommand(),
+		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), batchCommand(), keysCommand(), coordinatorCommand(),
 		stakeCommand(), validatorCommand(), rewardsCommand(), govCommand(), faucetCommand(),
 		completionCommand(), versionCommand(),
 	}

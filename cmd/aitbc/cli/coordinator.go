@@ -34,6 +34,7 @@ read from the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 			fs.String("miner-limit", "", "base units of the bond to reserve for each miner")
 			fs.Int("margin-bps", 0, "margin in basis points of a job's price")
 			fs.Duration("settle-every", 0, "time between settlements")
+			fs.Duration("keep-content", 0, "how `long` prompts, answers and files are kept (default 30 days)")
 			fs.String("login-domains", "", "`hosts` that wallets may sign in to, with commas between (default this machine)")
 			fs.String("admins", "", "`addresses` that may make admin keys, beside the account")
 			fs.Uint("address-rate", 0, "requests a minute that one address may send without a key (default 60)")
