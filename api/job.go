@@ -88,6 +88,10 @@ type Timeline struct {
 	QueuedMS        uint64  `json:"queued_ms"`
 	RanMS           uint64  `json:"ran_ms"`
 	TokensPerSecond float64 `json:"tokens_per_second"` // of the answer
+	// FirstTokenMS is the part of RanMS before the first token came, 0 if that was not seen.
+	FirstTokenMS uint64 `json:"first_token_ms,omitempty"`
+	// SettledMS is from the job's end until its payment was seen in a block, 0 before.
+	SettledMS uint64 `json:"settled_ms,omitempty"`
 }
 
 // Result is the answer to GET /v1/jobs/{id}/result.

@@ -102,6 +102,7 @@ type Assignment struct {
 	MarginBps      uint16            `json:"margin_bps"`
 	market.Rates
 	Class string `json:"class"`
+	Trace string `json:"traceparent,omitempty"` // W3C's, of what the job is part of
 }
 
 // Piece is one line of the token stream (NDJSON) from miner to coordinator.

@@ -113,7 +113,7 @@ func (s *Service) AdminMiners(ctx context.Context) (api.AdminMiners, error) {
 const holdNone = "none"
 
 // AdminHold decides about a miner: none, drain (it gets no new work) or block (it is not let in, and what it runs goes
-// to others).
+// to others, what runs at other replicas when its heartbeats are missed).
 func (s *Service) AdminHold(ctx context.Context, c Caller, miner common.Address, hold string) error {
 	switch hold {
 	case holdNone:
@@ -136,11 +136,22 @@ func (s *Service) AdminHold(ctx context.Context, c Caller, miner common.Address,
 			return err
 		}
 	}
+	var held []*lease
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if p := s.miners[miner]; p != nil {
 		p.hold = hold
 		s.put(p)
+	}
+	for _, l := range s.leases {
+		if l.miner == miner && hold == ledger.HoldBlock {
+			held = append(held, l)
+		}
+	}
+	s.mu.Unlock()
+	for _, l := range held {
+		if err := s.lose(ctx, l, true, "miner_blocked", "the miner was blocked"); err != nil {
+			return err
+		}
 	}
 	return nil
 }

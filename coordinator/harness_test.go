@@ -29,6 +29,7 @@ import (
 	"github.com/aitbc/aitbc/coordinator/storetest"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/trace"
 )
 
 type account struct{ k *ecdsa.PrivateKey }
@@ -72,6 +73,7 @@ type house struct {
 
 	reconcileEvery time.Duration
 	keepContent    time.Duration
+	tracer         *trace.Tracer
 	log            *slog.Logger
 	alter          func(*ledger.Books) // what the ledger is made to say of money
 	mute           *atomic.Bool        // while true, it cannot say that it lives
@@ -130,7 +132,7 @@ func (h *house) start() {
 	cfg := coordinator.Config{
 		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
-		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, ReconcileEvery: h.reconcileEvery,
+		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, ReconcileEvery: h.reconcileEvery,
 	}
 	if c, ok := h.store.(coordinator.Cluster); ok {
 		cfg.Cluster = muted{c, h.mute}
@@ -148,6 +150,8 @@ func (h *house) start() {
 	case err := <-done:
 		h.t.Fatal(err)
 	}
+	tracer := h.tracer
+	wg.Go(func() { _ = tracer.Run(ctx, func(err error) { h.t.Error(err) }) })
 	h.srv = httptest.NewServer(httpapi.New(ctx, h.svc))
 	h.stop = sync.OnceFunc(func() {
 		cancel()

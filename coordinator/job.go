@@ -64,6 +64,12 @@ func timeline(j *ledger.Job) *api.Timeline {
 	if t.RanMS > 0 {
 		t.TokensPerSecond = 1000 * float64(x.CompletionTokens) / float64(t.RanMS)
 	}
+	if started := int64(min(x.StartedAt, 1<<52)); j.FirstToken > started {
+		t.FirstTokenMS = uint64(j.FirstToken - started)
+	}
+	if j.Payment == market.Settled && j.SettledAt != 0 {
+		t.SettledMS = uint64(max(1, j.SettledAt-j.Finished))
+	}
 	return t
 }
 

@@ -91,6 +91,7 @@ func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, messag
 			st.restart()
 		}
 		s.wakeLocked(s.sched.Release(l.job.ID, exclude))
+		s.ended(l.job, l, code)
 	}
 	s.log.InfoContext(ctx, "job requeued", "job", l.job.ID, "miner", l.miner, "reason", code)
 	return nil
@@ -107,8 +108,12 @@ func (s *Service) end(ctx context.Context, e ledger.Ending) error {
 	id := e.Job
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if l := s.leases[id]; l != nil {
+	l := s.leases[id]
+	if l != nil {
 		s.stopped[l.miner] = append(s.stopped[l.miner], id)
+	}
+	if _, open := s.expires[id]; open { // else it had ended before
+		s.ended(j, l, e.Code)
 	}
 	s.forgetLocked(j)
 	return nil

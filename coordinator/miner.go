@@ -249,13 +249,14 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 	s.stopped[p.account] = slices.DeleteFunc(s.stopped[p.account], func(h common.Hash) bool { return h == id })
 	l.job, l.held = j, time.Now()
 	l.offer, l.cancel = p.offers[j.Spec.Order.Model], j.Cancel || s.cancels[id]
+	s.leased(j, l)
 	s.leases[id] = l
 	if st := s.streams[id]; st != nil {
 		st.setState(market.Assigned)
 	}
 	return &api.Assignment{
 		JobID: id, Lease: l.id, LeaseExpiresMS: l.expires.UnixMilli(), Order: j.Spec.Order, OrderSignature: j.Spec.Signature, Salt: j.Spec.Salt, Request: j.Request,
-		Client: j.Client, FeeBps: s.params.FeeBps, MarginBps: s.cfg.MarginBps, Rates: l.offer.Rates, Class: l.offer.Class,
+		Client: j.Client, FeeBps: s.params.FeeBps, MarginBps: s.cfg.MarginBps, Rates: l.offer.Rates, Class: l.offer.Class, Trace: l.trace.String(),
 	}, nil
 }
 

@@ -102,9 +102,10 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 		}
 	}
 	digest := receipt.Digest(s.cfg.Domain, r.Receipt)
+	began := time.Now()
 	done, err := s.cfg.Store.Complete(ctx, ledger.Completion{
 		Job: job, Session: j.Session, Miner: c.Account, MinerSigner: p.signer, CoordinatorSigner: s.cfg.Signer.Address(), Lease: r.Lease, State: state, Receipt: r.Receipt, ReceiptID: s.cfg.Domain.ReceiptID(job), Signature: r.Signature, Class: l.offer.Class,
-		Reason: r.FinishReason, Output: text, MarginBps: s.cfg.MarginBps, At: time.Now().UnixMilli(),
+		Reason: r.FinishReason, Output: text, FirstToken: milli(st.first()), MarginBps: s.cfg.MarginBps, At: time.Now().UnixMilli(),
 		Countersign: func(total market.Amount) (receipt.Signature, error) {
 			return receipt.Sign(s.cfg.Signer, s.cfg.Domain, receipt.Countersignature{Receipt: digest, Miner: c.Account, MinerTotal: total})
 		},
@@ -114,11 +115,20 @@ func (s *Service) Complete(ctx context.Context, c Caller, job common.Hash, r api
 	} else if err != nil {
 		return api.ResultResponse{}, err
 	}
+	s.completed(done, l, time.Since(began))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.measureLocked(l, st, r.Receipt.CompletionTokens, time.Now())
 	s.forgetLocked(done)
 	return api.ResultResponse{Countersignature: done.Signed.Countersignature, MinerTotal: done.Signed.MinerTotal}, nil
+}
+
+// milli is a time in milliseconds since 1970, 0 for the zero time.
+func milli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }
 
 // repeated answers a receipt that was taken before as it was answered then. For

@@ -17,6 +17,7 @@ import (
 	"github.com/aitbc/aitbc/coordinator/sched"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/trace"
 )
 
 // Config is what a coordinator needs. All fields are required unless they say
@@ -47,6 +48,8 @@ type Config struct {
 	Admins []common.Address
 	// AddressRate is how many requests a minute that need no key but cost something one address may send, default 60.
 	AddressRate uint32
+	// Tracer gets the spans of jobs; nil for nobody.
+	Tracer *trace.Tracer
 	// Translate reads the lines of batches; without it there are none.
 	Translate Translate
 	// KeepContent is how long prompts, answers and files are kept, default 30 days.
@@ -73,6 +76,7 @@ type lease struct {
 	held    time.Time // when this replica began to mind it
 	expires time.Time
 	cancel  bool // the client wants it stopped
+	trace   trace.Context
 }
 
 // presence is what is known of a miner that is, or lately was, connected.
@@ -104,6 +108,7 @@ type Service struct {
 	rates   *limiter
 	nonces  nonces
 
+	meters    *meters
 	bulkWake  chan struct{} // buffered by one
 	comparing sync.Mutex    // held while an admin has the books compared
 
@@ -127,6 +132,8 @@ type Service struct {
 
 	reconciled  time.Time // when ledger and chain were last compared
 	differences []ledger.Difference
+	booksLast   api.AdminLedger
+	booksAt     time.Time
 }
 
 // New checks cfg. It does nothing else; see [Service.Run].
@@ -163,12 +170,14 @@ func New(cfg Config) (*Service, error) {
 	if cfg.AddressRate == 0 {
 		cfg.AddressRate = 60
 	}
-	return &Service{
+	s := &Service{
 		bulkWake: make(chan struct{}, 1), rates: newLimiter(), nonces: newNonces(cfg),
 		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, began: time.Now(), sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
 		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
-	}, nil
+	}
+	s.meters = s.newMeters()
+	return s, nil
 }
 
 // leaseTime is how long a lease lives without a heartbeat.

@@ -67,6 +67,7 @@ func (s *Service) settleAll(ctx context.Context) error {
 func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 	m := Mined{Tx: b.Tx, Block: b.Block}
 	if b.State == ledger.BatchBuilt {
+		began := time.Now()
 		var found bool
 		var err error
 		if m, found, err = s.cfg.Chain.FindSettlement(ctx, b.Root, b.FromBlock); err != nil {
@@ -81,6 +82,7 @@ func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 				return fmt.Errorf("settle: %w", err)
 			}
 		}
+		s.meters.settlement.Observe(time.Since(began).Seconds())
 		if err := s.mined(ctx, b, m); err != nil {
 			return err
 		}
@@ -142,7 +144,7 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
 		}
 		s.mu.Unlock()
 	}
-	if err := s.cfg.Store.BatchMined(ctx, b.ID, m.Tx, m.Block, paid); err != nil {
+	if err := s.cfg.Store.BatchMined(ctx, b.ID, m.Tx, m.Block, paid, time.Now().UnixMilli()); err != nil {
 		return err
 	}
 	settled, err := s.cfg.Store.SettledJobs(ctx, b.ID)
@@ -152,6 +154,7 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
 	s.mu.Lock()
 	s.settledLocked(settled)
 	s.mu.Unlock()
+	s.paid(ctx, b, m)
 	s.log.InfoContext(ctx, "settled", "batch", b.ID, "jobs", len(b.Plan.Jobs), "block", m.Block, "skipped", m.Skipped)
 	return nil
 }

@@ -112,9 +112,9 @@ type Store interface {
 	OpenBatches(ctx context.Context) ([]*ledger.Batch, error)
 	// Batch returns a batch, or [ledger.ErrNotFound].
 	Batch(ctx context.Context, id uint64) (*ledger.Batch, error)
-	// BatchMined records the block of a batch. Jobs of the paid sessions are
+	// BatchMined records the block of a batch, and when it was seen. Jobs of the paid sessions are
 	// settled; those of others stay charged, as the chain did not pay for them.
-	BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64) error
+	BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64, at int64) error
 	// BatchProved stores the proofs of a batch.
 	BatchProved(ctx context.Context, id uint64, proof string) error
 

@@ -21,6 +21,7 @@ import (
 	"github.com/aitbc/aitbc/coordinator/sched"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/trace"
 )
 
 // Limits of a request. They bound what one job can hold.
@@ -95,7 +96,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	j := &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
-		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
+		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens, Trace: trace.From(ctx).String()},
 		Request: raw, IdemKey: x.IdemKey, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
 	}
 	if c.Budget.Limits() {
@@ -107,6 +108,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	// The number is the store's to give, so that numbers follow one another
 	// whoever signs: job id and signature depend on it.
+	began := time.Now()
 	old, err := s.cfg.Store.InsertJob(ctx, j, func(j *ledger.Job) (err error) {
 		j.Spec.Order.Number = j.Number
 		j.ID = receipt.Digest(s.cfg.Domain, j.Spec.Order)
@@ -135,6 +137,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	case old != nil:
 		return old, nil
 	}
+	s.meters.ledgerSync.Observe(time.Since(began).Seconds())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams[j.ID] = newStream(j)

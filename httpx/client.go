@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/trace"
 )
 
 // DefaultTimeout bounds a request that sets no time of its own.
@@ -169,6 +170,9 @@ func (c *Client) send(ctx context.Context, over *http.Client, r Request) (*http.
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", r.Type)
+	}
+	if c := trace.From(ctx); !c.IsZero() {
+		req.Header.Set("Traceparent", c.String())
 	}
 	resp, err := over.Do(req)
 	if err != nil {

@@ -134,6 +134,9 @@ func serve(h Handler, write ErrorWriter, w http.ResponseWriter, r *http.Request)
 		return
 	}
 	public := apierr.Public(err)
+	if o, ok := w.(interface{ failed(c apierr.Code) }); ok {
+		o.failed(public.Code)
+	}
 	if public.Code.Status() >= http.StatusInternalServerError && r.Context().Err() == nil {
 		slog.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}

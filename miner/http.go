@@ -36,7 +36,8 @@ func (st Status) Health() Health {
 
 // Handler serves GET /health, /status and /metrics. They need no key, so it
 // belongs on a loopback address.
-func Handler(status func() Status) http.Handler {
+func (s *Service) Handler() http.Handler {
+	status := s.Status
 	mux := http.NewServeMux()
 	mux.Handle("GET /health", httpx.Handler(func(w http.ResponseWriter, _ *http.Request) error {
 		httpx.WriteJSON(w, http.StatusOK, status().Health())
@@ -48,7 +49,10 @@ func Handler(status func() Status) http.Handler {
 	}))
 	mux.Handle("GET /metrics", httpx.Handler(func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
-		_, err := w.Write([]byte(status().metrics()))
+		if _, err := w.Write([]byte(status().metrics())); err != nil {
+			return err
+		}
+		_, err := s.stats.set.WriteTo(w)
 		return err
 	}))
 	return mux
@@ -70,6 +74,7 @@ func (st Status) metrics() string {
 	}
 	one("aitbc_miner_link_up", "gauge", "Whether the coordinator answers.", up)
 	one("aitbc_miner_slots_count", "gauge", "Jobs that may run at a time.", st.Slots)
+	one("aitbc_miner_free_slots", "gauge", "Jobs that could be taken now.", max(0, st.Slots-len(st.Running)))
 	one("aitbc_miner_running_jobs", "gauge", "Jobs under way.", len(st.Running))
 	family("aitbc_miner_jobs_total", "counter", "Jobs by outcome.")
 	for _, outcome := range []string{outcomeCompleted, outcomeCanceled, outcomeFailed, outcomeLost} {

@@ -17,6 +17,7 @@ import (
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/miner/spool"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/trace"
 )
 
 // job is one assignment on its way.
@@ -27,6 +28,8 @@ type job struct {
 	started    time.Time
 	cancel     context.CancelCauseFunc // nil for a job of an earlier run
 	pieces     *pieces                 // nil for a job of an earlier run
+	span       *trace.Span
+	first      time.Time // token, zero before; the engine's until it has ended
 	owedBefore market.Amount
 	streamed   bool // once already: whoever does it again makes sure that it arrives
 	named      bool // in a heartbeat that was answered; guarded by the service's mutex
@@ -35,8 +38,10 @@ type job struct {
 // work checks one assignment, runs it and hands in what came of it, until ctx
 // is done.
 func (s *Service) work(ctx context.Context, a *api.Assignment) {
+	ctx, span := s.cfg.Tracer.Start(trace.With(ctx, trace.Parse(a.Trace)), trace.Consumer, "work", trace.String("aitbc.job", a.JobID.Hex()))
+	defer span.End()
 	offering, req, err := s.check(ctx, a, time.Now())
-	j := &job{id: a.JobID, lease: a.Lease, deadline: deadline(a.Order), started: time.Now(), pieces: newPieces()}
+	j := &job{id: a.JobID, lease: a.Lease, deadline: deadline(a.Order), started: time.Now(), pieces: newPieces(), span: span}
 	if err != nil {
 		s.fail(ctx, j, err)
 		return
@@ -58,6 +63,7 @@ func (s *Service) work(ctx context.Context, a *api.Assignment) {
 	side.Go(func() (err error) { got, err = s.stream(streaming, j); return err })
 	done, err := generate(running, offering.Model, req, j)
 	j.pieces.end()
+	s.measure(j, done)
 	if err = stopReason(running, err); err != nil {
 		stopStream()
 		_ = side.Wait() // ended by us, or the reason that we have
@@ -98,12 +104,27 @@ func generate(ctx context.Context, m engine.Model, req api.Request, j *job) (out
 		if t.HasID {
 			p.ID = &t.ID
 		}
-		j.pieces.add(p)
+		if j.pieces.add(p); j.first.IsZero() {
+			j.first = time.Now()
+			j.span.Event("first token")
+		}
 		return nil
 	})
 	o := outcome{started: start, elapsed: time.Since(start), finish: res.FinishReason}
 	o.usage = market.Usage{PromptTokens: res.PromptTokens, CompletionTokens: min(res.CompletionTokens, req.MaxTokens)}
 	return o, err
+}
+
+// measure notes how quick an answer was.
+func (s *Service) measure(j *job, o outcome) {
+	if j.first.IsZero() {
+		return
+	}
+	s.stats.firstToken.Observe(j.first.Sub(o.started).Seconds())
+	if took := o.elapsed - j.first.Sub(o.started); took > 0 && j.pieces.len() > 1 {
+		s.stats.rate.Observe(float64(j.pieces.len()-1) / took.Seconds())
+	}
+	j.span.Set(trace.Int("aitbc.pieces", int64(j.pieces.len())))
 }
 
 // embed turns the texts of a request into vectors, a piece each. They have a
@@ -232,7 +253,8 @@ func (s *Service) fail(ctx context.Context, j *job, err error) {
 		return
 	}
 	f := explain(err)
-	s.stats.count(outcomeFailed)
+	j.span.Fail(f.code)
+	s.stats.fail(f.code)
 	s.cfg.Log.WarnContext(ctx, "job failed", "job", j.id, "code", f.code, "reason", f.message, "cause", cause(err))
 	// A miner that stops still says so.
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), failureWithin)

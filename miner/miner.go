@@ -24,6 +24,7 @@ import (
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/miner/spool"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/trace"
 )
 
 // Standing is how a miner stands with a coordinator on the chain.
@@ -89,6 +90,7 @@ type Config struct {
 	Grace       time.Duration // for jobs under way when the miner stops
 	Version     string
 	Log         *slog.Logger
+	Tracer      *trace.Tracer // gets the spans of jobs; nil for nobody
 }
 
 // Service is a miner. Its methods are safe for concurrent use.
@@ -96,7 +98,7 @@ type Service struct {
 	cfg    Config
 	byHash map[common.Hash]Offering
 	link   *link
-	stats  stats
+	stats  *stats
 	wake   chan struct{} // tells the poller that something changed
 
 	mu       sync.Mutex // guards the fields below
@@ -143,7 +145,8 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("no model to offer")
 	}
 	s := &Service{
-		cfg: cfg, byHash: map[common.Hash]Offering{}, wake: make(chan struct{}, 1), phase: Starting,
+		stats: newStats(),
+		cfg:   cfg, byHash: map[common.Hash]Offering{}, wake: make(chan struct{}, 1), phase: Starting,
 		jobs: map[common.Hash]*job{}, sessions: map[uint64]Session{},
 	}
 	offers := make([]api.Offer, len(cfg.Offerings))

@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -479,14 +481,38 @@ func TestStatusPages(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/health":  {`"status":"ok"`, `"models":["parrot"]`, `"link":"up"`},
 		"/status":  {`"owed":"27"`, `"completed":1`, `"phase":"working"`},
-		"/metrics": {"aitbc_miner_jobs_total{outcome=\"completed\"} 1\n", "aitbc_miner_tokens_total{kind=\"completion\"} 3\n", "aitbc_miner_link_up 1\n"},
+		"/metrics": {"aitbc_miner_jobs_total{outcome=\"completed\"} 1\n", "aitbc_miner_tokens_total{kind=\"completion\"} 3\n", "aitbc_miner_link_up 1\n", "aitbc_miner_first_token_seconds_count 1\n", "aitbc_miner_free_slots "},
 	} {
 		w := httptest.NewRecorder()
-		miner.Handler(r.svc.Status).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		r.svc.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		for _, s := range want {
 			if w.Code != 200 || !strings.Contains(w.Body.String(), s) {
 				t.Errorf("%s: %d, no %s in %s", path, w.Code, s, w.Body)
 			}
 		}
+	}
+}
+
+// What docs/OBSERVABILITY.md lists is on the running miner, and nothing else is.
+func TestMetricsAreAsDocumented(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.start(t)
+	doc, err := os.ReadFile("../docs/OBSERVABILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r.svc.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	names := func(text, pattern string) (out []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			out = append(out, m[1])
+		}
+		slices.Sort(out)
+		return out
+	}
+	documented, served := names(string(doc), "`(aitbc_miner_\\w+)`"), names(w.Body.String(), `(?m)^# TYPE (\S+) `)
+	if len(served) < 10 || !slices.Equal(documented, served) {
+		t.Errorf("documented\n%v, served\n%v", documented, served)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/internal/meter"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -28,6 +29,24 @@ type Totals struct {
 type stats struct {
 	mu     sync.Mutex // guards the fields below
 	totals Totals
+
+	set              meter.Set
+	errors           *meter.Counter
+	firstToken, rate *meter.Histogram
+}
+
+func newStats() *stats {
+	s := &stats{}
+	s.firstToken = s.set.Histogram("aitbc_miner_first_token_seconds", "Time from the start of a job to its first token.", meter.Seconds)
+	s.rate = s.set.Histogram("aitbc_miner_job_tokens_per_second", "Tokens a second of answers, after the first.", meter.Rates)
+	s.errors = s.set.Counter("aitbc_miner_errors_total", "Jobs that failed, by what the coordinator was told.", "code")
+	return s
+}
+
+// fail counts a job that failed.
+func (s *stats) fail(code string) {
+	s.errors.Add(1, code)
+	s.count(outcomeFailed)
 }
 
 func (s *stats) count(name string) {

@@ -18,6 +18,7 @@ import (
 	"github.com/aitbc/aitbc/coordinator/sqlite"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/trace"
 )
 
 // Config is what an operator sets, in HOME/coordinator/config.toml, in the
@@ -40,7 +41,9 @@ type Config struct {
 	// LoginDomains are the authorities that wallets sign in to, as market.example or localhost:5173.
 	LoginDomains []string `toml:"login_domains" env:"AITBC_LOGIN_DOMAINS" flag:"login-domains"`
 	// KeepContent is how long prompts, answers and files are kept.
-	KeepContent time.Duration    `toml:"keep_content" flag:"keep-content"`
+	KeepContent time.Duration `toml:"keep_content" flag:"keep-content"`
+	// Tracer gets the spans of jobs; it is made from the environment.
+	Tracer      *trace.Tracer    `toml:"-"`
 	Admins      []common.Address `toml:"admins" env:"AITBC_ADMINS" flag:"admins"`
 	AddressRate uint32           `toml:"address_rate" flag:"address-rate"` // requests a minute without a key
 }

@@ -66,7 +66,7 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 		Domain: receipt.Domain{ChainID: chainID, Market: contracts.MarketAddress}, Registry: contracts.RegistryAddress,
 		Account: cfg.Account, Signer: key, Spender: spender(key), Store: store, Chain: chain, Log: log, Version: version,
 		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery,
-		Translate: httpapi.Translate, KeepContent: cfg.KeepContent, LoginDomains: cfg.LoginDomains, Admins: cfg.Admins, AddressRate: cfg.AddressRate,
+		Tracer: cfg.Tracer, Translate: httpapi.Translate, KeepContent: cfg.KeepContent, LoginDomains: cfg.LoginDomains, Admins: cfg.Admins, AddressRate: cfg.AddressRate,
 	}
 	if shared {
 		settings.Cluster = replicas
@@ -81,6 +81,10 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 	}
 	log.InfoContext(ctx, "coordinator serves", "addr", cfg.Addr(), "account", cfg.Account, "chain", chainID)
 	return lifecycle.Run(ctx, stopGrace,
+		lifecycle.Part{Name: "traces", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return cfg.Tracer.Run(ctx, func(err error) { log.WarnContext(ctx, "spans were not taken", "err", err) })
+		}},
 		lifecycle.Part{Name: "coordinator", Run: svc.Run},
 		lifecycle.Part{Name: "http", Run: func(ctx context.Context, ready func()) error {
 			ready()

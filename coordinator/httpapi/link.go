@@ -167,6 +167,7 @@ func (l *link) reply(number uint32, out any, err error) error {
 		if public.Code.Status() >= http.StatusInternalServerError {
 			slog.Error("miner's request failed", "miner", l.who.Account, "err", err)
 		}
+		l.s.svc.Observe("GET "+wire.Path, public.Code.Status(), public.Code)
 		kind, out = wire.Refusal, wire.RefusalBody{Code: public.Code, Message: public.Message, Details: public.Details}
 	}
 	var body []byte

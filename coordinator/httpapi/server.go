@@ -46,7 +46,12 @@ func New(ctx context.Context, svc *coordinator.Service) http.Handler {
 	mux.Handle("/", httpx.Handler(func(http.ResponseWriter, *http.Request) error {
 		return apierr.New(apierr.NotFound, "there is no such route: GET /openapi.json lists them")
 	}))
-	return mux
+	return httpx.Watch{Tracer: svc.Tracer(), Quiet: quiet, Answered: svc.Observe}.Observe(mux)
+}
+
+// quiet requests come all the time, and belong to nothing that a client asked for.
+func quiet(r *http.Request) bool {
+	return !strings.HasPrefix(r.URL.Path, "/v1/") || strings.HasPrefix(r.URL.Path, "/v1/miners") || r.Method == http.MethodGet
 }
 
 // Routes lists method and path of every route, for the check against openapi.json.

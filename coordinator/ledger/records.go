@@ -57,6 +57,7 @@ type Spec struct {
 	Terms       Terms             `json:"terms,omitzero"`
 	PromptBound uint64            `json:"prompt_bound"`
 	MaxTokens   uint64            `json:"max_tokens"`
+	Trace       string            `json:"trace,omitempty"` // traceparent that the job's spans are within
 }
 
 // Terms are what the client demands of the miner besides what the order says.
@@ -113,7 +114,9 @@ type Job struct {
 	Batch        uint64
 	Block        uint64 // of the settlement, 0 before
 	Tx           common.Hash
-	Cancel       bool // the client asked to stop it
+	FirstToken   int64 // milliseconds since 1970, 0 before or if it was not seen
+	SettledAt    int64 // when the settlement was seen in a block
+	Cancel       bool  // the client asked to stop it
 	ErrorCode    string
 	ErrorMessage string
 	Created      int64 // milliseconds since 1970
@@ -205,6 +208,7 @@ type Completion struct {
 	Signature         receipt.Signature
 	Class             string
 	Reason            string
+	FirstToken        int64
 	Output            string
 	MarginBps         uint16
 	At                int64

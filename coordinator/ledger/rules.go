@@ -138,7 +138,7 @@ func Charge(x Session, j Job, total market.Amount, c Completion) (Session, Job, 
 	j.Signed = &Signed{Receipt: c.Receipt, MinerSignature: c.Signature, MinerTotal: total, Countersignature: sig, MinerSigner: c.MinerSigner, CoordinatorSigner: c.CoordinatorSigner}
 	j.ReceiptID, j.Class, j.Price, j.Fee, j.Earned = c.ReceiptID, c.Class, c.Receipt.Price, split.Fee, split.Miner
 	j.Usage = market.Usage{PromptTokens: c.Receipt.PromptTokens, CompletionTokens: c.Receipt.CompletionTokens}
-	j.FinishReason, j.Output, j.Finished = c.Reason, c.Output, c.At
+	j.FinishReason, j.Output, j.Finished, j.FirstToken = c.Reason, c.Output, c.At, c.FirstToken
 	return x, j, entries(c.At, &j, "charge",
 		Entry{From: accReserved, To: accMiner + c.Miner.Hex(), Amount: split.Miner}, Entry{From: accReserved, To: accFees, Amount: split.Fee},
 		Entry{From: accReserved, To: accMargin, Amount: split.Margin}, Entry{From: accReserved, To: accAvailable, Amount: rest}), nil

@@ -96,7 +96,7 @@ func (s *Store) Batch(ctx context.Context, id uint64) (*ledger.Batch, error) {
 }
 
 // BatchMined implements coordinator.Store.
-func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64) error {
+func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64, at int64) error {
 	b, err := s.Batch(ctx, id)
 	if err != nil {
 		return fmt.Errorf("batch %d: %w", id, err)
@@ -106,7 +106,7 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 		if _, err := tx.Exec(ctx, "SELECT 1 FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", paid); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, "UPDATE batches SET state = $2, tx = $3, block = $4 WHERE id = $1 AND state = $5", id, ledger.BatchMined, txHash[:], block, ledger.BatchBuilt)
+		tag, err := tx.Exec(ctx, "UPDATE batches SET state = $2, tx = $3, block = $4, mined = $6 WHERE id = $1 AND state = $5", id, ledger.BatchMined, txHash[:], block, ledger.BatchBuilt, at)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}

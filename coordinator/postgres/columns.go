@@ -92,7 +92,7 @@ func scanMiner(r pgx.CollectableRow) (ledger.Miner, error) {
 }
 
 const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, j.idem_key, j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
-	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.owner, j.key, coalesce(b.block, 0), b.tx`
+	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.owner, j.key, j.first_token, coalesce(b.block, 0), b.tx, coalesce(b.mined, 0)`
 
 const jobFrom = " FROM jobs j LEFT JOIN batches b ON b.id = j.batch "
 
@@ -102,7 +102,7 @@ func scanJob(r pgx.CollectableRow) (*ledger.Job, error) {
 	var maxPrice, price, fee, earned amt
 	var state, payment string
 	if err := r.Scan(&id, &j.Session, &j.Number, &client, &model, &class, &spec, &j.Request, &idemKey, &j.IdemHash, &state, &payment, &maxPrice, &miner, &j.Lease, &j.Attempts,
-		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &reason, &output, &signed, &receiptID, &j.Batch, &j.Cancel, &code, &message, &j.Created, &j.Finished, &j.Expires, &j.Owner, &key, &j.Block, &tx); err != nil {
+		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &reason, &output, &signed, &receiptID, &j.Batch, &j.Cancel, &code, &message, &j.Created, &j.Finished, &j.Expires, &j.Owner, &key, &j.FirstToken, &j.Block, &tx, &j.SettledAt); err != nil {
 		return nil, err
 	}
 	j.ID, j.Client, j.Miner = common.BytesToHash(id), common.BytesToAddress(client), common.BytesToAddress(miner)

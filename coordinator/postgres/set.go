@@ -231,9 +231,9 @@ func (x *set) writes(s *Store) (*pgx.Batch, error) {
 			miner = j.Miner[:]
 		}
 		b.Queue(`UPDATE jobs SET state = $2, payment = $3, miner = $4, lease = $5, attempts = $6, class = $7, price = $8, fee = $9, earned = $10, prompt_tokens = $11, completion_tokens = $12,
-			finish_reason = $13, output = $14, receipt = $15, receipt_id = $16, cancel = $17, error_code = $18, error_message = $19, finished = $20, owner = $21 WHERE id = $1`,
+			finish_reason = $13, output = $14, receipt = $15, receipt_id = $16, cancel = $17, error_code = $18, error_message = $19, finished = $20, owner = $21, first_token = $22 WHERE id = $1`,
 			id[:], string(j.State), string(j.Payment), miner, j.Lease, j.Attempts, []byte(j.Class), amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens,
-			[]byte(j.FinishReason), []byte(j.Output), signed, receiptID, j.Cancel, []byte(j.ErrorCode), []byte(j.ErrorMessage), j.Finished, j.Owner)
+			[]byte(j.FinishReason), []byte(j.Output), signed, receiptID, j.Cancel, []byte(j.ErrorCode), []byte(j.ErrorMessage), j.Finished, j.Owner, j.FirstToken)
 	}
 	for _, e := range x.journal {
 		b.Queue("INSERT INTO journal (at, session, job, kind, source, target, amount) VALUES ($1, $2, $3, $4, $5, $6, $7)", e.At, e.Session, e.Job[:], e.Kind, e.From, e.To, amt{e.Amount})

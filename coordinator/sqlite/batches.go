@@ -120,7 +120,7 @@ func (s *Store) Batch(ctx context.Context, id uint64) (*ledger.Batch, error) {
 }
 
 // BatchMined implements coordinator.Store.
-func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64) error {
+func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64, at int64) error {
 	return s.do(ctx, func(tx *txn) error {
 		b, err := scanBatch(tx.QueryRow("SELECT "+batchCols+" FROM batches WHERE id = ?", id))
 		if err != nil {
@@ -129,7 +129,7 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 		if b.State != ledger.BatchBuilt {
 			return nil
 		}
-		if _, err := tx.Exec("UPDATE batches SET state = ?, tx = ?, block = ? WHERE id = ?", ledger.BatchMined, txHash[:], block, id); err != nil {
+		if _, err := tx.Exec("UPDATE batches SET state = ?, tx = ?, block = ?, mined = ? WHERE id = ?", ledger.BatchMined, txHash[:], block, at, id); err != nil {
 			return err
 		}
 		for _, v := range b.Paid(paid) {

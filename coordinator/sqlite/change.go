@@ -73,6 +73,7 @@ const (
 	hasSession             // balance
 	hasMiner               // earnings
 	hasBudget              // spending
+	hasFirst               // time of the first token
 )
 
 var errRecord = errors.New("a record of the log is not what this program writes: was it written by a newer one?")
@@ -91,6 +92,9 @@ func (c *change) encode(b []byte) []byte {
 	}
 	if c.budget != nil {
 		has |= hasBudget
+	}
+	if c.job.FirstToken != 0 {
+		has |= hasFirst
 	}
 	j, w := c.job, writer(append(b, format, has))
 	w.raw(j.ID[:])
@@ -143,6 +147,9 @@ func (c *change) encode(b []byte) []byte {
 			w.number(uint64(x.N))
 			w.amount(x.Amount)
 		}
+	}
+	if j.FirstToken != 0 {
+		w.number(uint64(j.FirstToken))
 	}
 	w.number(uint64(len(c.entries)))
 	for _, e := range c.entries {
@@ -202,6 +209,9 @@ func decode(b []byte) (*change, error) {
 			x.N, x.Amount = int64(r.number()), r.amount()
 		}
 		j.Key = c.budget.key
+	}
+	if has&hasFirst != 0 {
+		j.FirstToken = int64(r.number())
 	}
 	for n := r.number(); n > 0 && !r.bad; n-- {
 		e := ledger.Entry{At: int64(r.number()), Session: j.Session, Job: j.ID, Kind: r.text(), From: r.text(), To: r.text()}

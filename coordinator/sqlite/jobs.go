@@ -14,7 +14,7 @@ import (
 )
 
 const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, coalesce(j.idem_key, ''), j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
-	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.key, coalesce(b.block, 0), b.tx`
+	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.key, j.first_token, coalesce(b.block, 0), b.tx, coalesce(b.mined, 0)`
 
 const jobFrom = " FROM jobs j LEFT JOIN batches b ON b.id = j.batch "
 
@@ -25,7 +25,7 @@ func scanJob(r scanner) (*ledger.Job, error) {
 	var signed ledger.Signed
 	var state, payment string
 	err := r.Scan(&id, &j.Session, &j.Number, &client, &j.Model, &j.Class, doc[ledger.Spec]{&j.Spec}, &j.Request, &j.IdemKey, &j.IdemHash, &state, &payment, &maxPrice, &miner, &j.Lease, &j.Attempts,
-		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &j.FinishReason, &j.Output, doc[ledger.Signed]{&signed}, &receiptID, &j.Batch, &j.Cancel, &j.ErrorCode, &j.ErrorMessage, &j.Created, &j.Finished, &j.Expires, &key, &j.Block, &tx)
+		&price, &fee, &earned, &j.Usage.PromptTokens, &j.Usage.CompletionTokens, &j.FinishReason, &j.Output, doc[ledger.Signed]{&signed}, &receiptID, &j.Batch, &j.Cancel, &j.ErrorCode, &j.ErrorMessage, &j.Created, &j.Finished, &j.Expires, &key, &j.FirstToken, &j.Block, &tx, &j.SettledAt)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ledger.ErrNotFound
 	}

@@ -201,4 +201,7 @@ CREATE TABLE bulks (
 CREATE INDEX bulks_account ON bulks (account, created);
 CREATE INDEX bulks_open ON bulks (created) WHERE open <> 0;
 CREATE UNIQUE INDEX bulks_idem ON bulks (session, idem_key) WHERE idem_key IS NOT NULL;
+`, `
+ALTER TABLE jobs ADD COLUMN first_token INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN mined INTEGER NOT NULL DEFAULT 0;
 `}

@@ -33,6 +33,7 @@ type Memory struct {
 	miners   map[common.Address]ledger.Miner
 	jobs     map[common.Hash]ledger.Job
 	batches  []ledger.Batch
+	mined    map[uint64]int64 // when batches were
 	journal  []ledger.Entry
 	meta     map[string]string
 }
@@ -44,7 +45,7 @@ var _ coordinator.Store = (*Memory)(nil)
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
 	return &Memory{
-		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, files: map[string]file{}, bulks: map[string]ledger.Bulk{}, miners: map[common.Address]ledger.Miner{},
+		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, files: map[string]file{}, mined: map[uint64]int64{}, bulks: map[string]ledger.Bulk{}, miners: map[common.Address]ledger.Miner{},
 		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{},
 	}
 }
@@ -224,7 +225,7 @@ func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger
 // view returns a job with what its batch says.
 func (m *Memory) view(j ledger.Job) *ledger.Job {
 	if j.Batch != 0 {
-		j.Block, j.Tx = m.batches[j.Batch-1].Block, m.batches[j.Batch-1].Tx
+		j.Block, j.Tx, j.SettledAt = m.batches[j.Batch-1].Block, m.batches[j.Batch-1].Tx, m.mined[j.Batch]
 	}
 	return &j
 }

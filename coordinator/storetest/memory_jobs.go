@@ -193,7 +193,7 @@ func (m *Memory) Batch(ctx context.Context, id uint64) (out *ledger.Batch, err e
 }
 
 // BatchMined implements coordinator.Store.
-func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64) error {
+func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64, at int64) error {
 	return m.in(ctx, func() error {
 		if id == 0 || id > uint64(len(m.batches)) {
 			return ledger.ErrNotFound
@@ -203,6 +203,7 @@ func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, bloc
 			return nil
 		}
 		b.State, b.Tx, b.Block = ledger.BatchMined, tx, block
+		m.mined[id] = at
 		for _, v := range b.Paid(paid) {
 			x := m.sessions[v.Session]
 			x.Settled, x.SettledThrough = v.Cumulative, v.Through

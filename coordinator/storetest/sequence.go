@@ -180,7 +180,7 @@ func (p *pair) settle(most int) {
 		}
 	}
 	if rapid.Bool().Draw(p.rt, "mined") {
-		p.agree("mined", nil, nil, p.store.BatchMined(p.ctx(), a.ID, common.Hash{1}, 7, paid), p.model.BatchMined(p.ctx(), b.ID, common.Hash{1}, 7, paid))
+		p.agree("mined", nil, nil, p.store.BatchMined(p.ctx(), a.ID, common.Hash{1}, 7, paid, 9), p.model.BatchMined(p.ctx(), b.ID, common.Hash{1}, 7, paid, 9))
 	}
 }
 

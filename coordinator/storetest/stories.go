@@ -135,13 +135,13 @@ func jobKeeps(t *testing.T, back New) {
 		t.Fatalf("%+v, %v", leased, err)
 	}
 	c := completion(j, 2, "lease", market.Units(50))
-	c.At, c.Output = 9, "zero \x00 and \xff are bytes of an answer, too"
+	c.At, c.FirstToken, c.Output = 9, 8, "zero \x00 and \xff are bytes of an answer, too"
 	done, err := s.Complete(ctx, c)
 	ok(t, err)
 	if got, err = s.Job(ctx, j.ID); err != nil || !reflect.DeepEqual(got, done) {
 		t.Fatalf("read\n%+v, completed\n%+v: %v", got, done, err)
 	}
-	if done.Payment != market.Charged || done.Output != c.Output || done.Signed.MinerTotal != done.Earned || done.Finished != 9 || done.Usage.CompletionTokens != 2 {
+	if done.Payment != market.Charged || done.Output != c.Output || done.Signed.MinerTotal != done.Earned || done.Finished != 9 || done.FirstToken != 8 || done.Usage.CompletionTokens != 2 {
 		t.Fatalf("%+v", done)
 	}
 	if id, err := s.JobByReceipt(ctx, c.ReceiptID); err != nil || id != j.ID {
@@ -251,14 +251,14 @@ func batchWay(t *testing.T, back New) {
 	if !reflect.DeepEqual(stored, b) {
 		t.Fatalf("stored %+v, built %+v", stored, b)
 	}
-	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, []uint64{1, 2}))
-	ok(t, s.BatchMined(ctx, b.ID, common.Hash{8}, 81, []uint64{1, 2})) // changes nothing
+	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, []uint64{1, 2}, 700))
+	ok(t, s.BatchMined(ctx, b.ID, common.Hash{8}, 81, []uint64{1, 2}, 701)) // changes nothing
 	ok(t, s.BatchProved(ctx, b.ID, "proof"))
 	if open, err := s.OpenBatches(ctx); err != nil || len(open) != 1 || open[0].ID != rest.ID {
 		t.Fatalf("open %+v: %v", open, err)
 	}
 	j, err := s.Job(ctx, jobs[0].ID)
-	if err != nil || j.Payment != market.Settled || j.Block != 80 || j.Tx != (common.Hash{9}) || j.Batch != b.ID {
+	if err != nil || j.Payment != market.Settled || j.Block != 80 || j.Tx != (common.Hash{9}) || j.Batch != b.ID || j.SettledAt != 700 {
 		t.Fatalf("%+v, %v", j, err)
 	}
 	if got, err := s.Batch(ctx, b.ID); err != nil || got.State != ledger.BatchProved || got.Proof != "proof" || got.Block != 80 {
@@ -283,7 +283,7 @@ func unpaid(t *testing.T, back New) {
 	one, two := charge(t, s, insert(t, s, 1, market.Units(100)), 2, market.Units(40)), charge(t, s, insert(t, s, 2, market.Units(100)), 2, market.Units(40))
 	b, err := s.BuildBatch(ctx, 10, 0, 0, root)
 	ok(t, err)
-	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, []uint64{2}))
+	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, []uint64{2}, 1))
 	for id, want := range map[common.Hash]market.PaymentState{one.ID: market.Charged, two.ID: market.Settled} {
 		if j, err := s.Job(ctx, id); err != nil || j.Payment != want {
 			t.Fatalf("%+v, want %s: %v", j, want, err)
@@ -429,7 +429,7 @@ func unknown(t *testing.T, back New) {
 	_, spender := s.Spender(ctx, address(100), address(9))
 	for name, err := range map[string]error{
 		"job": job, "session": session, "miner": miner, "key": key, "batch": batch, "receipt": byReceipt, "insert": insert, "assign": assign, "end": end, "spender": spender,
-		"requeue": s.Requeue(ctx, common.Hash{1}, "l"), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, nil),
+		"requeue": s.Requeue(ctx, common.Hash{1}, "l"), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, nil, 1),
 		"hold": s.HoldMiner(ctx, address(9), ledger.HoldBlock, ledger.Event{}), "remove": s.RemoveKey(ctx, address(1), common.Hash{1}, ledger.Event{}),
 	} {
 		if !errors.Is(err, ledger.ErrNotFound) {

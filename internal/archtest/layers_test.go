@@ -11,7 +11,7 @@ import (
 // beside.
 var rootLayers = [][]string{
 	{"internal"},
-	{"market", "apierr", "lifecycle", "config"},
+	{"market", "apierr", "lifecycle", "config", "trace"},
 	{"receipt"},
 	{"api", "contracts", "engine"},
 	{"httpx", "wallet", "supervise"},

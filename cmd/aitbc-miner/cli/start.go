@@ -24,6 +24,7 @@ import (
 	"github.com/aitbc/aitbc/miner/onchain"
 	"github.com/aitbc/aitbc/miner/settings"
 	"github.com/aitbc/aitbc/miner/spool"
+	"github.com/aitbc/aitbc/trace"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
@@ -72,7 +73,11 @@ func (c *call) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("another miner runs in %s: %w", c.home, err)
 	}
-	svc, closeModels, err := c.service(ctx, set, log)
+	tracer, err := trace.FromEnv(c.Getenv, "aitbc-miner", version())
+	if err != nil {
+		return errors.Join(err, lock.Release())
+	}
+	svc, closeModels, err := c.service(ctx, set, tracer, log)
 	if err != nil {
 		return errors.Join(err, lock.Release())
 	}
@@ -83,9 +88,13 @@ func (c *call) start(ctx context.Context) error {
 	gpus := watch(set, svc, log)
 	log.InfoContext(ctx, "miner starts", "version", version(), "home", string(c.home), "health", "http://"+set.Server.Addr+"/health")
 	err = lifecycle.Run(ctx, set.Mining.Grace+stopMargin,
+		lifecycle.Part{Name: "traces", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			return tracer.Run(ctx, func(err error) { log.WarnContext(ctx, "spans were not taken", "err", err) })
+		}},
 		lifecycle.Part{Name: "status server", Run: func(ctx context.Context, ready func()) error {
 			ready()
-			return httpx.Serve(ctx, ln, withGPUs(miner.Handler(svc.Status), gpus))
+			return httpx.Serve(ctx, ln, withGPUs(svc.Handler(), gpus))
 		}},
 		lifecycle.Part{Name: "GPUs", Run: func(ctx context.Context, ready func()) error {
 			ready()
@@ -103,7 +112,7 @@ func (c *call) start(ctx context.Context) error {
 const stopMargin = 20 * time.Second
 
 // service builds the miner. The returned function closes its models.
-func (c *call) service(ctx context.Context, set *settings.Settings, log *slog.Logger) (*miner.Service, func() error, error) {
+func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trace.Tracer, log *slog.Logger) (*miner.Service, func() error, error) {
 	for _, n := range gpu.Missing(gpu.Machine(), set.Mining.GPUDevices) {
 		log.WarnContext(ctx, "a device of mining.gpu_devices is not in this machine: jobs run on the processor", "device", n)
 	}
@@ -134,7 +143,7 @@ func (c *call) service(ctx context.Context, set *settings.Settings, log *slog.Lo
 	svc, err := miner.New(miner.Config{
 		Signer: key, Coordinator: coordinator, Chain: onchain.New(eth, key, market.Coins(set.Mining.StakeAmount)),
 		Offerings: offerings, Slots: set.Mining.Slots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
-		Grace: set.Mining.Grace, Version: version(), Log: log,
+		Grace: set.Mining.Grace, Version: version(), Log: log, Tracer: tracer,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, closeModels())

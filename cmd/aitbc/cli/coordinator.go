@@ -13,6 +13,7 @@ import (
 	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/daemon"
+	"github.com/aitbc/aitbc/trace"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
@@ -138,6 +139,9 @@ func (c *call) coordinator(ctx context.Context, fs *flag.FlagSet) error {
 	}
 	key, err := store.Unlock(cfg.Account, pass)
 	if err != nil {
+		return err
+	}
+	if cfg.Tracer, err = trace.FromEnv(c.Getenv, "aitbc-coordinator", buildVersion()); err != nil {
 		return err
 	}
 	return daemon.Run(ctx, cfg, key, buildVersion(), log)

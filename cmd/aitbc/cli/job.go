@@ -137,7 +137,14 @@ func (c *call) printJob(j api.Job) error {
 		t.row("receipt", j.ReceiptID.Hex())
 	}
 	if l := j.Timeline; l != nil {
-		t.row("time", fmt.Sprintf("waited %d ms, ran %d ms, %.0f tokens/s", l.QueuedMS, l.RanMS, l.TokensPerSecond))
+		text := fmt.Sprintf("waited %d ms, ran %d ms, %.0f tokens/s", l.QueuedMS, l.RanMS, l.TokensPerSecond)
+		if l.FirstTokenMS != 0 {
+			text += fmt.Sprintf(", first token after %d ms", l.FirstTokenMS)
+		}
+		if l.SettledMS != 0 {
+			text += fmt.Sprintf(", settled %d ms after its end", l.SettledMS)
+		}
+		t.row("time", text)
 	}
 	if j.Block != 0 {
 		t.row("settled in block", j.Block)

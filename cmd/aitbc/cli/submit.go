@@ -91,7 +91,9 @@ given. A prompt of "-" is read from standard input. The job costs at most
 			fs.UintVar(&f.reputation, "min-reputation", 0, "only miners with this reputation, in `thousandths`, from settled receipts")
 			fs.StringVar(&f.route, "route", "", "`what` decides among idle miners: price (if left out), latency or throughput")
 			fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
-			return f.run
+			return func(ctx context.Context, c *call) error {
+				return c.traced(ctx, "submit", func(ctx context.Context) error { return f.run(ctx, c) })
+			}
 		},
 	}
 }

@@ -1,0 +1,2 @@
+ALTER TABLE jobs ADD COLUMN first_token bigint NOT NULL DEFAULT 0;
+ALTER TABLE batches ADD COLUMN mined bigint NOT NULL DEFAULT 0;
