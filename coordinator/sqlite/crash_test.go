@@ -55,7 +55,7 @@ func sign(j *ledger.Job) error {
 
 func result(j *ledger.Job, miner common.Address, lease string, price uint64) ledger.Completion {
 	return ledger.Completion{
-		Job: j.ID, Session: j.Session, Miner: miner, Lease: lease, State: market.Completed, Class: "c", Reason: "stop", Output: "hi", MarginBps: 100, At: 7,
+		Job: j.ID, Session: j.Session, Miner: miner, Lease: lease, State: market.Completed, Class: "c", Reason: "stop", Output: "hi", MarginBps: 100, At: 7, FirstToken: 6,
 		Receipt: receipt.Receipt{Version: 1, Order: j.ID, Price: market.Units(price), PromptTokens: 1, CompletionTokens: 2}, ReceiptID: j.ID,
 		Countersign: func(total market.Amount) (s receipt.Signature, err error) {
 			b := total.Bytes16()
@@ -66,7 +66,11 @@ func result(j *ledger.Job, miner common.Address, lease string, price uint64) led
 }
 
 func seed(ctx context.Context, s storetest.Store) error {
+	key := ledger.Key{Scope: ledger.ScopeClient, Account: common.Address{9}, Budget: ledger.Budget{Total: market.Units(1 << 40), Day: market.Units(1 << 40)}}
 	var errs []error
+	if _, err := s.Key(ctx, common.Hash{8}); errors.Is(err, ledger.ErrNotFound) {
+		errs = append(errs, s.PutKey(ctx, common.Hash{8}, key, 1, ledger.Event{}))
+	}
 	for n := uint64(1); n <= 2; n++ {
 		errs = append(errs, s.PutSession(ctx, ledger.Session{ID: n, Client: common.Address{9}, Account: market.SessionAccount{Deposit: market.Units(1 << 40)}, Expiry: 1000, DueAt: 1000, FeeBps: 250, State: ledger.SessionOpen}),
 			s.PutMiner(ctx, ledger.Miner{Address: common.Address{byte(n)}, Offers: []byte("[]"), Slots: 1}))
@@ -95,6 +99,7 @@ func look(t testing.TB, s storetest.Store, jobs []common.Hash) string {
 	must(t, err)
 	add(a.Sessions)
 	add(a.Miners)
+	add(a.Keys)
 	if bad := a.Check(); len(bad) > 0 {
 		t.Fatalf("the books do not balance: %+v", bad)
 	}
@@ -163,6 +168,9 @@ func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 			var id common.Hash
 			both(func(s storetest.Store) error {
 				j := order(session, most)
+				if most%2 == 0 {
+					j.Key = common.Hash{8}
+				}
 				_, err := s.InsertJob(ctx, j, sign)
 				id = j.ID
 				return err
@@ -242,6 +250,7 @@ func victim(ctx context.Context, path string, out io.Writer) error {
 			miner := common.Address{byte(1 + n%2)}
 			for {
 				j := order(uint64(1+n%2), 100)
+				j.Key = common.Hash{8}
 				if _, err := s.InsertJob(ctx, j, sign); err != nil {
 					errs <- err
 					return
@@ -381,6 +390,9 @@ func FuzzRecord(f *testing.F) {
 	j := order(1, 5)
 	_ = sign(j)
 	f.Add((&change{job: j, fresh: true, spec: []byte("{}"), session: &balance{1, market.Units(5), market.Units(0), 1}, entries: []ledger.Entry{{At: 5, Kind: "reserve", From: "a", To: "b", Amount: market.Units(5)}}}).encode(nil))
+	k := *j
+	k.Key, k.FirstToken = common.Hash{8}, 9
+	f.Add((&change{job: &k, budget: &spending{k.Key, ledger.Spent{Total: market.Units(1), Day: ledger.Window{N: 2, Amount: market.Units(1)}}}}).encode(nil))
 	f.Add((&change{job: j, signed: []byte("{}"), miner: &earnings{common.Address{1}, market.Units(3), 2}}).encode(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		c, err := decode(b)

@@ -31,6 +31,9 @@ func keys(t *testing.T, back New) {
 		Budget: ledger.Budget{Total: huge(t), Day: market.Units(2), Month: market.Units(3)},
 	}
 	ok(t, s.PutKey(ctx, common.Hash{1}, k, 0, e))
+	if s.PutKey(ctx, common.Hash{1}, ledger.Key{Scope: ledger.ScopeRead}, 0, e) == nil {
+		t.Fatal("a key was made twice")
+	}
 	if got, err := s.Key(ctx, common.Hash{1}); err != nil || got != k {
 		t.Fatalf("%+v, %v", got, err)
 	}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -14,6 +15,9 @@ import (
 // PutKey implements coordinator.Store.
 func (m *Memory) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64, e ledger.Event) error {
 	return m.in(ctx, func() error {
+		if _, ok := m.keys[hash]; ok {
+			return fmt.Errorf("key %s is there", hash)
+		}
 		m.keys[hash] = ledger.KeyRow{Hash: hash, Key: k, Created: at}
 		m.recordLocked(e)
 		return nil
