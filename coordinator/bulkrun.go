@@ -351,7 +351,7 @@ func (r *bulkRun) order(ctx context.Context, x Line) (*ledger.Job, error) {
 			return j, err
 		}
 		// Longer each time, and no two the same.
-		wait := min(100*time.Millisecond<<min(n, 8), 20*time.Second)
+		wait := min(50*time.Millisecond<<min(n, 8), 2*time.Second)
 		t := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // spreads load
 		select {
 		case <-t.C:

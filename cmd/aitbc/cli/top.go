@@ -99,13 +99,16 @@ func (v view) write(w io.Writer) error {
 	}
 	fmt.Fprintln(w)
 	t = newTable(w)
-	t.row("YOUR JOBS", "STATE", "PAYMENT", "MODEL", "WAITED", "RAN", "TOKENS/S", "PRICE")
+	t.row("YOUR JOBS", "STATE", "PAYMENT", "MODEL", "WAITED", "FIRST TOKEN", "RAN", "TOKENS/S", "PRICE")
 	for _, j := range v.Jobs {
-		waited, ran, rate := "-", "-", "-"
+		waited, first, ran, rate := "-", "-", "-", "-"
 		if l := j.Timeline; l != nil {
 			waited, ran, rate = fmt.Sprintf("%d ms", l.QueuedMS), fmt.Sprintf("%d ms", l.RanMS), fmt.Sprintf("%.0f", l.TokensPerSecond)
+			if l.FirstTokenMS != 0 {
+				first = fmt.Sprintf("%d ms", l.FirstTokenMS)
+			}
 		}
-		t.row(short(j.JobID.Hex()), j.State, j.Payment, j.Model, waited, ran, rate, j.Price.Coins())
+		t.row(short(j.JobID.Hex()), j.State, j.Payment, j.Model, waited, first, ran, rate, j.Price.Coins())
 	}
 	return t.flush()
 }
