@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/bench/claims"
+	"github.com/aitbc/aitbc/bench/crowd"
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/gateway"
 	"github.com/aitbc/aitbc/bench/role"
@@ -86,6 +87,20 @@ func TestClaimsAreGiven(t *testing.T) {
 	}
 	if got := figures(t, s); got["claim with 20 waiting"] <= 0 {
 		t.Error(got)
+	}
+}
+
+func TestJobsReachTheCrowd(t *testing.T) {
+	t.Parallel()
+	s, err := crowd.Run(t.Context(), crowd.Config{Dir: t.TempDir(), Rounds: 1, Slice: slice, Miners: 20, Beat: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := figures(t, s)
+	for _, name := range []string{"memory for each miner", "scheduling, p50", "jobs"} {
+		if got[name] <= 0 {
+			t.Errorf("%s is %v", name, got[name])
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/bench/claims"
+	"github.com/aitbc/aitbc/bench/crowd"
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/finality"
 	"github.com/aitbc/aitbc/bench/gateway"
@@ -46,6 +47,13 @@ var benchmarks = []benchmark{
 			queued = []int{10, 1_000, 10_000}
 		}
 		return claims.Run(ctx, claims.Config{Dir: p.dir, Rounds: p.rounds, Queued: queued})
+	}},
+	{"crowd", func(ctx context.Context, p plan) (*figure.Section, error) {
+		miners := 10_000
+		if p.short {
+			miners = 1_000
+		}
+		return crowd.Run(ctx, crowd.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(4 * time.Second), Miners: miners, Beat: 5 * time.Second})
 	}},
 	{"tokens", func(ctx context.Context, p plan) (*figure.Section, error) {
 		return tokens.Run(ctx, tokens.Config{Rounds: p.rounds, Slice: p.slice(2 * time.Second)})

@@ -22,6 +22,7 @@ func (s *Service) expireLeases(ctx context.Context) {
 	for id, p := range s.miners {
 		if p.online && !p.remote && now.Sub(p.seen) > s.leaseTime() {
 			p.online = false
+			clear(s.menus)
 			s.sched.RemoveMiner(id)
 			s.log.WarnContext(ctx, "miner lost", "miner", id)
 		}

@@ -84,19 +84,19 @@ func schedJob(j *ledger.Job) sched.Job {
 }
 
 func (p *presence) schedMiner() sched.Miner {
-	m := sched.Miner{
-		ID: p.account, Offers: make(map[common.Hash]sched.Offer, len(p.offers)), Slots: p.slots, Draining: p.drain || p.hold != "", Reputation: p.reputation(),
-	}
-	for d, o := range p.offers {
-		s := sched.Offer{
-			Class: receipt.Class(o.Class), Rates: o.Rates, GPU: strings.ToLower(o.GPU), VRAM: o.VRAMGB * gib, Region: strings.ToLower(o.Region), Level: o.Verification,
+	if p.scheduled == nil {
+		p.scheduled = make(map[common.Hash]sched.Offer, len(p.offers))
+		for d, o := range p.offers {
+			s := sched.Offer{
+				Class: receipt.Class(o.Class), Rates: o.Rates, GPU: strings.ToLower(o.GPU), VRAM: o.VRAMGB * gib, Region: strings.ToLower(o.Region), Level: o.Verification,
+			}
+			if x := p.measured[d]; x != nil {
+				s.FirstToken, s.TokensPerSecond = time.Duration(x.FirstTokenMS)*time.Millisecond, x.TokensPerSecond
+			}
+			p.scheduled[d] = s
 		}
-		if x := p.measured[d]; x != nil {
-			s.FirstToken, s.TokensPerSecond = time.Duration(x.FirstTokenMS)*time.Millisecond, x.TokensPerSecond
-		}
-		m.Offers[d] = s
 	}
-	return m
+	return sched.Miner{ID: p.account, Offers: p.scheduled, Slots: p.slots, Draining: p.drain || p.hold != "", Reputation: p.reputation()}
 }
 
 // Reputation comes from settled receipts alone: a stranger's has to be paid for, with fees that nobody gives back. It
@@ -141,6 +141,7 @@ func (s *Service) measureLocked(l *lease, st *stream, tokens uint64, now time.Ti
 		x.TokensPerSecond = mean(x.TokensPerSecond, float64(tokens-1)/took)
 	}
 	x.Jobs++
+	p.scheduled = nil
 	s.put(p)
 }
 

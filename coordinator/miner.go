@@ -101,6 +101,7 @@ func (s *Service) Register(ctx context.Context, r api.RegisterRequest) (api.Regi
 	}
 	p.seen, p.online, p.limit = time.Now(), true, limit
 	s.miners[r.Miner] = p
+	clear(s.menus)
 	s.wakeLocked(r.Miner, s.sched.PutMiner(p.schedMiner()))
 	s.log.InfoContext(ctx, "miner joined", "miner", r.Miner, "offers", len(offers), "slots", r.Slots)
 	return api.RegisterResponse{
@@ -155,6 +156,7 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 	}
 	if !p.online || p.drain != r.Draining {
 		p.online, p.drain = true, r.Draining
+		clear(s.menus)
 		s.wakeLocked(c.Account, s.sched.PutMiner(p.schedMiner()))
 	}
 	p.seen = now

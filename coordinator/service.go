@@ -96,6 +96,9 @@ type presence struct {
 
 	measured map[common.Hash]*api.Measured // by digest
 	settled  uint64                        // receipts, on the chain
+	// scheduled are the offers as the scheduler knows them, nil when they must be
+	// made anew; never changed once it is made.
+	scheduled map[common.Hash]sched.Offer
 }
 
 // Service is a running coordinator. Its methods may be called concurrently.
@@ -117,6 +120,7 @@ type Service struct {
 	sched   *sched.Sched
 	leases  map[common.Hash]*lease
 	miners  map[common.Address]*presence
+	menus   map[dish]menu // cleared when a miner joins or is lost
 	streams map[common.Hash]*stream
 	expires map[common.Hash]time.Time // open jobs
 	keys    map[common.Hash]knownKey
@@ -173,7 +177,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		bulkWake: make(chan struct{}, 1), rates: newLimiter(), nonces: newNonces(cfg),
 		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, began: time.Now(), sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
-		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, streams: map[common.Hash]*stream{},
+		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, menus: map[dish]menu{}, streams: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
 	}
 	s.meters = s.newMeters()

@@ -274,58 +274,56 @@ func (s *Service) terms(r api.SubmitRequest, demands ledger.Terms, req *api.Requ
 	if r.Constraints.Class != "" {
 		t.class = receipt.Class(r.Constraints.Class)
 	}
-	var offers []api.Offer
-	reasons := map[sched.Reason]int{}
-	for _, p := range s.miners {
-		if !p.online {
-			continue
-		}
-		for _, o := range p.offers {
-			if o.Model != r.Model {
-				continue
-			}
-			if why := unmet(p, o, r, demands); why != sched.Ready {
-				reasons[why]++
-				continue
-			}
-			offers = append(offers, o)
-		}
-	}
-	if len(offers) == 0 {
-		return t, s.noModelLocked(r, reasons)
+	on := s.menuLocked(r, demands)
+	bids := on.bids
+	if len(bids) == 0 {
+		return t, s.noModelLocked(r, on.refused)
 	}
 	// One name may stand for several weights: take what most miners run.
 	count := map[common.Hash]int{}
-	for _, o := range offers {
-		count[o.Digest]++
+	for b, n := range bids {
+		count[b.digest] += n
 	}
 	for d, n := range count {
 		if c := count[t.digest]; n > c || (n == c && d.Cmp(t.digest) < 0) {
 			t.digest = d
 		}
 	}
-	offers = slices.DeleteFunc(offers, func(o api.Offer) bool { return o.Digest != t.digest })
-	most := slices.MaxFunc(offers, func(a, b api.Offer) int { return cmp.Compare(a.MaxTokens, b.MaxTokens) }).MaxTokens
+	var most uint64
+	for b := range bids {
+		if b.digest == t.digest {
+			most = max(most, b.maxTokens)
+		}
+	}
 	t.maxTokens = min(cmp.Or(r.MaxTokens, defaultMaxTokens), most)
 	t.promptBound = promptBound(req)
-	price := func(o api.Offer) market.Amount {
-		p, err := market.Price(o.Rates, market.Usage{PromptTokens: t.promptBound, CompletionTokens: t.maxTokens})
-		if err != nil {
-			return market.MaxAmount()
+	low, high := market.MaxAmount(), market.Amount{}
+	var cheapest market.Rates
+	for b := range bids {
+		if b.digest != t.digest {
+			continue
 		}
-		return p
+		price, err := market.Price(b.rates, market.Usage{PromptTokens: t.promptBound, CompletionTokens: t.maxTokens})
+		if err != nil {
+			price = market.MaxAmount()
+		}
+		if price.Cmp(low) <= 0 {
+			low, cheapest = price, b.rates
+		}
+		if price.Cmp(high) > 0 {
+			high = price
+		}
 	}
-	slices.SortFunc(offers, func(a, b api.Offer) int { return price(a).Cmp(price(b)) })
 	if r.MaxPrice == nil {
-		t.maxPrice = price(offers[len(offers)-1])
+		t.maxPrice = high
 		return t, nil
 	}
 	t.maxPrice = *r.MaxPrice
-	if need := price(offers[0]); t.maxPrice.Cmp(need) < 0 {
-		fit := affordable(offers[0].Rates, t.promptBound, t.maxPrice)
+	if t.maxPrice.Cmp(low) < 0 {
+		fit := affordable(cheapest, t.promptBound, t.maxPrice)
 		if r.MaxTokens != 0 || fit == 0 {
-			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it or lower max_tokens", need).
-				With(map[string]any{"needed": need})
+			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it or lower max_tokens", low).
+				With(map[string]any{"needed": low})
 		}
 		t.maxTokens = min(t.maxTokens, fit)
 	}

@@ -69,6 +69,12 @@ func NewClient(base string) (*Client, error) {
 // Base returns the server's URL, without a slash at its end.
 func (c *Client) Base() string { return c.base }
 
+// Close closes connections that nobody uses. The client can be used all the same.
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.plain.CloseIdleConnections()
+}
+
 // A Request is one call. Only Method and Path are needed.
 type Request struct {
 	Method  string

@@ -140,8 +140,8 @@ func issuedAt(now time.Time) uint64 {
 	}
 }
 
-// login introduces the rig's miner to a coordinator.
-func login(slots int) (api.RegisterRequest, error) {
+// login introduces a miner to a coordinator.
+func login(key Key, slots int) (api.RegisterRequest, error) {
 	raw, err := json.Marshal([]api.Offer{{
 		Model: Model, Digest: common.Hash{7}, Class: class, Context: 4096, MaxTokens: 512,
 		Rates: market.Rates{Prompt: market.Units(1_000_000), Completion: market.Units(2_000_003)},
@@ -149,15 +149,15 @@ func login(slots int) (api.RegisterRequest, error) {
 	if err != nil {
 		return api.RegisterRequest{}, fmt.Errorf("encode offer: %w", err)
 	}
-	q := api.RegisterRequest{Miner: minerKey.Address(), IssuedAt: issuedAt(time.Now()), OffersJSON: string(raw), Slots: slots}
-	q.Signature, err = receipt.Sign(minerKey, Domain, q.Login(Coordinator.Address()))
+	q := api.RegisterRequest{Miner: key.Address(), IssuedAt: issuedAt(time.Now()), OffersJSON: string(raw), Slots: slots}
+	q.Signature, err = receipt.Sign(key, Domain, q.Login(Coordinator.Address()))
 	return q, err
 }
 
 // Miner registers the rig's miner with the service, without HTTP, and returns
 // who it is to the service.
 func (h *House) Miner(ctx context.Context, slots int) (coordinator.Caller, error) {
-	q, err := login(slots)
+	q, err := login(minerKey, slots)
 	if err != nil {
 		return coordinator.Caller{}, err
 	}

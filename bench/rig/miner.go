@@ -41,44 +41,67 @@ func ServeMiner(ctx context.Context, arg json.RawMessage, ready func(any) error)
 	if err := json.Unmarshal(arg, &o); err != nil {
 		return fmt.Errorf("decode options: %w", err)
 	}
-	c, err := httpx.NewClient(o.URL)
+	m, err := Join(ctx, o.URL, minerKey, o.Slots)
 	if err != nil {
 		return err
-	}
-	q, err := login(o.Slots)
-	if err != nil {
-		return err
-	}
-	var in api.RegisterResponse
-	if _, err := c.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/register", JSON: q}, &in); err != nil {
-		return fmt.Errorf("register: %w", err)
-	}
-	c.Header.Set("X-Api-Key", in.APIKey)
-	conn, err := c.Upgrade(ctx, httpx.Request{Method: http.MethodGet, Path: wire.Path, Header: wire.Upgrade()})
-	if err != nil {
-		return fmt.Errorf("open link: %w", err)
-	}
-	m := &miner{link: wire.NewClient(conn), slots: make(chan struct{}, o.Slots)}
-	if m.lines, err = pieces(); err != nil {
-		return errors.Join(err, conn.Close())
 	}
 	if err := ready(struct{}{}); err != nil {
-		return errors.Join(err, conn.Close())
+		return errors.Join(err, m.link.Close())
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return m.link.Run(gctx) })
-	g.Go(func() error { return m.beat(gctx) })
-	g.Go(func() error { return m.poll(gctx, g) })
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
+	if err := m.Run(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return nil
 }
 
-type miner struct {
+// Miner is a miner with its link to a coordinator.
+type Miner struct {
+	// Beat is the time between heartbeats, and Took is called with each job that it
+	// gets, unless nil. Both are set before Run.
+	Beat time.Duration
+	Took func(job common.Hash)
+
+	key   Key
 	link  *wire.Client
 	slots chan struct{}
 	lines []byte // the stream of every job
+}
+
+// Join registers a miner and opens its link.
+func Join(ctx context.Context, url string, key Key, slots int) (*Miner, error) {
+	c, err := httpx.NewClient(url)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	q, err := login(key, slots)
+	if err != nil {
+		return nil, err
+	}
+	var in api.RegisterResponse
+	if _, err := c.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/miners/register", JSON: q}, &in); err != nil {
+		return nil, fmt.Errorf("register: %w", err)
+	}
+	header := wire.Upgrade()
+	header.Set("X-Api-Key", in.APIKey)
+	conn, err := c.Upgrade(ctx, httpx.Request{Method: http.MethodGet, Path: wire.Path, Header: header})
+	if err != nil {
+		return nil, fmt.Errorf("open link: %w", err)
+	}
+	m := &Miner{Beat: time.Second, key: key, link: wire.NewClient(conn), slots: make(chan struct{}, slots)}
+	if m.lines, err = pieces(); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return m, nil
+}
+
+// Run works until ctx is done or something fails.
+func (m *Miner) Run(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return m.link.Run(gctx) })
+	g.Go(func() error { return m.beat(gctx) })
+	g.Go(func() error { return m.poll(gctx, g) })
+	return g.Wait()
 }
 
 func pieces() ([]byte, error) {
@@ -92,8 +115,8 @@ func pieces() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (m *miner) beat(ctx context.Context) error {
-	t := time.NewTicker(time.Second)
+func (m *Miner) beat(ctx context.Context) error {
+	t := time.NewTicker(m.Beat)
 	defer t.Stop()
 	for {
 		select {
@@ -107,7 +130,7 @@ func (m *miner) beat(ctx context.Context) error {
 	}
 }
 
-func (m *miner) poll(ctx context.Context, g *errgroup.Group) error {
+func (m *Miner) poll(ctx context.Context, g *errgroup.Group) error {
 	for {
 		select {
 		case m.slots <- struct{}{}:
@@ -122,6 +145,9 @@ func (m *miner) poll(ctx context.Context, g *errgroup.Group) error {
 			<-m.slots
 			continue
 		}
+		if m.Took != nil {
+			m.Took(a.JobID)
+		}
 		g.Go(func() error {
 			defer func() { <-m.slots }()
 			if err := m.work(ctx, a); err != nil {
@@ -132,17 +158,17 @@ func (m *miner) poll(ctx context.Context, g *errgroup.Group) error {
 	}
 }
 
-func (m *miner) work(ctx context.Context, a *api.Assignment) error {
+func (m *Miner) work(ctx context.Context, a *api.Assignment) error {
 	started := time.Now()
 	if _, err := m.link.Stream(ctx, a.JobID, a.Lease, bytes.NewReader(m.lines)); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
-	x, err := receiptFor(a, started)
+	x, err := m.receipt(a, started)
 	if err != nil {
 		return err
 	}
 	q := api.ResultRequest{Lease: a.Lease, Receipt: x, FinishReason: "stop"}
-	if q.Signature, err = receipt.Sign(minerKey, Domain, x); err != nil {
+	if q.Signature, err = receipt.Sign(m.key, Domain, x); err != nil {
 		return err
 	}
 	if _, err := m.link.Result(ctx, a.JobID, q); err != nil {
@@ -151,7 +177,7 @@ func (m *miner) work(ctx context.Context, a *api.Assignment) error {
 	return nil
 }
 
-func receiptFor(a *api.Assignment, started time.Time) (receipt.Receipt, error) {
+func (m *Miner) receipt(a *api.Assignment, started time.Time) (receipt.Receipt, error) {
 	var req api.Request
 	if err := json.Unmarshal(a.Request, &req); err != nil {
 		return receipt.Receipt{}, fmt.Errorf("decode request: %w", err)
@@ -166,7 +192,7 @@ func receiptFor(a *api.Assignment, started time.Time) (receipt.Receipt, error) {
 		return receipt.Receipt{}, fmt.Errorf("price: %w", err)
 	}
 	return receipt.Receipt{
-		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session, Client: a.Client, Coordinator: Coordinator.Address(), Miner: minerKey.Address(),
+		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session, Client: a.Client, Coordinator: Coordinator.Address(), Miner: m.key.Address(),
 		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: use.PromptTokens, CompletionTokens: use.CompletionTokens,
 		PromptRate: a.Prompt, CompletionRate: a.Completion, Price: price,
 		TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,

@@ -16,6 +16,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -116,6 +118,21 @@ func (p *Process) CPU() (time.Duration, error) {
 		return 0, fmt.Errorf("ask %s: %w", p.name, err)
 	}
 	return d, nil
+}
+
+// Resident returns the memory, in bytes, that the process has in RAM now.
+func (p *Process) Resident() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("memory of %s: %w", p.name, err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, fmt.Errorf("memory of %s: the process status names none", p.name)
 }
 
 // Stop ends the role and waits for its process.
