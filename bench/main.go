@@ -2,7 +2,7 @@
 // in several rounds, in turn with what it is compared with, and printed with its
 // median and spread.
 //
-//	go run ./bench [-only gateway,submits] [-rounds 5] [-short] [-json]
+//	go run ./bench [-only gateway,submits] [-rounds 5] [-short] [-json] [-portkey URL]
 //
 // Whole networks are started from the programs in AITBC_BIN (default bin).
 package main
@@ -31,6 +31,7 @@ var roles = map[string]role.Func{
 	gateway.RoleHop:         gateway.ServeHop,
 	gateway.RoleCoordinator: rig.ServeCoordinator,
 	gateway.RoleMiner:       rig.ServeMiner,
+	gateway.RoleStock:       gateway.ServeStock,
 }
 
 func main() {
@@ -68,6 +69,7 @@ func options(args []string, usage io.Writer) (plan, error) {
 	f.SetOutput(usage)
 	f.StringVar(&only, "only", "", "benchmarks to run, with commas between: "+strings.Join(names(), ", "))
 	f.StringVar(&p.dir, "dir", "", "folder on the disk to measure (default: the system's folder for temporary files)")
+	f.StringVar(&p.portkey, "portkey", "", "`URL` of a running Portkey gateway, for the gateway benchmark to compare with")
 	f.IntVar(&p.rounds, "rounds", 5, "rounds of each benchmark")
 	f.BoolVar(&p.short, "short", false, "short rounds, to see that it works; the figures are rough")
 	f.BoolVar(&p.json, "json", false, "print one JSON value instead of tables")

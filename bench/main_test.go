@@ -65,6 +65,18 @@ func TestGatewayLosesNoStream(t *testing.T) {
 	}
 }
 
+func TestStreamsAreCounted(t *testing.T) {
+	t.Parallel()
+	s, err := gateway.Streams(t.Context(), gateway.StreamsConfig{Dir: t.TempDir(), Streams: 40, Clients: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := figures(t, s)
+	if n, ok := got["cut, gateway"]; !ok || n != 0 || got["streams, stock proxy"] <= 0 {
+		t.Errorf("%v", got)
+	}
+}
+
 func TestSubmitsAreCounted(t *testing.T) {
 	t.Parallel()
 	s, err := submits.Run(t.Context(), submits.Config{Dir: t.TempDir(), Rounds: 1, Slice: slice, Clients: []int{2}})

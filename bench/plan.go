@@ -25,6 +25,7 @@ import (
 type plan struct {
 	only        []string
 	dir, bin    string
+	portkey     string // URL, "" for none
 	rounds      int
 	short, json bool
 }
@@ -36,7 +37,14 @@ type benchmark struct {
 
 var benchmarks = []benchmark{
 	{"gateway", func(ctx context.Context, p plan) (*figure.Section, error) {
-		return gateway.Run(ctx, gateway.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(2 * time.Second), Clients: []int{1, 8}})
+		return gateway.Run(ctx, gateway.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(2 * time.Second), Clients: []int{1, 8}, Portkey: p.portkey})
+	}},
+	{"streams", func(ctx context.Context, p plan) (*figure.Section, error) {
+		streams := 100_000
+		if p.short {
+			streams = 2_000
+		}
+		return gateway.Streams(ctx, gateway.StreamsConfig{Dir: p.dir, Streams: streams, Clients: 8})
 	}},
 	{"submits", func(ctx context.Context, p plan) (*figure.Section, error) {
 		return submits.Run(ctx, submits.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(2 * time.Second), Clients: []int{1, 16, 64, 256}})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"time"
@@ -30,6 +31,7 @@ type Config struct {
 	Rounds  int
 	Slice   time.Duration // of one way in one round
 	Clients []int         // at a time
+	Portkey string        // URL of a running Portkey gateway to compare with, "" for none
 }
 
 // minerSlots is how many jobs the miner runs at a time: more than any Clients.
@@ -60,7 +62,7 @@ func Run(ctx context.Context, cfg Config) (s *figure.Section, err error) {
 			err = errors.Join(err, p.Stop())
 		}
 	}()
-	stages, err := build(ctx, cfg.Dir, &started)
+	stages, err := build(ctx, cfg.Dir, cfg.Portkey, &started)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +91,7 @@ func Run(ctx context.Context, cfg Config) (s *figure.Section, err error) {
 			s.AtMost(where+": added p50, gateway / baseline", 1.25)
 			s.AtMost(where+": added CPU, gateway / baseline", 1.5)
 			s.AtMost(where+": truncated", 0)
+			s.AtMost(where+": added p50, gateway / "+namePortkey, 0.35)
 		}
 	}
 	return s, nil
@@ -150,6 +153,11 @@ func measure(ctx context.Context, s *figure.Section, stages []stage, clients int
 	s.Sample(where+": added p99, gateway / baseline", "×", float64(gate.p99)/float64(base.p99))
 	s.Sample(where+": added CPU, gateway / baseline", "×", float64(gate.cpu)/float64(base.cpu))
 	s.Sample(where+": truncated", "", float64(truncated))
+	if _, ok := got[namePortkey]; ok { // its processor time is not ours to ask for
+		p50 := got[namePortkey].p50 - direct.p50
+		s.Sample(where+": added p50, "+namePortkey, "µs", figure.Micros(p50))
+		s.Sample(where+": added p50, gateway / "+namePortkey, "×", float64(gate.p50)/float64(p50))
+	}
 	return nil
 }
 
@@ -159,10 +167,11 @@ const (
 	nameHops     = "two hops"
 	nameBaseline = "baseline"
 	nameGateway  = "gateway"
+	namePortkey  = "Portkey"
 )
 
 // build starts the processes of all ways.
-func build(ctx context.Context, dir string, started *[]*role.Process) ([]stage, error) {
+func build(ctx context.Context, dir, portkey string, started *[]*role.Process) ([]stage, error) {
 	launch := func(name string, arg, door any) (*role.Process, error) {
 		p, err := role.Start(ctx, name, arg, door)
 		if err == nil {
@@ -200,10 +209,17 @@ func build(ctx context.Context, dir string, started *[]*role.Process) ([]stage, 
 	if err != nil {
 		return nil, err
 	}
-	return []stage{
-		{target{nameDirect, model.URL, "none"}, []*role.Process{pm}},
-		{target{nameHops, first.URL, "none"}, []*role.Process{p1, p2, pm}},
-		{target{nameBaseline, signing.URL, "none"}, []*role.Process{ps, p2, pm}},
-		{target{nameGateway, gate.URL, gate.Key}, []*role.Process{pc, pw}},
-	}, nil
+	stages := []stage{
+		{target{name: nameDirect, url: model.URL, key: "none"}, []*role.Process{pm}},
+		{target{name: nameHops, url: first.URL, key: "none"}, []*role.Process{p1, p2, pm}},
+		{target{name: nameBaseline, url: signing.URL, key: "none"}, []*role.Process{ps, p2, pm}},
+		{target{name: nameGateway, url: gate.URL, key: gate.Key}, []*role.Process{pc, pw}},
+	}
+	if portkey != "" {
+		h := http.Header{}
+		h.Set("X-Portkey-Provider", "openai")
+		h.Set("X-Portkey-Custom-Host", model.URL+"/v1")
+		stages = append(stages, stage{target{name: namePortkey, url: portkey, key: "none", header: h}, []*role.Process{pm}})
+	}
+	return stages, nil
 }

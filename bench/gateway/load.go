@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 // target is one way to the same answer.
 type target struct {
 	name, url, key string
+	header         http.Header // beside the key, nil for none
 }
 
 // load is what clients saw in one round.
@@ -27,15 +29,24 @@ type load struct {
 	truncated int // answers without their end
 }
 
-// drive has some clients ask one after another, each as fast as it is answered.
-// Whatever is no answer is an error, except a stream that was cut.
-func drive(ctx context.Context, t target, clients int, stream bool, long time.Duration) (load, error) {
+// question is what every client asks.
+func question(stream bool) ([]byte, error) {
 	body, err := json.Marshal(object{
 		"model": rig.Model, "stream": stream, "max_tokens": 64, "temperature": 0, "seed": 1,
 		"messages": []object{{"role": "user", "content": "Count to fifteen, please."}},
 	})
 	if err != nil {
-		return load{}, fmt.Errorf("encode request: %w", err)
+		return nil, fmt.Errorf("encode request: %w", err)
+	}
+	return body, nil
+}
+
+// drive has some clients ask one after another, each as fast as it is answered.
+// Whatever is no answer is an error, except a stream that was cut.
+func drive(ctx context.Context, t target, clients int, stream bool, long time.Duration) (load, error) {
+	body, err := question(stream)
+	if err != nil {
+		return load{}, err
 	}
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}, Timeout: 30 * time.Second}
 	defer c.CloseIdleConnections()
@@ -75,6 +86,7 @@ func ask(ctx context.Context, c *http.Client, t target, body []byte, stream bool
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+t.key)
+	maps.Copy(r.Header, t.header)
 	resp, err := c.Do(r)
 	if err != nil {
 		return false, err
