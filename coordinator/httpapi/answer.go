@@ -1,7 +1,11 @@
 package httpapi
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator/ledger"
@@ -22,6 +26,7 @@ type answer struct {
 	id      string
 	created int64
 	model   string
+	around  [2][]byte // a chunk's JSON before and after its text, made once
 }
 
 type object map[string]any
@@ -49,6 +54,25 @@ func (a *answer) chunk(text string, first bool, reason string) object {
 	o := a.base("chat.completion.chunk")
 	o["choices"] = []object{{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": why}}
 	return o
+}
+
+// token is the JSON of a chunk with nothing but text, which a stream is mostly made of.
+func (a *answer) token(text string) ([]byte, error) {
+	if a.around[0] == nil {
+		// The text is a mark that appears nowhere else.
+		const mark = "\x00"
+		raw, err := json.Marshal(a.chunk(mark, false, ""))
+		if err != nil {
+			return nil, fmt.Errorf("encode chunk: %w", err)
+		}
+		before, after, _ := bytes.Cut(raw, []byte(`"\u0000"`))
+		a.around = [2][]byte{before, after}
+	}
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		return nil, fmt.Errorf("encode text: %w", err)
+	}
+	return slices.Concat(a.around[0], quoted, a.around[1]), nil
 }
 
 // callChunk carries the calls of an answer, each whole.

@@ -290,6 +290,14 @@ func (s *Server) streamAnswer(w http.ResponseWriter, r *http.Request, c coordina
 		if text == "" {
 			return out.bring() // what is known of its token goes with the next
 		}
+		if len(said.texts) == 0 {
+			said.offset += len([]rune(text))
+			raw, err := a.token(text)
+			if err != nil {
+				return err
+			}
+			return out.raw("", "", raw)
+		}
 		now := said
 		said = spoken{offset: now.offset + len([]rune(text))}
 		return out.send("", "", a.likely(a.chunk(text, false, ""), &now))
