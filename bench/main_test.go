@@ -11,6 +11,7 @@ import (
 	"github.com/aitbc/aitbc/bench/crowd"
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/gateway"
+	"github.com/aitbc/aitbc/bench/lifecycle"
 	"github.com/aitbc/aitbc/bench/role"
 	"github.com/aitbc/aitbc/bench/submits"
 )
@@ -88,6 +89,17 @@ func TestSubmitsAreCounted(t *testing.T) {
 		if got[name] <= 0 {
 			t.Errorf("%s is %v", name, got[name])
 		}
+	}
+}
+
+func TestLivesAreCounted(t *testing.T) {
+	t.Parallel()
+	s, err := lifecycle.Run(t.Context(), lifecycle.Config{Dir: t.TempDir(), Rounds: 1, Slice: slice, Clients: []int{2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := figures(t, s); got["2 clients"] <= 0 {
+		t.Error(got)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/finality"
 	"github.com/aitbc/aitbc/bench/gateway"
+	"github.com/aitbc/aitbc/bench/lifecycle"
 	"github.com/aitbc/aitbc/bench/offline"
 	"github.com/aitbc/aitbc/bench/start"
 	"github.com/aitbc/aitbc/bench/submits"
@@ -48,6 +49,9 @@ var benchmarks = []benchmark{
 	}},
 	{"submits", func(ctx context.Context, p plan) (*figure.Section, error) {
 		return submits.Run(ctx, submits.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(2 * time.Second), Clients: []int{1, 16, 64, 256}})
+	}},
+	{"lifecycle", func(ctx context.Context, p plan) (*figure.Section, error) {
+		return lifecycle.Run(ctx, lifecycle.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(2 * time.Second), Clients: []int{1, 8, 64}})
 	}},
 	{"claims", func(ctx context.Context, p plan) (*figure.Section, error) {
 		queued := []int{10, 1_000, 100_000}

@@ -3,13 +3,9 @@
 package crowd
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -17,10 +13,10 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/rig"
 	"github.com/aitbc/aitbc/bench/role"
+	"github.com/aitbc/aitbc/bench/submits"
 )
 
 // RoleCoordinator is the role that [Run] needs.
@@ -157,8 +153,8 @@ func (c *crowd) join(ctx context.Context, miners *errgroup.Group, cfg Config, ur
 // round submits jobs for a while and then looks at the memory.
 func (c *crowd) round(ctx context.Context, s *figure.Section, cfg Config, p *role.Process, door rig.Door, before int64) error {
 	var took []time.Duration
-	client := &http.Client{Timeout: late}
-	defer client.CloseIdleConnections()
+	client := submits.NewClient(door, 1)
+	defer client.Close()
 	used, err := p.CPU()
 	if err != nil {
 		return err
@@ -166,7 +162,7 @@ func (c *crowd) round(ctx context.Context, s *figure.Section, cfg Config, p *rol
 	began := time.Now()
 	for time.Since(began) < cfg.Slice {
 		start := time.Now()
-		id, err := submit(ctx, client, door)
+		id, err := client.Submit(ctx)
 		if err != nil {
 			return err
 		}
@@ -196,36 +192,4 @@ func (c *crowd) round(ctx context.Context, s *figure.Section, cfg Config, p *rol
 	s.Sample("jobs", "1/s", float64(len(took))/time.Since(began).Seconds())
 	s.Sample("processor time of the coordinator", "cores", (now-used).Seconds()/time.Since(began).Seconds())
 	return nil
-}
-
-// submit orders a job and returns its id.
-func submit(ctx context.Context, c *http.Client, door rig.Door) (id common.Hash, err error) {
-	zero := 0.0
-	body, err := json.Marshal(api.SubmitRequest{Model: rig.Model, Prompt: "Count to fifteen, please.", MaxTokens: 64, Temperature: &zero})
-	if err != nil {
-		return id, fmt.Errorf("encode job: %w", err)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, door.URL+"/v1/jobs", bytes.NewReader(body))
-	if err != nil {
-		return id, err
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Api-Key", door.Key)
-	resp, err := c.Do(r)
-	if err != nil {
-		return id, err
-	}
-	defer func() { _ = resp.Body.Close() }() // read to its end, or cut
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return id, fmt.Errorf("read answer: %w", err)
-	}
-	var out api.SubmitResponse
-	if resp.StatusCode != http.StatusAccepted {
-		return id, fmt.Errorf("status %d: %s", resp.StatusCode, raw)
-	}
-	if err := json.Unmarshal(raw, &out); err != nil {
-		return id, fmt.Errorf("decode answer: %w", err)
-	}
-	return out.JobID, nil
 }

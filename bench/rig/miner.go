@@ -56,10 +56,11 @@ func ServeMiner(ctx context.Context, arg json.RawMessage, ready func(any) error)
 
 // Miner is a miner with its link to a coordinator.
 type Miner struct {
-	// Beat is the time between heartbeats, and Took is called with each job that it
-	// gets, unless nil. Both are set before Run.
-	Beat time.Duration
-	Took func(job common.Hash)
+	// Beat is the time between heartbeats. Took is called with each job that it
+	// gets, and Done with each whose result was acknowledged, unless nil. All are set
+	// before Run.
+	Beat       time.Duration
+	Took, Done func(job common.Hash)
 
 	key   Key
 	link  *wire.Client
@@ -152,6 +153,9 @@ func (m *Miner) poll(ctx context.Context, g *errgroup.Group) error {
 			defer func() { <-m.slots }()
 			if err := m.work(ctx, a); err != nil {
 				return fmt.Errorf("job %s: %w", a.JobID, err)
+			}
+			if m.Done != nil {
+				m.Done(a.JobID)
 			}
 			return nil
 		})

@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/api"
@@ -116,13 +117,8 @@ func one(ctx context.Context, cfg Config, clients int, volatile bool) (took []ti
 
 // drive submits jobs for some time and returns how long each took.
 func drive(ctx context.Context, door rig.Door, clients int, long time.Duration) ([]time.Duration, error) {
-	zero := 0.0
-	body, err := json.Marshal(api.SubmitRequest{Model: rig.Model, Prompt: "Count to fifteen, please.", MaxTokens: 64, Temperature: &zero})
-	if err != nil {
-		return nil, fmt.Errorf("encode job: %w", err)
-	}
-	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}, Timeout: 30 * time.Second}
-	defer c.CloseIdleConnections()
+	c := NewClient(door, clients)
+	defer c.Close()
 	own := make([][]time.Duration, clients)
 	g, ctx := errgroup.WithContext(ctx)
 	end := time.Now().Add(long)
@@ -131,7 +127,7 @@ func drive(ctx context.Context, door rig.Door, clients int, long time.Duration) 
 			mine := &own[i]
 			for time.Now().Before(end) {
 				start := time.Now()
-				if err := submit(ctx, c, door, body); err != nil {
+				if _, err := c.Submit(ctx); err != nil {
 					return err
 				}
 				*mine = append(*mine, time.Since(start))
@@ -139,7 +135,7 @@ func drive(ctx context.Context, door rig.Door, clients int, long time.Duration) 
 			return nil
 		})
 	}
-	err = g.Wait()
+	err := g.Wait()
 	var all []time.Duration
 	for _, o := range own {
 		all = append(all, o...)
@@ -147,24 +143,56 @@ func drive(ctx context.Context, door rig.Door, clients int, long time.Duration) 
 	return all, err
 }
 
-func submit(ctx context.Context, c *http.Client, door rig.Door, body []byte) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, door.URL+"/v1/jobs", bytes.NewReader(body))
+// Rate is how many durable submits a second a fresh coordinator acknowledges, with
+// some clients at a time.
+func Rate(ctx context.Context, dir string, clients int, long time.Duration) (float64, error) {
+	took, _, err := one(ctx, Config{Dir: dir, Slice: long}, clients, false)
+	return float64(len(took)) / long.Seconds(), err
+}
+
+// Client orders jobs over connections that it keeps.
+type Client struct {
+	door rig.Door
+	http *http.Client
+	body []byte
+}
+
+// NewClient returns a client for so many requests at a time.
+func NewClient(door rig.Door, clients int) *Client {
+	zero := 0.0
+	body, err := json.Marshal(api.SubmitRequest{Model: rig.Model, Prompt: "Count to fifteen, please.", MaxTokens: 64, Temperature: &zero})
 	if err != nil {
-		return err
+		panic(err) // a constant
+	}
+	return &Client{door, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, DisableCompression: true}, Timeout: 30 * time.Second}, body}
+}
+
+// Close closes the connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Submit orders a job and returns its id.
+func (c *Client) Submit(ctx context.Context) (id common.Hash, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.door.URL+"/v1/jobs", bytes.NewReader(c.body))
+	if err != nil {
+		return id, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Api-Key", door.Key)
-	resp, err := c.Do(r)
+	r.Header.Set("X-Api-Key", c.door.Key)
+	resp, err := c.http.Do(r)
 	if err != nil {
-		return err
+		return id, err
 	}
 	defer func() { _ = resp.Body.Close() }() // read to its end, or cut
 	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return fmt.Errorf("read answer: %w", err)
+		return id, fmt.Errorf("read answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("status %d: %s", resp.StatusCode, b)
+		return id, fmt.Errorf("status %d: %s", resp.StatusCode, b)
 	}
-	return nil
+	var out api.SubmitResponse
+	if err := json.Unmarshal(b, &out); err != nil {
+		return id, fmt.Errorf("decode answer: %w", err)
+	}
+	return out.JobID, nil
 }
