@@ -88,6 +88,10 @@ nightly: build ## the long tests: race detector, fuzzing, repeated faults, a mil
 bench: build ## measure; docs/BENCHMARKS.md says what
 	AITBC_BIN=$(CURDIR)/bin $(GO) run ./bench
 
+.PHONY: bench-peers
+bench-peers: ## measure beside River and asynq, which need PostgreSQL and redis-server
+	cd bench/peers && $(GO) test -run '^$$' -bench . -benchtime 5x -timeout 30m ./...
+
 .PHONY: lint
 lint: ## format, vet and lint both modules
 	.ci/lint

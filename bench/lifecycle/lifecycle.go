@@ -77,7 +77,7 @@ func Rate(ctx context.Context, dir string, clients int, long time.Duration) (rat
 	if dir, err = os.MkdirTemp(dir, "lifecycle"); err != nil {
 		return 0, fmt.Errorf("make folder: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }() //nolint:gosec // made above
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	var door rig.Door
 	p, err := role.Start(ctx, RoleCoordinator, rig.Options{Dir: dir, MaxQueued: 1 << 20}, &door)
 	if err != nil {

@@ -1,0 +1,2 @@
+// Package postgres compares durable submits with River's inserts.
+package postgres

@@ -1,0 +1,2 @@
+// Package redis compares the life of a job with asynq's.
+package redis
