@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -217,10 +218,11 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 	}
 }
 
-// streamOf returns the stream of an open job, nil for others.
+// streamOf returns the stream of a job that is open or ended a moment ago, nil for
+// others.
 func (s *Service) streamOf(ctx context.Context, id common.Hash) (*stream, error) {
 	s.mu.Lock()
-	st := s.streams[id]
+	st := cmp.Or(s.streams[id], s.over[id])
 	s.mu.Unlock()
 	if st != nil || s.cluster == nil {
 		return st, nil
@@ -231,7 +233,7 @@ func (s *Service) streamOf(ctx context.Context, id common.Hash) (*stream, error)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.streams[id], nil
+	return cmp.Or(s.streams[id], s.over[id]), nil
 }
 
 // nextOf is [stream.next], of an answer that another replica may receive.

@@ -27,6 +27,11 @@ func (s *Service) expireLeases(ctx context.Context) {
 			s.log.WarnContext(ctx, "miner lost", "miner", id)
 		}
 	}
+	for id, st := range s.over {
+		if st.isOver(now) {
+			delete(s.over, id)
+		}
+	}
 	for _, id := range s.sched.Overlooked() {
 		s.wakeLocked(id, true)
 	}

@@ -122,6 +122,7 @@ type Service struct {
 	miners  map[common.Address]*presence
 	menus   map[dish]menu // cleared when a miner joins or is lost
 	streams map[common.Hash]*stream
+	over    map[common.Hash]*stream   // of jobs that ended a moment ago
 	expires map[common.Hash]time.Time // open jobs
 	keys    map[common.Hash]knownKey
 	signers map[uint64]receipt.Signer        // of sessions' orders, by session
@@ -177,7 +178,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		bulkWake: make(chan struct{}, 1), rates: newLimiter(), nonces: newNonces(cfg),
 		cfg: cfg, log: cfg.Log, cluster: cfg.Cluster, began: time.Now(), sched: sched.New(), shares: map[common.Hash]*share{}, orphans: map[common.Hash]int{},
-		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, menus: map[dish]menu{}, streams: map[common.Hash]*stream{},
+		leases: map[common.Hash]*lease{}, miners: map[common.Address]*presence{}, menus: map[dish]menu{}, streams: map[common.Hash]*stream{}, over: map[common.Hash]*stream{},
 		expires: map[common.Hash]time.Time{}, keys: map[common.Hash]knownKey{}, signers: map[uint64]receipt.Signer{}, stopped: map[common.Address][]common.Hash{}, cancels: map[common.Hash]bool{},
 	}
 	s.meters = s.newMeters()
@@ -366,6 +367,7 @@ func (s *Service) forgetLocked(j *ledger.Job) {
 	if st := s.streams[j.ID]; st != nil {
 		st.finish(j)
 		delete(s.streams, j.ID)
+		s.over[j.ID] = st
 	}
 	s.wakeLocked(j.Miner, wake)
 }

@@ -49,6 +49,20 @@ func TestJobIsRunChargedAndSettled(t *testing.T) {
 }
 
 // A1: a miner that was never assigned posts a result for another's job.
+// A job may end before whoever ordered it reads: its tokens come one by one all the
+// same, as they were said.
+func TestTokensOfAJobThatEndedMeanwhile(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m := h.miner(1)
+	id := h.submit("hi")
+	m.finish(m.claim(), "a", " b", " c")
+	status, raw := h.call(h.key, "GET", "/v1/jobs/"+id.Hex()+"/events", nil)
+	if n := strings.Count(string(raw), "event: token\n"); status != 200 || n != 3 {
+		t.Fatalf("%d, %d tokens in\n%s", status, n, raw)
+	}
+}
+
 func TestA1OnlyTheLeaseHolderCompletes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

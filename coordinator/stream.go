@@ -25,7 +25,8 @@ type stream struct {
 	mu      sync.Mutex
 	pieces  []api.Piece
 	state   market.JobState
-	ended   *ledger.Job   // the job as it ended, nil before
+	ended   *ledger.Job // the job as it ended, nil before
+	endedAt time.Time
 	seen    bool          // a reader was given a piece
 	changed chan struct{} // closed at each change, then replaced
 	firstAt time.Time
@@ -111,7 +112,7 @@ func (s *stream) restart() {
 func (s *stream) finish(j *ledger.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state, s.ended = j.State, j
+	s.state, s.ended, s.endedAt = j.State, j, time.Now()
 	if j.Signed != nil {
 		var b strings.Builder
 		for _, p := range s.pieces {
@@ -182,6 +183,17 @@ func (s *stream) next(ctx context.Context, from int, known market.JobState) (vie
 			return view{}, ctx.Err()
 		}
 	}
+}
+
+// overFor is how long the stream of a job that has ended can still be read. A job
+// may end before the one who ordered it comes to read.
+const overFor = 2 * time.Second
+
+// isOver reports whether nobody can be expected to read it any more.
+func (s *stream) isOver(now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return now.Sub(s.endedAt) > overFor
 }
 
 // first is when the first piece came, zero before.
