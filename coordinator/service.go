@@ -242,6 +242,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	}
 	ready()
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.audit(ctx) })
 	g.Go(func() error { return every(ctx, s.cfg.Heartbeat/4, s.expireLeases) })
 	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
 	g.Go(func() error { return every(ctx, followEvery, s.follow) })
@@ -280,6 +281,22 @@ func every(ctx context.Context, d time.Duration, fn func(context.Context)) error
 	}
 }
 
+// audit compares the ledger with itself, once, beside the work: it reads all that
+// there ever was.
+func (s *Service) audit(ctx context.Context) error {
+	a, err := s.cfg.Store.Audit(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			return fmt.Errorf("add up the ledger: %w", err)
+		}
+		return nil
+	}
+	for _, d := range a.Check() {
+		s.log.ErrorContext(ctx, "the ledger does not balance", "subject", d.Subject, "what", d.What, "where", d.Where, "want", d.Want, "have", d.Have, "by", d.By)
+	}
+	return nil
+}
+
 // load rebuilds scheduler, leases and streams from the store.
 func (s *Service) load(ctx context.Context) error {
 	jobs, err := s.cfg.Store.OpenJobs(ctx)
@@ -293,13 +310,6 @@ func (s *Service) load(ctx context.Context) error {
 	settled, err := s.cfg.Store.SettledJobs(ctx, 0)
 	if err != nil {
 		return err
-	}
-	audit, err := s.cfg.Store.Audit(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range audit.Check() {
-		s.log.ErrorContext(ctx, "the ledger does not balance", "subject", d.Subject, "what", d.What, "where", d.Where, "want", d.Want, "have", d.Have, "by", d.By)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
