@@ -10,6 +10,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/market"
 )
 
 const (
@@ -20,6 +21,9 @@ const (
 	// early, and fullJobs before new ones wait for it: they are in memory.
 	flushJobs = 4096
 	fullJobs  = 4 * flushJobs
+	// keepJobs is how many jobs may stay in memory that the database has, as they
+	// are open: a lease then costs the same however many wait.
+	keepJobs = 200_000
 )
 
 // take takes what the database does not have yet, to the newest decision. The log
@@ -158,7 +162,7 @@ func post(tx *txn, entries []ledger.Entry) error {
 	return nil
 }
 
-// saved forgets the jobs of a delta that the database now has, and takes in what
+// saved forgets the jobs of a delta that are over and in the database, and takes in what
 // the transaction did to sessions and miners besides.
 func (s *Store) saved(d *delta, t *touched) error {
 	var sessions []ledger.Session
@@ -187,6 +191,9 @@ func (s *Store) saved(d *delta, t *touched) error {
 	s.moves++
 	s.flushing = false
 	for _, r := range d.jobs {
+		if r.job.Payment == market.Reserved && len(s.working.jobs) < keepJobs {
+			continue // it is to be leased yet, or completed
+		}
 		s.working.drop(r.job)
 		s.shown.drop(r.job)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
@@ -91,6 +92,7 @@ func (s *Store) await(g *group) error {
 	select {
 	case <-g.done:
 	case s.writing <- struct{}{}:
+		runtime.Gosched() // who is about to decide comes along
 		s.write()
 		<-s.writing
 		<-g.done

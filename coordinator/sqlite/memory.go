@@ -19,7 +19,8 @@ type idemKey struct {
 
 // memory is what is known without the database. Of what is in it, it has the
 // newest; what is not in it is in the database as it stands. Sessions and miners
-// stay once they came; jobs leave when the database has them.
+// stay once they came, open jobs as long as there is room; a job that has ended
+// leaves when the database has it.
 type memory struct {
 	sessions map[uint64]*ledger.Session
 	miners   map[common.Address]*ledger.Miner
