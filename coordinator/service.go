@@ -242,7 +242,7 @@ func (s *Service) Run(ctx context.Context, ready func()) error {
 	}
 	ready()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.audit(ctx) })
+	g.Go(func() error { return s.addUp(ctx) })
 	g.Go(func() error { return every(ctx, s.cfg.Heartbeat/4, s.expireLeases) })
 	g.Go(func() error { return every(ctx, s.cfg.SettleEvery, s.settle) })
 	g.Go(func() error { return every(ctx, followEvery, s.follow) })
@@ -281,9 +281,9 @@ func every(ctx context.Context, d time.Duration, fn func(context.Context)) error
 	}
 }
 
-// audit compares the ledger with itself, once, beside the work: it reads all that
+// addUp compares the ledger with itself, once, beside the work: it reads all that
 // there ever was.
-func (s *Service) audit(ctx context.Context) error {
+func (s *Service) addUp(ctx context.Context) error {
 	a, err := s.cfg.Store.Audit(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
