@@ -53,7 +53,11 @@ type Buyer struct {
 	HTTP     *http.Client
 	Rand     *rand.Rand
 	Name     string // of which all its Idempotency-Keys begin
-	count    int
+	// Limited says that the key has a budget. Refused counts what that did not pay for.
+	Limited bool
+	Refused int
+	Bought  []common.Hash
+	count   int
 }
 
 // Stream buys a streamed answer of so many words.
@@ -65,6 +69,9 @@ func (b *Buyer) Stream(ctx context.Context, words int) (*Purchase, error) {
 
 // errAway says that the coordinator could not be asked, or said that it could not serve now: it may be restarting.
 var errAway = errors.New("the coordinator is away")
+
+// errSpent says that the budget or the session does not pay for the job.
+var errSpent = errors.New("nothing is left to pay for it")
 
 // Buy buys one job in one of the ways and returns what came of it: nil when nothing was acknowledged that has to end.
 func (b *Buyer) Buy(ctx context.Context) (*Purchase, error) {
@@ -83,7 +90,17 @@ func (b *Buyer) Buy(ctx context.Context) (*Purchase, error) {
 	}
 	for try := 0; ; try++ {
 		err := b.try(ctx, p)
+		if b.Limited && errors.Is(err, errSpent) {
+			b.Refused++
+			if p.ID != (common.Hash{}) {
+				return p, fmt.Errorf("%s (%s): refused, but taken as job %s", p.Fate.ID, p.Way, p.ID)
+			}
+			return p, nil
+		}
 		if !errors.Is(err, errAway) {
+			if p.ID != (common.Hash{}) {
+				b.Bought = append(b.Bought, p.ID)
+			}
 			return p, err
 		}
 		if try == 300 {
@@ -109,6 +126,13 @@ func (b *Buyer) try(ctx context.Context, p *Purchase) error {
 		var both errgroup.Group
 		both.Go(func() error { return b.chat(ctx, &second, false, -1) })
 		err := errors.Join(b.chat(ctx, p, false, -1), both.Wait())
+		if b.Limited && errors.Is(err, errSpent) && (p.ID == common.Hash{}) != (second.ID == common.Hash{}) {
+			// One came while nothing was left, the other when a job had given some back.
+			if p.ID == (common.Hash{}) {
+				p.ID = second.ID
+			}
+			return nil
+		}
 		if err == nil && second.ID != p.ID {
 			return fmt.Errorf("%s: one key, two jobs: %s and %s", p.Fate.ID, p.ID, second.ID)
 		}
@@ -176,6 +200,9 @@ func (b *Buyer) ask(ctx context.Context, method, path string, body any, key stri
 	res, err := b.HTTP.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAway, err)
+	}
+	if res.StatusCode == http.StatusPaymentRequired {
+		return nil, errors.Join(errSpent, res.Body.Close())
 	}
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusBadGateway {
 		raw, _ := io.ReadAll(io.LimitReader(res.Body, 1<<16))

@@ -29,11 +29,13 @@ import (
 )
 
 const (
-	buyers     = 16
-	usual      = 10_000 // requests; AITBC_MONEY_REQUESTS says another number
-	streams    = 1000
-	everyKill  = 4 * time.Second
-	readAtOnce = 8
+	buyers  = 16
+	usual   = 10_000 // requests; AITBC_MONEY_REQUESTS says another number
+	streams = 1000
+	// mostRefused is how often a buyer whose budget is spent tries again: it is quickly refused, and would use up all requests.
+	mostRefused = 40
+	everyKill   = 4 * time.Second
+	readAtOnce  = 8
 )
 
 // number reads a number from the environment.
@@ -118,11 +120,22 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 		return true
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2 * buyers}, Timeout: 2 * time.Minute}
-	key := n.APIKey().Reveal()
-	for i := range uint64(buyers) {
-		b := &money.Buyer{URL: n.APIURL(), Key: key, HTTP: client, Rand: rand.New(rand.NewPCG(seed, i)), Name: fmt.Sprintf("b%d", i)}
+	// Every fourth buyer shares a key whose budget pays for about a quarter of what they want.
+	budget := market.Units(requests / 16 * 14_000_000_000_000)
+	var limited struct {
+		ID     common.Hash `json:"id"`
+		APIKey string      `json:"api_key"`
+	}
+	n.JSON(&limited, "session", "key", "--budget", budget.Coins())
+	list := make([]*money.Buyer, buyers)
+	for i := range list {
+		b := &money.Buyer{URL: n.APIURL(), Key: n.APIKey().Reveal(), HTTP: client, Rand: rand.New(rand.NewPCG(seed, uint64(i))), Name: fmt.Sprintf("b%d", i)}
+		if i%4 == 0 {
+			b.Key, b.Limited = limited.APIKey, true
+		}
+		list[i] = b
 		wg.Go(func() {
-			for next() {
+			for b.Refused < mostRefused && next() {
 				all.add(b.Buy(ctx))
 			}
 		})
@@ -137,7 +150,8 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 		}
 		t.Error(p)
 	}
-	settle(t, n, all.purchases)
+	jobs := settle(t, n, all.purchases)
+	spent(t, n, limited.ID, budget, list, jobs)
 	n.Conserved(before, n.Audit())
 }
 
@@ -160,6 +174,31 @@ func TestB12NoStreamIsCut(t *testing.T) {
 		}
 		wg.Wait()
 	}
+}
+
+// spent checks that the key with the budget paid for what its buyers bought, to the unit, and not for more than its budget.
+func spent(t *testing.T, n *network.Network, id common.Hash, budget market.Amount, buyers []*money.Buyer, jobs map[common.Hash]api.Job) {
+	t.Helper()
+	var keys []api.Key
+	n.JSON(&keys, "session", "keys")
+	at := slices.IndexFunc(keys, func(k api.Key) bool { return k.ID == id })
+	if at < 0 || keys[at].Spent == nil {
+		t.Fatalf("the key with a budget is not listed: %+v", keys)
+	}
+	refused := 0
+	var cost sums
+	for _, b := range buyers {
+		refused += b.Refused
+		for _, job := range b.Bought {
+			if b.Limited {
+				cost.add(t, jobs[job].Price, market.Amount{})
+			}
+		}
+	}
+	if got := keys[at].Spent.Total; got.Cmp(budget) > 0 || got.IsZero() || got != cost.price || refused == 0 {
+		t.Errorf("of a budget of %s the key says that %s is spent; its jobs cost %s, and %d were refused", budget, got, cost.price, refused)
+	}
+	t.Logf("of a budget of %s, %s is spent; %d jobs were refused", budget.Coins(), cost.price.Coins(), refused)
 }
 
 // killInTurn kills one service after another until the channel is closed, and says how many.
@@ -191,7 +230,7 @@ func (s *sums) add(t *testing.T, price, fee market.Amount) {
 }
 
 // settle waits for the end of everything and compares the books.
-func settle(t *testing.T, n *network.Network, purchases []*money.Purchase) {
+func settle(t *testing.T, n *network.Network, purchases []*money.Purchase) map[common.Hash]api.Job {
 	t.Helper()
 	n.Wait("rest", func() bool {
 		a, err := n.Client().Account(t.Context())
@@ -231,6 +270,7 @@ func settle(t *testing.T, n *network.Network, purchases []*money.Purchase) {
 		t.Errorf("jobs cost %s, receipts say %s, the ledger charged %s, the chain debited %s", byJob.price, byReceipt.price, a.Charged, a.Debited)
 	}
 	agreed(t, n, a, byJob)
+	return jobs
 }
 
 // read asks for all jobs and for the receipts of those that were paid.
