@@ -414,9 +414,9 @@ func TestBatchHoldsTheBudgetAndTheIdempotencyKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limit := market.Units(20 * 220) // reservations are larger than prices
+	limit := market.Units(600) // less than all lines cost; each reserves more than its price
 	key := h.newKey(h.login(clientKey), api.CreateKeyRequest{Scope: "client", Budget: &api.Budget{Total: limit}})
-	f := h.put(chats(600))
+	f := h.put(chats(100))
 	body := map[string]any{"input_file_id": f.ID, "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 	raw, err := json.Marshal(body)
 	if err != nil {

@@ -95,6 +95,7 @@ func TestNoRouteShowsAnothersData(t *testing.T) {
 			t.Errorf("%s: no body in strangersBodies: say what a stranger sends", name)
 		}
 		delete(bodies, name)
+		m.beat(waiting) // it is at work all the while
 		free := false
 		for _, open := range openRoutes {
 			free = free || open == name
