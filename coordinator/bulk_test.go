@@ -60,7 +60,7 @@ type outputLine struct {
 			Error *struct{ Code, Message string }
 		}
 	}
-	Error *struct{ Code string }
+	Error *struct{ Code, Message string }
 }
 
 // upload sends a form with a file.
@@ -548,4 +548,28 @@ func TestContentIsDeletedInTime(t *testing.T) {
 	}
 	openAIRefused(h, 404, "GET", "/v1/files/"+f.ID+"/content", nil)
 	h.balanced()
+}
+
+// What an output file has no room for can be read, as it was paid for.
+func TestOutputOfABatchIsBounded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.stop()
+	h.maxOutput = 1000
+	h.start()
+	m := h.miner(1)
+	stop := m.serve()
+	b := h.ended(h.batch(h.key, h.put(chats(12)), "/v1/chat/completions").ID)
+	stop()
+	whole, rest := h.lines(b.OutputFileID), h.lines(b.ErrorFileID)
+	if b.Status != "completed" || b.RequestCounts.Completed != 12 || len(whole) == 0 || len(rest) == 0 || len(whole)+len(rest) != 12 {
+		t.Fatalf("%+v: %d, %d", b, len(whole), len(rest))
+	}
+	for _, l := range rest {
+		_, path, _ := strings.Cut(l.Error.Message, "GET ")
+		path, _, _ = strings.Cut(path, " ")
+		if l.Error.Code != "output_too_large" || must[api.Result](h, 200, h.key, "GET", path, nil).Output != "answer" {
+			t.Fatalf("%+v", l.Error)
+		}
+	}
 }

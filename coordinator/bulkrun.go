@@ -427,6 +427,8 @@ func (r *bulkRun) finish(ctx context.Context, lines []bulkLine) error {
 	for n, l := range lines {
 		x := r.results[n]
 		switch {
+		case x.job != nil && out.Len() > r.s.cfg.MaxOutput:
+			writeLine(&bad, n, r.b.ID, l.CustomID, nil, &lineError{"output_too_large", "the output file is full: GET /v1/jobs/" + x.job.ID.Hex() + "/result has the answer"})
 		case x.job != nil:
 			body, err := r.answer(ctx, l, x.job)
 			if err != nil {

@@ -155,8 +155,8 @@ func (s *Service) ended(j *ledger.Job, l *lease, code string) {
 	s.span(parent, s.cfg.Tracer.Child(parent), "queue", time.UnixMilli(j.Created), time.Now(), code, trace.String("aitbc.job", j.ID.Hex()))
 }
 
-// paid notes that a batch came into a block.
-func (s *Service) paid(ctx context.Context, b *ledger.Batch, m Mined) {
+// paid notes that a batch, which was begun at a time, came into a block.
+func (s *Service) paid(ctx context.Context, b *ledger.Batch, m Mined, began time.Time) {
 	s.meters.settlements.Add(1)
 	if s.cfg.Tracer == nil {
 		return
@@ -168,7 +168,12 @@ func (s *Service) paid(ctx context.Context, b *ledger.Batch, m Mined) {
 			return // it is only counted
 		}
 		parent := trace.Parse(j.Spec.Trace)
-		s.span(parent, s.cfg.Tracer.Child(parent), "settle", time.UnixMilli(j.Finished), now, "", trace.String("aitbc.job", id.Hex()),
-			trace.Int("aitbc.batch", int64(b.ID)), trace.String("aitbc.tx", m.Tx.Hex()), trace.Int("aitbc.block", int64(m.Block)))
+		at := s.cfg.Tracer.Child(parent)
+		s.span(parent, at, "settle", time.UnixMilli(j.Finished), now, "", trace.String("aitbc.job", id.Hex()), trace.Int("aitbc.batch", int64(b.ID)))
+		if !at.IsZero() {
+			s.cfg.Tracer.Put(trace.Record{Context: s.cfg.Tracer.Child(at), Parent: at.Span, Name: "transaction", Kind: trace.Client, Start: began, End: now, Attributes: []trace.Attribute{
+				trace.String("peer.service", "aitbcd"), trace.String("aitbc.tx", m.Tx.Hex()), trace.Int("aitbc.block", int64(m.Block)),
+			}})
+		}
 	}
 }

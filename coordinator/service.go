@@ -52,6 +52,8 @@ type Config struct {
 	Tracer *trace.Tracer
 	// Translate reads the lines of batches; without it there are none.
 	Translate Translate
+	// MaxOutput is how many bytes the output file of a batch may have, default 256 MiB: what is beyond is read job by job.
+	MaxOutput int
 	// KeepContent is how long prompts, answers and files are kept, default 30 days.
 	KeepContent time.Duration
 }
@@ -168,6 +170,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.MaxAttempts == 0 {
 		cfg.MaxAttempts = 3
+	}
+	if cfg.MaxOutput == 0 {
+		cfg.MaxOutput = 256 << 20
 	}
 	if cfg.KeepContent == 0 {
 		cfg.KeepContent = 30 * 24 * time.Hour

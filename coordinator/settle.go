@@ -83,7 +83,7 @@ func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 			}
 		}
 		s.meters.settlement.Observe(time.Since(began).Seconds())
-		if err := s.mined(ctx, b, m); err != nil {
+		if err := s.mined(ctx, b, m, began); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Service) signVouchers(p ledger.Plan) ([]SignedVoucher, error) {
 }
 
 // mined compares what the chain paid with what the batch asked for and records it.
-func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
+func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined, began time.Time) error {
 	var paid []uint64
 	for _, v := range b.Plan.Vouchers {
 		c, err := s.cfg.Chain.Session(ctx, v.Session)
@@ -154,7 +154,7 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined) error {
 	s.mu.Lock()
 	s.settledLocked(settled)
 	s.mu.Unlock()
-	s.paid(ctx, b, m)
+	s.paid(ctx, b, m, began)
 	s.log.InfoContext(ctx, "settled", "batch", b.ID, "jobs", len(b.Plan.Jobs), "block", m.Block, "skipped", m.Skipped)
 	return nil
 }

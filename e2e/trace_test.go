@@ -88,11 +88,12 @@ func TestOneTraceFromClientToSettlement(t *testing.T) {
 				by[s.service+" "+s.Name] = s
 			}
 		}
-		return by["aitbc-coordinator settle"].SpanID != "" && by["aitbc-miner work"].SpanID != ""
+		return by["aitbc-coordinator transaction"].SpanID != "" && by["aitbc-miner work"].SpanID != ""
 	})
 	for child, parent := range map[string]string{
 		"aitbc-coordinator POST /v1/jobs": "aitbc submit", "aitbc-coordinator queue": "aitbc-coordinator POST /v1/jobs", "aitbc-coordinator run": "aitbc-coordinator POST /v1/jobs",
 		"aitbc-miner work": "aitbc-coordinator run", "aitbc-coordinator settle": "aitbc-coordinator POST /v1/jobs",
+		"aitbc-coordinator transaction": "aitbc-coordinator settle",
 	} {
 		if x := by[child]; x.SpanID == "" || x.ParentSpanID != by[parent].SpanID {
 			t.Errorf("%s %+v is not within %s %+v", child, x, parent, by[parent])
@@ -106,7 +107,7 @@ func TestOneTraceFromClientToSettlement(t *testing.T) {
 		t.Errorf("events of the miner: %v", names)
 	}
 	var tx string
-	for _, a := range by["aitbc-coordinator settle"].Attributes {
+	for _, a := range by["aitbc-coordinator transaction"].Attributes {
 		if a.Key == "aitbc.tx" {
 			tx = a.Value.StringValue
 		}
