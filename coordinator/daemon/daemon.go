@@ -85,6 +85,14 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 			ready()
 			return cfg.Tracer.Run(ctx, func(err error) { log.WarnContext(ctx, "spans were not taken", "err", err) })
 		}},
+		lifecycle.Part{Name: "ledger", Run: func(ctx context.Context, ready func()) error {
+			ready()
+			if w, ok := store.(watched); ok {
+				return w.Watch(ctx)
+			}
+			<-ctx.Done()
+			return nil
+		}},
 		lifecycle.Part{Name: "coordinator", Run: svc.Run},
 		lifecycle.Part{Name: "http", Run: func(ctx context.Context, ready func()) error {
 			ready()
@@ -98,6 +106,12 @@ type replicated interface {
 	coordinator.Cluster
 	// Exclusively runs fn while no other process does something of that name.
 	Exclusively(ctx context.Context, name string, fn func() error) error
+}
+
+// watched is a store that may become unable to write: the process then ends, and
+// the next one reads what is on the disk.
+type watched interface {
+	Watch(ctx context.Context) error
 }
 
 // spender derives the key of a session from the coordinator's.

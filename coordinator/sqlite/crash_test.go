@@ -347,6 +347,9 @@ func TestABrokenDiskIsNotPassedOver(t *testing.T) {
 			t.Fatalf("%v", err)
 		}
 	}
+	if err := s.Watch(ctx); !errors.Is(err, ledger.ErrUnknown) {
+		t.Errorf("who watches is told %v", err)
+	}
 	if x, err := s.Session(ctx, 1); err != nil || x.Account.Reserved != market.Units(100) || x.Number != 1 {
 		t.Errorf("what is not on the disk is shown: %+v, %v", x, err)
 	}
@@ -384,6 +387,7 @@ func TestLookingOnBesideTheOwner(t *testing.T) {
 	alone, err := Open(ctx, Options{Path: path, Beside: true})
 	must(t, err)
 	must(t, errors.Join(alone.PutMeta(ctx, "a", "b"), alone.Close()))
+	must(t, alone.Watch(ctx)) // closed, and not broken
 }
 
 func FuzzRecord(f *testing.F) {

@@ -143,7 +143,25 @@ func (s *Store) fail(err error) {
 	defer s.run.Unlock()
 	if s.failed == nil {
 		s.failed = err
+		close(s.broken)
 	}
+}
+
+// Watch returns when the store can write no more, with the reason, or when ctx is
+// done or the store closed, with nil. Only another process that reads what is on
+// the disk can go on then.
+func (s *Store) Watch(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.broken:
+	}
+	s.run.Lock()
+	defer s.run.Unlock()
+	if errors.Is(s.failed, ledger.ErrClosed) {
+		return nil
+	}
+	return s.failed
 }
 
 // show lets readers see what is on the disk, and notes it for the database.

@@ -55,6 +55,7 @@ type Store struct {
 	ops       chan *op
 	full      chan struct{} // much waits for the database
 	closing   chan struct{}
+	broken    chan struct{} // closed when nothing can be written any more
 	closeOnce sync.Once
 	wg        sync.WaitGroup
 
@@ -99,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
 	s := &Store{
-		db: w, read: newReader(r), ops: make(chan *op, groupMax), full: make(chan struct{}, 1), closing: make(chan struct{}), writing: make(chan struct{}, 1), spare: true,
+		db: w, read: newReader(r), ops: make(chan *op, groupMax), full: make(chan struct{}, 1), closing: make(chan struct{}), broken: make(chan struct{}), writing: make(chan struct{}, 1), spare: true,
 		working: newMemory(), shown: newMemory(), open: newGroup(), pending: newDelta(),
 	}
 	err = s.start(ctx, o)
