@@ -3,8 +3,10 @@ package receipt
 import (
 	"bytes"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -24,18 +26,29 @@ func Input(salt Salt, request []byte) common.Hash {
 type Output struct {
 	salt   Salt
 	leaves []common.Hash
+	mac    hash.Hash // HMAC-SHA256 under the key that HKDF extracts from salt; nil before the first piece
+	item   []byte    // kept from one to the next
 }
 
 // NewOutput starts the commitment of an answer.
 func NewOutput(salt Salt) *Output { return &Output{salt: salt} }
 
+// add is HKDF-SHA256 of RFC 5869 with the salt as its secret: the extraction is the
+// same for all pieces, and 32 bytes are one block of the expansion.
 func (o *Output) add(item []byte) {
-	info := string(binary.BigEndian.AppendUint64([]byte("aitbc/output"), uint64(len(o.leaves))))
-	key, err := hkdf.Key(sha256.New, o.salt[:], nil, info, 32) // RFC 5869
-	if err != nil {
-		panic("receipt: hkdf of 32 bytes: " + err.Error())
+	if o.mac == nil {
+		prk, err := hkdf.Extract(sha256.New, o.salt[:], nil)
+		if err != nil {
+			panic("receipt: hkdf: " + err.Error())
+		}
+		o.mac = hmac.New(sha256.New, prk)
 	}
-	o.leaves = append(o.leaves, crypto.Keccak256Hash(key, item))
+	o.item = binary.BigEndian.AppendUint64(append(o.item[:0], "aitbc/output"...), uint64(len(o.leaves)))
+	o.item = append(o.item, 1)
+	o.mac.Reset()
+	o.mac.Write(o.item)
+	o.item = append(o.mac.Sum(o.item[:0]), item...)
+	o.leaves = append(o.leaves, crypto.Keccak256Hash(o.item))
 }
 
 // Token appends a piece of an engine that has token ids.
