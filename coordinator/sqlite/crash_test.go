@@ -20,6 +20,7 @@ import (
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/storetest"
+	"github.com/aitbc/aitbc/coordinator/wal"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -360,6 +361,28 @@ func TestABrokenDiskIsNotPassedOver(t *testing.T) {
 	defer s.Close() //nolint:errcheck // a test ends here
 	if got, err := s.Job(ctx, j.ID); err != nil || got.State != market.Queued {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A database from a backup beside the log of a later time would give numbers out
+// twice: it is refused.
+func TestHalfABackupIsRefused(t *testing.T) {
+	t.Parallel()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
+	s, err := Open(ctx, Options{Path: path})
+	must(t, err)
+	must(t, errors.Join(seed(ctx, s), s.Close()))
+	old, err := os.ReadFile(path)
+	must(t, err)
+	for range 2 {
+		s, err = Open(ctx, Options{Path: path, flushEvery: time.Hour})
+		must(t, err)
+		_, err = s.InsertJob(ctx, order(1, 100), sign)
+		must(t, errors.Join(err, s.Close()))
+	}
+	must(t, os.WriteFile(path, old, 0o600))
+	if s, err := Open(ctx, Options{Path: path}); !errors.Is(err, wal.ErrNewer) {
+		t.Fatalf("%v, %v", s, err)
 	}
 }
 

@@ -26,6 +26,9 @@ var (
 	// ErrGap reports records that must be there and are not: the disk lost what it
 	// had said to have.
 	ErrGap = errors.New("records are missing")
+	// ErrNewer reports a log that was written after what it is read for: a backup
+	// was restored, and not all of it.
+	ErrNewer = errors.New("the log is of a later time than the database")
 )
 
 const (
@@ -113,7 +116,7 @@ type record struct {
 
 // Replay calls fn with the records of an epoch whose number is above after, in
 // order. What was torn at the end is no record. It returns [ErrGap] if some must
-// be missing, and fn's error.
+// be missing, [ErrNewer] if there are some of a later epoch, and fn's error.
 func (l *Log) Replay(epoch, after uint64, fn func(number uint64, payload []byte) error) error {
 	var runs [][]record
 	for i, f := range l.files {
@@ -161,7 +164,8 @@ func read(from io.Reader, epoch uint64) ([]record, error) {
 		}
 		n := binary.LittleEndian.Uint32(h[:])
 		number := binary.LittleEndian.Uint64(h[16:])
-		if n > longest || binary.LittleEndian.Uint64(h[8:]) != epoch || len(out) > 0 && number != out[len(out)-1].number+1 {
+		its := binary.LittleEndian.Uint64(h[8:])
+		if n > longest || its < epoch || its == epoch && len(out) > 0 && number != out[len(out)-1].number+1 {
 			return out, nil
 		}
 		payload := make([]byte, n)
@@ -172,6 +176,9 @@ func read(from io.Reader, epoch uint64) ([]record, error) {
 		}
 		if sum(h[:], payload) != binary.LittleEndian.Uint32(h[4:]) {
 			return out, nil
+		}
+		if its > epoch {
+			return nil, fmt.Errorf("%w: epoch %d, not %d", ErrNewer, its, epoch)
 		}
 		out = append(out, record{number, payload})
 	}

@@ -81,7 +81,10 @@ func TestRecordsComeBackInOrderFromBothFiles(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	if got := replay(t, l, 4, 0); len(got) != 0 {
-		t.Errorf("records of another epoch: %v", got)
+		t.Errorf("records of an earlier epoch: %v", got)
+	}
+	if err := l.Replay(2, 0, func(uint64, []byte) error { return nil }); !errors.Is(err, wal.ErrNewer) {
+		t.Errorf("records of a later epoch: %v", err)
 	}
 }
 
