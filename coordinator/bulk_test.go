@@ -479,6 +479,7 @@ func TestIdempotencyKeyBindsTheBody(t *testing.T) {
 		"/v1/batches":          {fmt.Sprintf(`{"input_file_id":%q,"endpoint":"/v1/chat/completions","completion_window":"24h"}`, f.ID), fmt.Sprintf(`{"input_file_id":%q,"endpoint":"/v1/completions","completion_window":"24h"}`, f.ID)},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		m.beat()
 		send := func(body string) (int, string) {
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.srv.URL+path, strings.NewReader(body))
 			if err != nil {
@@ -572,4 +573,38 @@ func TestOutputOfABatchIsBounded(t *testing.T) {
 			t.Fatalf("%+v", l.Error)
 		}
 	}
+}
+
+// A request that is repeated while no miner is there is still the same request.
+func TestIdempotencyKeyCountsWhileTheMinersAreAway(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.miner(1)
+	send := func(prompt string) (int, api.SubmitResponse) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.srv.URL+"/v1/jobs", strings.NewReader(fmt.Sprintf(`{"model":%q,"prompt":%q}`, modelName, prompt)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Api-Key", h.key)
+		req.Header.Set("Idempotency-Key", "once")
+		resp, err := h.srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		var out api.SubmitResponse
+		if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, out
+	}
+	_, first := send("a")
+	h.eventually("no miner", func() bool { return len(must[api.ModelList](h, 200, "", "GET", "/v1/models", nil).Data) == 0 })
+	if status, again := send("a"); status != http.StatusAccepted || again.JobID != first.JobID || first.JobID == (common.Hash{}) {
+		t.Errorf("%d %+v, first %+v", status, again, first)
+	}
+	if status, _ := send("b"); status != http.StatusConflict {
+		t.Errorf("another body: %d", status)
+	}
+	h.balanced()
 }

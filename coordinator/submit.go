@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -69,7 +70,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	now := time.Now()
 	deadline, err := s.deadline(now, session, r.TTLSeconds)
 	if err != nil {
-		return nil, err
+		return s.orderedBefore(ctx, session.ID, x, err)
 	}
 	demands, err := checkTerms(r)
 	if err != nil {
@@ -77,7 +78,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	terms, err := s.terms(r, demands, req)
 	if err != nil {
-		return nil, err
+		return s.orderedBefore(ctx, session.ID, x, err)
 	}
 	req.MaxTokens = terms.maxTokens
 	raw, err := json.Marshal(req)
@@ -144,6 +145,26 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	s.expires[j.ID] = deadline
 	s.wakeLocked(s.sched.Enqueue(schedJob(j)))
 	return j, nil
+}
+
+// orderedBefore returns the job that was ordered under the request's idempotency key while it could be, or why it cannot now.
+func (s *Service) orderedBefore(ctx context.Context, session uint64, x Extras, why error) (*ledger.Job, error) {
+	if x.IdemKey == "" {
+		return nil, why
+	}
+	old, err := s.cfg.Store.JobByIdem(ctx, session, x.IdemKey)
+	h := hashKey(string(x.Body))
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return nil, why
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(old.IdemHash, h[:]):
+		return nil, apierr.New(apierr.Conflict, "the Idempotency-Key was used with another request")
+	case len(old.Request) == 0:
+		return nil, s.deleted()
+	}
+	return old, nil
 }
 
 // check validates a request and turns it into what the miner is sent.
