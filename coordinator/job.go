@@ -218,6 +218,26 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 	}
 }
 
+// Await returns a job of the caller's when it is done, for who wants the answer
+// whole. It stops early with ctx's error.
+func (s *Service) Await(ctx context.Context, c Caller, id common.Hash) (*ledger.Job, error) {
+	st, err := s.streamOf(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil || st.client != c.Account || st.session != c.Session {
+		return s.owned(ctx, c, id)
+	}
+	select {
+	case <-st.over:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.ended, nil
+}
+
 // streamOf returns the stream of a job that is open or ended a moment ago, nil for
 // others.
 func (s *Service) streamOf(ctx context.Context, id common.Hash) (*stream, error) {

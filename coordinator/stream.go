@@ -27,6 +27,7 @@ type stream struct {
 	state   market.JobState
 	ended   *ledger.Job // the job as it ended, nil before
 	endedAt time.Time
+	over    chan struct{} // closed at the end
 	seen    bool          // a reader was given a piece
 	changed chan struct{} // closed at each change, then replaced
 	firstAt time.Time
@@ -36,7 +37,7 @@ type stream struct {
 }
 
 func newStream(j *ledger.Job) *stream {
-	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), made: time.Now()}
+	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), over: make(chan struct{}), made: time.Now()}
 }
 
 func (s *stream) changedLocked() {
@@ -112,6 +113,9 @@ func (s *stream) restart() {
 func (s *stream) finish(j *ledger.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended == nil {
+		close(s.over)
+	}
 	s.state, s.ended, s.endedAt = j.State, j, time.Now()
 	if j.Signed != nil {
 		var b strings.Builder

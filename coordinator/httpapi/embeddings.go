@@ -56,7 +56,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, c coordinato
 	if err != nil {
 		return err
 	}
-	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(api.Event) error { return nil })
+	done, err := s.svc.Await(r.Context(), c, j.ID)
 	if err != nil {
 		return s.gone(r, c, j, err)
 	}

@@ -188,7 +188,7 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request, c coordinator.
 	if q.Stream {
 		return s.streamMessage(w, r, c, j, m)
 	}
-	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(api.Event) error { return nil })
+	done, err := s.svc.Await(r.Context(), c, j.ID)
 	if err != nil {
 		return s.gone(r, c, j, err)
 	}

@@ -190,7 +190,12 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 		return s.streamAnswer(w, r, c, j, a, q.StreamOptions != nil && q.StreamOptions.IncludeUsage)
 	}
 	var said spoken
-	done, err := s.svc.Follow(r.Context(), c, j.ID, 0, func(e api.Event) error { said.add(e); return nil })
+	var done *ledger.Job
+	if in.Logprobs { // they are in the pieces only
+		done, err = s.svc.Follow(r.Context(), c, j.ID, 0, func(e api.Event) error { said.add(e); return nil })
+	} else {
+		done, err = s.svc.Await(r.Context(), c, j.ID)
+	}
 	if err != nil {
 		return s.gone(r, c, j, err)
 	}
