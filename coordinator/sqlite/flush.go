@@ -163,7 +163,7 @@ func post(tx *txn, entries []ledger.Entry) error {
 }
 
 // saved forgets the jobs of a delta that are over and in the database, and takes in what
-// the transaction did to sessions and miners besides.
+// the transaction did to sessions, miners and keys besides.
 func (s *Store) saved(d *delta, t *touched) error {
 	var sessions []ledger.Session
 	for id := range t.sessions {
@@ -184,6 +184,18 @@ func (s *Store) saved(d *delta, t *touched) error {
 		}
 		miners = append(miners, m)
 	}
+	keys := map[common.Hash]*ledger.KeyRow{}
+	for id := range t.keys {
+		k, err := scanKey(s.read.QueryRowContext(context.Background(), "SELECT "+keyCols+" FROM api_keys WHERE hash = ?", id[:]))
+		switch {
+		case errors.Is(err, ledger.ErrNotFound):
+			keys[id] = nil
+		case err != nil:
+			return fmt.Errorf("key %s: %w", id, err)
+		default:
+			keys[id] = &k
+		}
+	}
 	s.run.Lock()
 	defer s.run.Unlock()
 	s.shows.Lock()
@@ -198,8 +210,11 @@ func (s *Store) saved(d *delta, t *touched) error {
 		s.shown.drop(r.job)
 	}
 	for _, m := range []*memory{&s.working, &s.shown} {
-		for id := range t.keys {
-			delete(m.budgets, id)
+		for id, k := range keys {
+			// What a key has spent is memory's to say: the database says that it came or went.
+			if old, ok := m.budgets[id]; ok && (old == nil) != (k == nil) {
+				m.budgets[id] = k
+			}
 		}
 		for _, x := range sessions {
 			if old := m.sessions[x.ID]; old != nil {
@@ -217,11 +232,11 @@ func (s *Store) saved(d *delta, t *touched) error {
 	return nil
 }
 
-// touched is what a transaction changed of sessions, miners and keys by itself.
+// touched is what a transaction may have changed of sessions, miners and keys by itself.
 type touched struct {
 	sessions map[uint64]bool
 	miners   map[common.Address]bool
-	keys     map[common.Hash]bool // that are gone
+	keys     map[common.Hash]bool // that came or went
 }
 
 func (t *touched) session(id uint64)       { t.sessions[id] = true }

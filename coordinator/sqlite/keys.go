@@ -30,6 +30,7 @@ func scanKey(r scanner) (k ledger.KeyRow, err error) {
 // PutKey implements coordinator.Store.
 func (s *Store) PutKey(ctx context.Context, hash common.Hash, k ledger.Key, at int64, e ledger.Event) error {
 	return s.do(ctx, func(tx *txn) error {
+		tx.touched.key(hash)
 		_, err := tx.Exec("INSERT INTO api_keys (hash, scope, account, session, created, name, made, expires, rate, budget, budget_day, budget_month) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 			hash[:], k.Scope, k.Account[:], k.Session, at, k.Name, k.Made, k.Expires, k.Rate, amt{k.Budget.Total}, amt{k.Budget.Day}, amt{k.Budget.Month})
 		if err != nil {
