@@ -30,7 +30,7 @@ type Constraints struct {
 // SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt, Messages
 // and Input is given; Input asks for an embedding of each text. Numbers left out take the model's or the market's default.
 type SubmitRequest struct {
-	Model       string         `json:"model"`
+	Model       string         `json:"model,omitempty"`
 	Prompt      string         `json:"prompt,omitempty"`
 	Messages    []Message      `json:"messages,omitempty"`
 	Input       []string       `json:"input,omitempty"`
@@ -46,6 +46,9 @@ type SubmitRequest struct {
 	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
 	Constraints Constraints    `json:"constraints,omitzero"`
 	Route       string         `json:"route,omitempty"` // among idle miners: price (default), latency or throughput
+	// Signed is the order of a client that signs itself. Besides it only
+	// Constraints and Route are given: the rest is in its request.
+	Signed *SignedOrder `json:"signed,omitempty"`
 }
 
 // SubmitResponse is the answer to POST /v1/jobs.

@@ -39,12 +39,20 @@ type KeyRequest struct {
 	Client    common.Address    `json:"client"`
 	IssuedAt  uint64            `json:"issued_at"` // seconds since 1970
 	Signature receipt.Signature `json:"signature"`
+	Mode      string            `json:"mode,omitempty"` // ModeSelf if the session's spender is the client's own key
 }
+
+// Modes of a session: who signs its orders and vouchers.
+const (
+	ModeDelegated = "delegated" // the coordinator, with a key made for the session
+	ModeSelf      = "self"      // the client
+)
 
 // KeyResponse holds a new API key. It is shown once; the coordinator keeps a hash.
 type KeyResponse struct {
 	APIKey  string `json:"api_key"`
 	Session uint64 `json:"session"`
+	Mode    string `json:"mode"`
 }
 
 // Account is the answer to GET /v1/account.
@@ -58,6 +66,15 @@ type Account struct {
 	Available market.Amount  `json:"available"`
 	Debited   market.Amount  `json:"debited"` // on chain
 	Expiry    uint64         `json:"expiry"`  // seconds since 1970
+	Mode      string         `json:"mode"`
+	Spender   common.Address `json:"spender"`
+	Orders    uint64         `json:"orders"`             // number of the newest
+	Vouchers  *Vouchers      `json:"vouchers,omitempty"` // where the client signs them, in GET /v1/account
+}
+
+// SessionList is the answer to GET /v1/sessions.
+type SessionList struct {
+	Sessions []Account `json:"sessions"`
 }
 
 // Model is one entry of GET /v1/models, OpenAI's object with the market's fields beside.

@@ -30,6 +30,9 @@ type Chain interface {
 	SetMinerLimit(ctx context.Context, miner common.Address, limit market.Amount) error
 	// Settle sends a settlement.
 	Settle(ctx context.Context, s Settlement) (Mined, error)
+	// OrderSettled reports whether a session was debited for an order, by itself or
+	// by a voucher.
+	OrderSettled(ctx context.Context, session, number uint64) (bool, error)
 	// FindSettlement looks for the Settled event of a root from a block on.
 	FindSettlement(ctx context.Context, root common.Hash, from uint64) (Mined, bool, error)
 	// Settlement returns what is in this coordinator's settlement account.
@@ -70,10 +73,17 @@ type SignedVoucher struct {
 	Signature receipt.Signature
 }
 
-// Settlement is what one transaction settles: vouchers, cumulative credits, and
+// SingleOrder is an order that is settled without a voucher.
+type SingleOrder struct {
+	Spec ledger.Spec
+	ledger.Signed
+}
+
+// Settlement is what one transaction settles: vouchers, single orders, cumulative credits, and
 // the root of some receipts.
 type Settlement struct {
 	Vouchers []SignedVoucher
+	Orders   []SingleOrder
 	Credits  []ledger.Credit
 	Root     common.Hash
 	Count    int // of receipts

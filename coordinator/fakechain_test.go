@@ -3,6 +3,7 @@ package coordinator_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,7 @@ type fakeChain struct {
 	roots    map[common.Hash]coordinator.Mined
 	blocks   uint64
 	settles  int
+	touched  []uint64
 	sent     map[common.Hash]int // how often each root came into a block
 	nonce    uint64
 	pinned   func()       // called when a settlement has its nonce, before it is sent
@@ -31,13 +33,14 @@ type fakeChain struct {
 	lose     bool         // the next settlement is mined, and its answer lost
 
 	claimed   map[common.Address]market.Amount
+	alone     map[[2]uint64]bool // sessions and numbers of orders that were settled so
 	withdrawn market.Amount
 	account   market.Amount // the settlement account
 	drawn     market.Amount // from the bond
 }
 
 func newFakeChain() *fakeChain {
-	return &fakeChain{sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{}, limits: map[common.Address]market.Amount{}, signers: map[common.Address]common.Address{}, roots: map[common.Hash]coordinator.Mined{}, sent: map[common.Hash]int{}, claimed: map[common.Address]market.Amount{}}
+	return &fakeChain{sessions: map[uint64]*coordinator.ChainSession{}, credited: map[common.Address]market.Amount{}, limits: map[common.Address]market.Amount{}, signers: map[common.Address]common.Address{}, roots: map[common.Hash]coordinator.Mined{}, sent: map[common.Hash]int{}, claimed: map[common.Address]market.Amount{}, alone: map[[2]uint64]bool{}}
 }
 
 func (f *fakeChain) Params(context.Context) (coordinator.Params, error) {
@@ -59,8 +62,19 @@ func (f *fakeChain) Session(_ context.Context, id uint64) (coordinator.ChainSess
 	return coordinator.ChainSession{}, nil
 }
 
+// topUp adds to a deposit in a block of its own.
+func (f *fakeChain) topUp(id uint64, deposit market.Amount) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.sessions[id].Deposit = deposit
+	f.blocks++
+	f.touched = append(f.touched, id)
+}
+
 func (f *fakeChain) TouchedSessions(context.Context, uint64, uint64) ([]uint64, error) {
-	return nil, nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.touched), nil
 }
 
 func (f *fakeChain) Miner(_ context.Context, m common.Address) (coordinator.ChainMiner, error) {
@@ -124,6 +138,11 @@ func (f *fakeChain) Settle(ctx context.Context, b coordinator.Settlement) (coord
 			}
 		}
 	}
+	for _, o := range b.Orders {
+		if !f.single(o) {
+			m.Skipped++
+		}
+	}
 	for _, c := range b.Credits {
 		if c.Total.Cmp(f.credited[c.Miner]) > 0 {
 			if err := f.pay(c.Miner, c.Total); err != nil {
@@ -150,6 +169,34 @@ func (f *fakeChain) Settlement(context.Context) (market.Amount, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.account, nil
+}
+
+// single settles an order alone, by the Market's rules.
+func (f *fakeChain) single(o coordinator.SingleOrder) bool {
+	order, x := o.Spec.Order, o.Receipt
+	s := f.sessions[order.Session]
+	if s == nil || s.State == ledger.SessionClosed || order.Number <= s.Through || f.alone[[2]uint64{order.Session, order.Number}] || s.Debited.Cmp(s.Deposit) >= 0 {
+		return false
+	}
+	owed := receipt.Countersignature{Receipt: receipt.Digest(domain, x), Miner: x.Miner, MinerTotal: o.MinerTotal}
+	if receipt.Verify(domain, order, o.Spec.Signature, s.Spender) != nil || receipt.Verify(domain, x, o.MinerSignature, f.signers[x.Miner]) != nil || receipt.Verify(domain, owed, o.Countersignature, coordKey.Address()) != nil {
+		return false
+	}
+	if x.Order != receipt.Digest(domain, order) || x.Client != s.Client || x.Model != order.Model || receipt.Miners(o.Spec.Candidates) != order.Miners || x.Price.Cmp(order.MaxPrice) > 0 || x.FinishedAt > order.Deadline*1000 {
+		return false
+	}
+	after, err := s.Debited.Add(x.Price)
+	if err != nil || f.book(s, after) != nil {
+		return false
+	}
+	f.alone[[2]uint64{order.Session, order.Number}] = true
+	return true
+}
+
+func (f *fakeChain) OrderSettled(_ context.Context, session, number uint64) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return number <= f.sessions[session].Through || f.alone[[2]uint64{session, number}], nil
 }
 
 // book moves a debit into the settlement account, less its fee.

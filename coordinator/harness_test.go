@@ -75,6 +75,7 @@ type house struct {
 	keepContent    time.Duration
 	tracer         *trace.Tracer
 	maxOutput      int
+	voucherWait    time.Duration
 	log            *slog.Logger
 	alter          func(*ledger.Books) // what the ledger is made to say of money
 	mute           *atomic.Bool        // while true, it cannot say that it lives
@@ -133,7 +134,7 @@ func (h *house) start() {
 	cfg := coordinator.Config{
 		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
-		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, MaxOutput: h.maxOutput, ReconcileEvery: h.reconcileEvery,
+		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, MaxOutput: h.maxOutput, ReconcileEvery: h.reconcileEvery, VoucherWait: h.voucherWait,
 	}
 	if c, ok := h.store.(coordinator.Cluster); ok {
 		cfg.Cluster = muted{c, h.mute}

@@ -21,14 +21,13 @@ const gib = 1 << 10
 var routes = []string{"", string(sched.ByPrice), string(sched.ByLatency), string(sched.ByThroughput)}
 
 // checkTerms validates constraints and turns them into terms.
-func checkTerms(r api.SubmitRequest) (ledger.Terms, error) {
-	c := r.Constraints
+func checkTerms(c api.Constraints, route string) (ledger.Terms, error) {
 	bad := func(format string, a ...any) (ledger.Terms, error) {
 		return ledger.Terms{}, apierr.New(apierr.Invalid, format, a...)
 	}
 	switch {
-	case !slices.Contains(routes, r.Route):
-		return bad("route is %.20q: use price, latency or throughput", r.Route)
+	case !slices.Contains(routes, route):
+		return bad("route is %.20q: use price, latency or throughput", route)
 	case len(c.Models) > 64:
 		return bad("constraints.models has more than 64 digests")
 	case len(c.GPU) > 32 || len(strings.Fields(c.GPU)) > 1:
@@ -42,7 +41,7 @@ func checkTerms(r api.SubmitRequest) (ledger.Terms, error) {
 	}
 	return ledger.Terms{
 		GPU: strings.ToLower(strings.TrimSpace(c.GPU)), VRAMGB: c.MinVRAMGB, Region: strings.ToLower(c.Region),
-		Reputation: c.MinReputation, Level: c.Verification, Route: r.Route,
+		Reputation: c.MinReputation, Level: c.Verification, Route: route,
 	}, nil
 }
 
@@ -50,14 +49,14 @@ func checkTerms(r api.SubmitRequest) (ledger.Terms, error) {
 const noEmbeddings sched.Reason = "embeddings"
 
 // unmet says which demand of a job an offer of its model does not meet, in the scheduler's words; Ready if none.
-func unmet(p *presence, o api.Offer, r api.SubmitRequest, t ledger.Terms) sched.Reason {
-	c := r.Constraints
+func unmet(p *presence, o api.Offer, r ask, t ledger.Terms) sched.Reason {
+	c := r.constraints
 	switch {
 	case len(c.Miners) > 0 && !slices.Contains(c.Miners, p.account):
 		return sched.NotAllowed
 	case len(c.Models) > 0 && !slices.Contains(c.Models, o.Digest):
 		return sched.NoModel
-	case len(r.Input) > 0 && !o.Embeddings:
+	case r.embeddings && !o.Embeddings:
 		return noEmbeddings
 	}
 	want := sched.Terms{Model: o.Digest, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region, Reputation: t.Reputation, Level: t.Level}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/coordinator/sched"
 	"github.com/aitbc/aitbc/market"
@@ -37,10 +36,10 @@ type menu struct {
 }
 
 // menuLocked returns what is on offer for a job.
-func (s *Service) menuLocked(r api.SubmitRequest, demands ledger.Terms) menu {
-	d := dish{r.Model, len(r.Input) > 0}
+func (s *Service) menuLocked(r ask, demands ledger.Terms) menu {
+	d := dish{r.model, r.embeddings}
 	demands.Route = "" // chooses among those that do
-	plain := demands == (ledger.Terms{}) && r.Constraints.Class == "" && len(r.Constraints.Miners) == 0 && len(r.Constraints.Models) == 0
+	plain := demands == (ledger.Terms{}) && r.constraints.Class == "" && len(r.constraints.Miners) == 0 && len(r.constraints.Models) == 0
 	now := time.Now()
 	if m, ok := s.menus[d]; ok && plain && now.Before(m.until) {
 		return m
@@ -51,7 +50,7 @@ func (s *Service) menuLocked(r api.SubmitRequest, demands ledger.Terms) menu {
 			continue
 		}
 		for _, o := range p.offers {
-			if o.Model != r.Model {
+			if o.Model != r.model {
 				continue
 			}
 			if why := unmet(p, o, r, demands); why != sched.Ready {

@@ -176,10 +176,12 @@ func (r *Reconciler) books(ctx context.Context) (*ledger.Books, expected, error)
 		if !mined {
 			continue
 		}
-		for _, v := range o.Plan.Vouchers {
-			x := want.sessions[v.Session]
-			x.Settled, x.SettledThrough = v.Cumulative, v.Through
-			want.sessions[v.Session] = x
+		for _, id := range o.Plan.Sessions() {
+			x, err := want.sessions[id].Pay(o.Plan.Vouchers, o.Plan.Singles)
+			if err != nil {
+				return nil, want, err
+			}
+			want.sessions[id] = x
 		}
 		for _, c := range o.Plan.Credits {
 			want.miners[c.Miner] = c.Total

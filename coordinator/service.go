@@ -38,6 +38,9 @@ type Config struct {
 	MinerLimit  market.Amount // bond reserved for each miner
 	Heartbeat   time.Duration // default 1 s; three missed end a miner's leases
 	SettleEvery time.Duration // default 2 s
+	// VoucherWait is how long the orders of a client that signs itself wait for its
+	// voucher before they are settled alone, default 2 min.
+	VoucherWait time.Duration
 	// ReconcileEvery is the time between comparisons of ledger and chain, default 1 min.
 	ReconcileEvery time.Duration
 	MaxQueued      int // default 10,000; more are refused with 429
@@ -161,6 +164,9 @@ func New(cfg Config) (*Service, error) {
 	}
 	if cfg.SettleEvery == 0 {
 		cfg.SettleEvery = 2 * time.Second
+	}
+	if cfg.VoucherWait == 0 {
+		cfg.VoucherWait = 2 * time.Minute
 	}
 	if cfg.ReconcileEvery == 0 {
 		cfg.ReconcileEvery = time.Minute

@@ -69,6 +69,9 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 		return api.KeyResponse{}, err
 	}
 	request := receipt.KeyRequest{Client: r.Client, Session: session, IssuedAt: r.IssuedAt}
+	if r.Mode != "" && r.Mode != api.ModeSelf && r.Mode != api.ModeDelegated {
+		return api.KeyResponse{}, apierr.New(apierr.Invalid, "mode is %.20q: use self or delegated", r.Mode)
+	}
 	if err := receipt.Verify(s.cfg.Domain, request, r.Signature, r.Client); err != nil {
 		return api.KeyResponse{}, apierr.Wrap(err, apierr.Forbidden, "the signature is not the client's (check chain id and market address)")
 	}
@@ -84,8 +87,15 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 	case c.State != ledger.SessionOpen:
 		return api.KeyResponse{}, apierr.New(apierr.Conflict, "session %d is closed or closing", session)
 	}
-	n, err := s.spenderOf(ctx, c)
-	if err != nil {
+	n, mode := uint64(0), api.ModeSelf
+	if r.Mode != api.ModeSelf {
+		mode = api.ModeDelegated
+		if n, err = s.spenderOf(ctx, c); err != nil {
+			return api.KeyResponse{}, err
+		}
+	} else if _, err := s.cfg.Store.Spender(ctx, c.Client, c.Spender); err == nil {
+		return api.KeyResponse{}, apierr.New(apierr.Conflict, "session %d names a key of this coordinator's as its spender: leave mode out", session)
+	} else if !errors.Is(err, ledger.ErrNotFound) {
 		return api.KeyResponse{}, err
 	}
 	if err := s.once(ctx, request, r.IssuedAt); err != nil {
@@ -96,7 +106,7 @@ func (s *Service) IssueKey(ctx context.Context, session uint64, r api.KeyRequest
 	}
 	key, _, err := s.issueKey(ctx, ledger.Key{Scope: ledger.ScopeClient, Account: r.Client, Session: session},
 		ledger.Event{At: time.Now().UnixMilli(), Actor: r.Client, Via: "wallet", Action: ledger.EventKeyMade})
-	return api.KeyResponse{APIKey: key, Session: session}, err
+	return api.KeyResponse{APIKey: key, Session: session, Mode: mode}, err
 }
 
 func stored(id, n uint64, c ChainSession) ledger.Session {
@@ -110,7 +120,7 @@ func stored(id, n uint64, c ChainSession) ledger.Session {
 func (s *Service) spenderOf(ctx context.Context, c ChainSession) (uint64, error) {
 	n, err := s.cfg.Store.Spender(ctx, c.Client, c.Spender)
 	if errors.Is(err, ledger.ErrNotFound) {
-		return 0, apierr.New(apierr.Forbidden, "the session's spender is no key of this coordinator's: ask POST /v1/sessions/prepare for one")
+		return 0, apierr.New(apierr.Forbidden, "the session's spender is no key of this coordinator's: ask POST /v1/sessions/prepare for one, or send mode self and sign orders yourself")
 	}
 	return n, err
 }
@@ -121,11 +131,40 @@ func (s *Service) Account(ctx context.Context, c Caller) (api.Account, error) {
 	if err != nil {
 		return api.Account{}, err
 	}
+	a := describe(x)
+	if x.Self() {
+		if a.Vouchers, err = s.vouchers(ctx, x); err != nil {
+			return api.Account{}, err
+		}
+	}
+	return a, nil
+}
+
+func describe(x ledger.Session) api.Account {
 	state := map[int]string{ledger.SessionOpen: "open", ledger.SessionClosing: "closing", ledger.SessionClosed: "closed"}[x.State]
-	return api.Account{
+	a := api.Account{
 		Client: x.Client, Session: x.ID, State: state, Deposit: x.Account.Deposit, Reserved: x.Account.Reserved, Charged: x.Account.Charged,
-		Available: x.Account.Available(), Debited: x.Debited, Expiry: x.Expiry,
-	}, nil
+		Available: x.Account.Available(), Debited: x.Debited, Expiry: x.Expiry, Spender: x.Spender, Mode: api.ModeDelegated, Orders: x.Number,
+	}
+	if x.Self() {
+		a.Mode = api.ModeSelf
+	}
+	return a
+}
+
+// AccountSessions returns all sessions of the caller's account that are not closed.
+func (s *Service) AccountSessions(ctx context.Context, c Caller) (api.SessionList, error) {
+	all, err := s.cfg.Store.Sessions(ctx)
+	if err != nil {
+		return api.SessionList{}, err
+	}
+	out := api.SessionList{Sessions: []api.Account{}}
+	for _, x := range all {
+		if x.Client == c.Account {
+			out.Sessions = append(out.Sessions, describe(x))
+		}
+	}
+	return out, nil
 }
 
 // signer returns the key that signs a session's orders.

@@ -46,7 +46,7 @@ func (s *Service) settleAll(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("head: %w", err)
 		}
-		b, err := s.cfg.Store.BuildBatch(ctx, maxBatch, head, time.Now().UnixMilli(), func(p *ledger.Plan) common.Hash {
+		b, err := s.cfg.Store.BuildBatch(ctx, s.gathering(head, time.Now()), func(p *ledger.Plan) common.Hash {
 			p.Leaves = nil
 			for _, r := range p.Receipts {
 				p.Leaves = append(p.Leaves, receipt.Leaf(s.cfg.Domain.ReceiptID(r.Order), receipt.Digest(s.cfg.Domain, *r)))
@@ -78,7 +78,11 @@ func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 			if err != nil {
 				return err
 			}
-			if m, err = s.cfg.Chain.Settle(ctx, Settlement{Vouchers: vouchers, Credits: b.Plan.Credits, Root: b.Root, Count: len(b.Plan.Leaves), Pin: s.pin(b)}); err != nil {
+			orders, err := s.singles(ctx, b.Plan)
+			if err != nil {
+				return err
+			}
+			if m, err = s.cfg.Chain.Settle(ctx, Settlement{Vouchers: vouchers, Orders: orders, Credits: b.Plan.Credits, Root: b.Root, Count: len(b.Plan.Leaves), Pin: s.pin(b)}); err != nil {
 				return fmt.Errorf("settle: %w", err)
 			}
 		}
@@ -93,6 +97,10 @@ func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
 func (s *Service) signVouchers(p ledger.Plan) ([]SignedVoucher, error) {
 	out := make([]SignedVoucher, len(p.Vouchers))
 	for i, v := range p.Vouchers {
+		if p.Spenders[i] == 0 {
+			out[i] = SignedVoucher{v, p.Signatures[i]}
+			continue
+		}
 		k, err := s.cfg.Spender(p.Spenders[i])
 		if err != nil {
 			return nil, err
@@ -108,24 +116,33 @@ func (s *Service) signVouchers(p ledger.Plan) ([]SignedVoucher, error) {
 
 // mined compares what the chain paid with what the batch asked for and records it.
 func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined, began time.Time) error {
-	var paid []uint64
+	var paid ledger.Paid
+	chain := map[uint64]ChainSession{}
+	for _, id := range b.Plan.Sessions() {
+		c, err := s.cfg.Chain.Session(ctx, id)
+		if err != nil {
+			return fmt.Errorf("session %d: %w", id, err)
+		}
+		x, err := s.cfg.Store.Session(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := s.cfg.Store.PutSession(ctx, stored(id, x.SpenderN, c)); err != nil {
+			return err
+		}
+		chain[id] = c
+	}
 	for _, v := range b.Plan.Vouchers {
-		c, err := s.cfg.Chain.Session(ctx, v.Session)
-		if err != nil {
-			return fmt.Errorf("session %d: %w", v.Session, err)
-		}
-		x, err := s.cfg.Store.Session(ctx, v.Session)
-		if err != nil {
-			return err
-		}
-		if err := s.cfg.Store.PutSession(ctx, stored(v.Session, x.SpenderN, c)); err != nil {
-			return err
-		}
+		c := chain[v.Session]
 		if c.Debited.Cmp(v.Cumulative) < 0 || c.Through < v.Through { // free jobs debit nothing
 			s.log.ErrorContext(ctx, "a voucher was not paid", "session", v.Session, "asked", v.Cumulative, "debited", c.Debited, "through", c.Through)
 			continue
 		}
-		paid = append(paid, v.Session)
+		paid.Sessions = append(paid.Sessions, v.Session)
+	}
+	var err error
+	if paid.Singles, err = s.paidAlone(ctx, b.Plan); err != nil {
+		return err
 	}
 	for _, c := range b.Plan.Credits {
 		standing, err := s.cfg.Chain.Miner(ctx, c.Miner)
@@ -162,11 +179,7 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined, began tim
 // prove fetches and stores what the receipts of a batch need to be verified
 // offline, while the chain still has the state of its block.
 func (s *Service) prove(ctx context.Context, b *ledger.Batch, tx common.Hash) error {
-	var sessions []uint64
-	for _, v := range b.Plan.Vouchers {
-		sessions = append(sessions, v.Session)
-	}
-	p, err := s.cfg.Chain.Prove(ctx, tx, b.Plan.Signers, sessions)
+	p, err := s.cfg.Chain.Prove(ctx, tx, b.Plan.Signers, b.Plan.Sessions())
 	if err != nil {
 		return fmt.Errorf("prove: %w", err)
 	}

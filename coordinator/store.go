@@ -101,20 +101,28 @@ type Store interface {
 	// the miner holds the lease.
 	Complete(ctx context.Context, c ledger.Completion) (*ledger.Job, error)
 
-	// BuildBatch gathers charged jobs that are in no batch, at most maxJobs, and
+	// PutVoucher stores a voucher of a client that signs itself, unless it is not
+	// the one that [ledger.Vouch] wants. The newest may come again.
+	PutVoucher(ctx context.Context, v ledger.Voucher) error
+	// LastVoucher returns a session's newest voucher, zero before the first.
+	LastVoucher(ctx context.Context, session uint64) (ledger.Voucher, error)
+	// Vouched returns the same with the orders behind it, ascending.
+	Vouched(ctx context.Context, session uint64) (last ledger.Voucher, after []ledger.Ended, err error)
+
+	// BuildBatch gathers charged jobs that are in no batch; see [ledger.Settle]. It
 	// stores the batch with the root that finish makes of the plan's receipts;
 	// finish also sets the leaves. It returns nil if there is nothing to settle.
 	//
 	// A session's voucher reaches up to its oldest open job, as it pays for all
 	// orders up to a number.
-	BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, at int64, finish func(*ledger.Plan) (root common.Hash)) (*ledger.Batch, error)
+	BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) (root common.Hash)) (*ledger.Batch, error)
 	// OpenBatches returns the batches that are not proved yet, oldest first.
 	OpenBatches(ctx context.Context) ([]*ledger.Batch, error)
 	// Batch returns a batch, or [ledger.ErrNotFound].
 	Batch(ctx context.Context, id uint64) (*ledger.Batch, error)
-	// BatchMined records the block of a batch, and when it was seen. Jobs of the paid sessions are
-	// settled; those of others stay charged, as the chain did not pay for them.
-	BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64, at int64) error
+	// BatchMined records the block of a batch, and when it was seen. Jobs that were paid are settled;
+	// others stay charged, as the chain did not pay for them.
+	BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid ledger.Paid, at int64) error
 	// BatchProved stores the proofs of a batch.
 	BatchProved(ctx context.Context, id uint64, proof string) error
 

@@ -115,6 +115,14 @@ func (c *chain) FindSettlement(_ context.Context, root common.Hash, _ uint64) (c
 	return m, ok, nil
 }
 
+// OrderSettled implements [coordinator.Chain]: here vouchers pay for all.
+func (c *chain) OrderSettled(_ context.Context, session, number uint64) (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.sessions[session]
+	return x != nil && number <= x.Through, nil
+}
+
 // Settlement implements [coordinator.Chain]: debits, less fees and credits.
 func (c *chain) Settlement(context.Context) (market.Amount, error) {
 	c.mu.Lock()

@@ -37,6 +37,7 @@ type Config struct {
 	MinerLimit  market.Amount `toml:"miner_limit" flag:"miner-limit"` // base units of the bond for each miner
 	MarginBps   int           `toml:"margin_bps" flag:"margin-bps"`
 	SettleEvery time.Duration `toml:"settle_every" flag:"settle-every"`
+	VoucherWait time.Duration `toml:"voucher_wait" flag:"voucher-wait"` // before orders without a voucher are settled alone
 
 	// LoginDomains are the authorities that wallets sign in to, as market.example or localhost:5173.
 	LoginDomains []string `toml:"login_domains" env:"AITBC_LOGIN_DOMAINS" flag:"login-domains"`
@@ -55,7 +56,7 @@ func Default(dir home.Dir, offset int) Config {
 		DatabaseURL: "sqlite:///" + filepath.ToSlash(filepath.Join(dir.Coordinator(), "coordinator.db")),
 		APIHost:     "127.0.0.1", APIPort: home.PortCoordinator + offset,
 		RPCURL: local(home.PortChainRPC), EthRPCURL: local(home.PortEthRPC),
-		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second, AddressRate: 60, KeepContent: 30 * 24 * time.Hour,
+		LogLevel: "info", Bond: market.Coins(100_000), MinerLimit: market.Coins(100), MarginBps: 100, SettleEvery: 2 * time.Second, VoucherWait: 2 * time.Minute, AddressRate: 60, KeepContent: 30 * 24 * time.Hour,
 	}
 }
 
@@ -72,6 +73,9 @@ func (c *Config) Validate() error {
 	}
 	if c.SettleEvery < 100*time.Millisecond {
 		return fmt.Errorf("settle_every is %s: use at least 100ms", c.SettleEvery)
+	}
+	if c.VoucherWait < time.Second {
+		return fmt.Errorf("voucher_wait is %s: use at least 1s", c.VoucherWait)
 	}
 	if c.KeepContent < 25*time.Hour {
 		return fmt.Errorf("keep_content is %s: use at least 25h, as a batch may take a day", c.KeepContent)

@@ -18,7 +18,7 @@ func TestDatabaseURLs(t *testing.T) {
 		"sqlite:///a/b.db": true, "sqlite:////a/b.db": true, "postgres://u:secret@h/d": true, "postgresql://h/d?sslmode=require": true,
 		"": false, "sqlite://": false, "sqlite:///": false, "sqlite:///a?mode=ro": false, "mysql://u:secret@h/d": false, "/a/b.db": false,
 	} {
-		c := daemon.Config{Account: common.Address{1}, APIPort: 1, SettleEvery: time.Second, AddressRate: 1, KeepContent: 25 * time.Hour, DatabaseURL: url}
+		c := daemon.Config{Account: common.Address{1}, APIPort: 1, SettleEvery: time.Second, VoucherWait: time.Minute, AddressRate: 1, KeepContent: 25 * time.Hour, DatabaseURL: url}
 		err := c.Validate()
 		if (err == nil) != good {
 			t.Errorf("%q: %v", url, err)

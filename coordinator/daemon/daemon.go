@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config, key *keystore.Key, version string, log
 	settings := coordinator.Config{
 		Domain: receipt.Domain{ChainID: chainID, Market: contracts.MarketAddress}, Registry: contracts.RegistryAddress,
 		Account: cfg.Account, Signer: key, Spender: spender(key), Store: store, Chain: chain, Log: log, Version: version,
-		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery,
+		MarginBps: uint16(cfg.MarginBps), MinerLimit: cfg.MinerLimit, SettleEvery: cfg.SettleEvery, VoucherWait: cfg.VoucherWait,
 		Tracer: cfg.Tracer, Translate: httpapi.Translate, KeepContent: cfg.KeepContent, LoginDomains: cfg.LoginDomains, Admins: cfg.Admins, AddressRate: cfg.AddressRate,
 	}
 	if shared {

@@ -97,6 +97,8 @@ func (s *Server) routes() []Route {
 		{"POST", "/v1/sessions/{session}/key", open(s.issueKey)},
 		{"POST", "/v1/login/nonce", open(s.loginNonce)},
 		{"POST", "/v1/login", open(s.login)},
+		{"GET", "/v1/sessions", reader(s.sessions)},
+		{"POST", "/v1/sessions/{session}/vouchers", client(s.vouch)},
 		{"GET", "/v1/account", reader(s.account)},
 		{"GET", "/v1/keys", owner(s.keys)},
 		{"POST", "/v1/keys", owner(s.createKey)},
@@ -114,6 +116,7 @@ func (s *Server) routes() []Route {
 		{"GET", "/v1/admin/audit", admin(s.adminAudit)},
 
 		{"POST", "/v1/jobs", client(s.submit)},
+		{"POST", "/v1/jobs/quote", client(s.quote)},
 		{"GET", "/v1/jobs", reader(s.jobs)},
 		{"GET", "/v1/jobs/{id}", reader(s.job)},
 		{"DELETE", "/v1/jobs/{id}", client(s.cancel)},
@@ -265,9 +268,9 @@ func (s *Server) prepare(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
-	session, err := strconv.ParseUint(r.PathValue("session"), 10, 63)
+	session, err := pathSession(r)
 	if err != nil {
-		return apierr.New(apierr.Invalid, "the session is not a number")
+		return err
 	}
 	var in api.KeyRequest
 	if err := httpx.DecodeJSON(w, r, &in); err != nil {

@@ -34,7 +34,7 @@ type Session struct {
 	ID             uint64
 	Client         common.Address
 	Spender        common.Address
-	SpenderN       uint64 // which derived key signs for it
+	SpenderN       uint64 // which derived key signs for it, 0 if the client signs itself
 	Account        market.SessionAccount
 	Debited        market.Amount // as the chain was seen to have it
 	Vouched        market.Amount // by vouchers in batches
@@ -42,6 +42,7 @@ type Session struct {
 	Settled        market.Amount // by vouchers that the chain was seen to pay
 	SettledThrough uint64        // the last order that such a voucher pays for
 	Number         uint64        // of the newest order, 0 before the first
+	Alone          uint64        // the last order that a batch settles without a voucher
 	Expiry         uint64
 	DueAt          uint64
 	FeeBps         uint16
@@ -166,13 +167,17 @@ type Batch struct {
 
 // Plan is what one settlement transaction pays.
 type Plan struct {
-	Vouchers []receipt.Voucher  `json:"vouchers"`
-	Credits  []Credit           `json:"credits"`
-	Jobs     []common.Hash      `json:"jobs"`
-	Leaves   []common.Hash      `json:"leaves"`
-	Spenders []uint64           `json:"spenders"` // key numbers, beside Vouchers
-	Signers  []common.Address   `json:"signers"`  // keys that signed the jobs' receipts and countersignatures, each once
-	Receipts []*receipt.Receipt `json:"-"`        // beside Jobs
+	Vouchers []receipt.Voucher `json:"vouchers"`
+	Credits  []Credit          `json:"credits"`
+	Jobs     []common.Hash     `json:"jobs"`
+	Leaves   []common.Hash     `json:"leaves"`
+	Spenders []uint64          `json:"spenders"` // key numbers, beside Vouchers; 0 for a client's own
+	// Signatures are the clients', beside Vouchers; zero where the coordinator signs.
+	Signatures []receipt.Signature `json:"signatures,omitempty"`
+	// Singles are settled by their orders, without a voucher.
+	Singles  []Single           `json:"singles,omitempty"`
+	Signers  []common.Address   `json:"signers"` // keys that signed the jobs' receipts and countersignatures, each once
+	Receipts []*receipt.Receipt `json:"-"`       // beside Jobs
 }
 
 // Credit is a miner's cumulative earnings of all batches.

@@ -1,14 +1,9 @@
 package ledger
 
 import (
-	"cmp"
-	"fmt"
-	"slices"
-
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/market"
-	"github.com/aitbc/aitbc/receipt"
 )
 
 // Accounts of the journal. Each session has its own available and reserved.
@@ -157,55 +152,4 @@ func Merge(old, chain Session) Session {
 	}
 	old.DueAt, old.State = min(chain.DueAt, old.DueAt), max(chain.State, old.State)
 	return old
-}
-
-// Settle gathers charged jobs into a plan, and returns the sessions and credits
-// as they then are. sessions and batched are what the jobs' sessions and miners
-// have; a session's voucher reaches up to its last job of the plan.
-func Settle(jobs []*Job, sessions map[uint64]Session, batched map[common.Address]market.Amount) (*Plan, []Session, error) {
-	jobs = slices.Clone(jobs)
-	slices.SortFunc(jobs, func(a, b *Job) int { return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Number, b.Number)) })
-	p := &Plan{}
-	var changed []Session
-	credits := map[common.Address]market.Amount{}
-	for _, j := range jobs {
-		if j.Signed == nil {
-			return nil, nil, fmt.Errorf("job %s: charged without a receipt", j.ID)
-		}
-		if n := len(changed); n == 0 || changed[n-1].ID != j.Session {
-			changed = append(changed, sessions[j.Session])
-		}
-		x := &changed[len(changed)-1]
-		var err error
-		if x.Vouched, err = x.Vouched.Add(j.Price); err != nil {
-			return nil, nil, fmt.Errorf("session %d: %w", x.ID, err)
-		}
-		x.Through = max(x.Through, j.Number)
-		if _, ok := credits[j.Miner]; !ok {
-			credits[j.Miner] = batched[j.Miner]
-		}
-		if credits[j.Miner], err = credits[j.Miner].Add(j.Earned); err != nil {
-			return nil, nil, fmt.Errorf("miner %s: %w", j.Miner, err)
-		}
-		p.Jobs, p.Receipts = append(p.Jobs, j.ID), append(p.Receipts, &j.Signed.Receipt)
-		for _, k := range []common.Address{j.Signed.MinerSigner, j.Signed.CoordinatorSigner} {
-			if !slices.Contains(p.Signers, k) {
-				p.Signers = append(p.Signers, k)
-			}
-		}
-	}
-	for _, x := range changed {
-		p.Vouchers = append(p.Vouchers, receipt.Voucher{Session: x.ID, Through: x.Through, Cumulative: x.Vouched})
-		p.Spenders = append(p.Spenders, x.SpenderN)
-	}
-	for m, a := range credits {
-		p.Credits = append(p.Credits, Credit{m, a})
-	}
-	slices.SortFunc(p.Credits, func(a, b Credit) int { return a.Miner.Cmp(b.Miner) })
-	return p, changed, nil
-}
-
-// Paid returns the batch's vouchers of those sessions.
-func (b *Batch) Paid(sessions []uint64) []receipt.Voucher {
-	return slices.DeleteFunc(slices.Clone(b.Plan.Vouchers), func(v receipt.Voucher) bool { return !slices.Contains(sessions, v.Session) })
 }

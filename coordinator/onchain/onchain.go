@@ -141,6 +141,12 @@ func (c *Chain) Settle(ctx context.Context, s coordinator.Settlement) (coordinat
 	for _, v := range s.Vouchers {
 		b.Vouchers = append(b.Vouchers, predeploy.SignedVoucher{Voucher: v.Voucher, Signature: v.Signature})
 	}
+	for _, o := range s.Orders {
+		b.Orders = append(b.Orders, predeploy.SingleOrder{
+			Order: o.Spec.Order, OrderSignature: o.Spec.Signature, Candidates: sorted(o.Spec.Candidates), Receipt: o.Receipt,
+			MinerSignature: o.MinerSignature, MinerTotal: o.MinerTotal, Countersignature: o.Countersignature,
+		})
+	}
 	for _, x := range s.Credits {
 		b.Credits = append(b.Credits, predeploy.Credit{Miner: x.Miner, Total: x.Total})
 	}
@@ -149,6 +155,18 @@ func (c *Chain) Settle(ctx context.Context, s coordinator.Settlement) (coordinat
 		return coordinator.Mined{}, err
 	}
 	return mined(r, s.Root)
+}
+
+// sorted returns candidates as the Market wants them: ascending, each once.
+func sorted(candidates []common.Address) []common.Address {
+	out := slices.Clone(candidates)
+	slices.SortFunc(out, common.Address.Cmp)
+	return slices.Compact(out)
+}
+
+// OrderSettled implements [coordinator.Chain].
+func (c *Chain) OrderSettled(ctx context.Context, session, number uint64) (bool, error) {
+	return c.market.OrderSettled(ctx, session, number, latest)
 }
 
 func mined(r *types.Receipt, root common.Hash) (coordinator.Mined, error) {

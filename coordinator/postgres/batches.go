@@ -12,8 +12,8 @@ import (
 )
 
 // BuildBatch implements coordinator.Store.
-func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, at int64, finish func(*ledger.Plan) (root common.Hash)) (batch *ledger.Batch, err error) {
-	some, err := query(ctx, s, pgx.RowTo[uint64], "SELECT DISTINCT session FROM jobs WHERE payment = 'charged' AND batch IS NULL ORDER BY session LIMIT $1", maxJobs)
+func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) (root common.Hash)) (batch *ledger.Batch, err error) {
+	some, err := query(ctx, s, pgx.RowTo[uint64], "SELECT DISTINCT j.session FROM jobs j WHERE "+ripe+" ORDER BY j.session LIMIT $3", g.Alone, g.Due, g.Max)
 	if err != nil || len(some) == 0 {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 		if err := s.fence(ctx, tx); err != nil {
 			return err
 		}
-		p, err := plan(ctx, tx, some, maxJobs)
+		p, err := plan(ctx, tx, some, g)
 		if err != nil || p == nil {
 			return err
 		}
@@ -31,8 +31,8 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 		if err != nil {
 			return err
 		}
-		batch = &ledger.Batch{Root: root, Plan: *p, State: ledger.BatchBuilt, FromBlock: fromBlock}
-		if err := tx.QueryRow(ctx, "INSERT INTO batches (root, payload, state, block_from, created) VALUES ($1, $2, $3, $4, $5) RETURNING id", root[:], payload, ledger.BatchBuilt, fromBlock, at).Scan(&batch.ID); err != nil {
+		batch = &ledger.Batch{Root: root, Plan: *p, State: ledger.BatchBuilt, FromBlock: g.FromBlock}
+		if err := tx.QueryRow(ctx, "INSERT INTO batches (root, payload, state, block_from, created) VALUES ($1, $2, $3, $4, $5) RETURNING id", root[:], payload, ledger.BatchBuilt, g.FromBlock, g.At).Scan(&batch.ID); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE jobs SET batch = $1 WHERE id = ANY($2)", batch.ID, raw(p.Jobs))
@@ -41,17 +41,22 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 	return batch, err
 }
 
+// ripe jobs are charged and in no batch, and paid by a voucher or to be settled
+// alone.
+const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
+	AND (s.spender_n <> 0 OR j.finished <= $1 OR s.due_at <= $2 OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
+
 // plan gathers what is to be settled of some sessions and books it as batched.
-func plan(ctx context.Context, tx pgx.Tx, ids []uint64, maxJobs int) (*ledger.Plan, error) {
+func plan(ctx context.Context, tx pgx.Tx, ids []uint64, g ledger.Gathering) (*ledger.Plan, error) {
 	// The sessions' locks keep their jobs as they are.
 	sessions := map[uint64]ledger.Session{}
 	if err := rows(ctx, tx, scanSession, func(x ledger.Session) { sessions[x.ID] = x }, "SELECT "+sessionCols+" FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids); err != nil {
 		return nil, err
 	}
 	var jobs []*ledger.Job
-	if err := rows(ctx, tx, scanJob, func(j *ledger.Job) { jobs = append(jobs, j) }, "SELECT "+jobCols+jobFrom+`WHERE j.payment = 'charged' AND j.batch IS NULL AND j.session = ANY($1)
+	if err := rows(ctx, tx, scanJob, func(j *ledger.Job) { jobs = append(jobs, j) }, "SELECT "+jobCols+jobFrom+"WHERE "+ripe+` AND j.session = ANY($3)
 		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
-		ORDER BY j.session, j.number LIMIT $2`, ids, maxJobs); err != nil || len(jobs) == 0 {
+		ORDER BY j.session, j.number LIMIT $4`, g.Alone, g.Due, ids, g.Max); err != nil || len(jobs) == 0 {
 		return nil, err
 	}
 	var miners []common.Address
@@ -62,13 +67,18 @@ func plan(ctx context.Context, tx pgx.Tx, ids []uint64, maxJobs int) (*ledger.Pl
 	if err := rows(ctx, tx, scanMiner, func(m ledger.Miner) { batched[m.Address] = m.Batched }, "SELECT "+minerCols+" FROM miners WHERE address = ANY($1) ORDER BY address FOR UPDATE", raw(miners)); err != nil {
 		return nil, err
 	}
-	p, changed, err := ledger.Settle(jobs, sessions, batched)
-	if err != nil {
+	vouchers := map[uint64][]ledger.Voucher{}
+	if err := rows(ctx, tx, scanVoucher, func(v ledger.Voucher) { vouchers[v.Session] = append(vouchers[v.Session], v) },
+		"SELECT v.session, v.through, v.cumulative, v.signature FROM vouchers v JOIN sessions s ON s.id = v.session AND v.through > s.through WHERE v.session = ANY($1) ORDER BY v.session, v.through", ids); err != nil {
+		return nil, err
+	}
+	p, changed, err := ledger.Settle(jobs, sessions, batched, vouchers, len(jobs) == g.Max)
+	if err != nil || p == nil {
 		return nil, err
 	}
 	b := &pgx.Batch{}
 	for _, x := range changed {
-		b.Queue("UPDATE sessions SET vouched = $2, through = $3 WHERE id = $1", x.ID, amt{x.Vouched}, x.Through)
+		b.Queue("UPDATE sessions SET vouched = $2, through = $3, alone = $4 WHERE id = $1", x.ID, amt{x.Vouched}, x.Through, x.Alone)
 	}
 	for _, c := range p.Credits {
 		b.Queue("UPDATE miners SET batched = $2 WHERE address = $1", c.Miner[:], amt{c.Total})
@@ -96,25 +106,37 @@ func (s *Store) Batch(ctx context.Context, id uint64) (*ledger.Batch, error) {
 }
 
 // BatchMined implements coordinator.Store.
-func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64, at int64) error {
+func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid ledger.Paid, at int64) error {
 	b, err := s.Batch(ctx, id)
 	if err != nil {
 		return fmt.Errorf("batch %d: %w", id, err)
 	}
 	return s.tx(ctx, func(tx pgx.Tx) error {
 		// Sessions before all else, as everywhere.
-		if _, err := tx.Exec(ctx, "SELECT 1 FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", paid); err != nil {
+		var sessions []ledger.Session
+		if err := rows(ctx, tx, scanSession, func(x ledger.Session) { sessions = append(sessions, x) }, "SELECT "+sessionCols+" FROM sessions WHERE id = ANY($1) ORDER BY id FOR UPDATE", b.Plan.Sessions()); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, "UPDATE batches SET state = $2, tx = $3, block = $4, mined = $6 WHERE id = $1 AND state = $5", id, ledger.BatchMined, txHash[:], block, ledger.BatchBuilt, at)
 		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		for _, v := range b.Paid(paid) {
-			if _, err := tx.Exec(ctx, "UPDATE sessions SET settled = $2, settled_through = $3 WHERE id = $1", v.Session, amt{v.Cumulative}, v.Through); err != nil {
+		vouchers, singles := b.Paid(paid)
+		for _, x := range sessions {
+			if x, err = x.Pay(vouchers, singles); err != nil {
 				return err
 			}
-			if _, err := tx.Exec(ctx, "UPDATE jobs SET payment = $3 WHERE batch = $1 AND session = $2 AND payment = $4", id, v.Session, string(market.Settled), string(market.Charged)); err != nil {
+			if _, err := tx.Exec(ctx, "UPDATE sessions SET settled = $2, settled_through = $3 WHERE id = $1", x.ID, amt{x.Settled}, x.SettledThrough); err != nil {
+				return err
+			}
+		}
+		for _, v := range vouchers {
+			if _, err := tx.Exec(ctx, "UPDATE jobs SET payment = $3 WHERE batch = $1 AND session = $2 AND number <= $5 AND payment = $4", id, v.Session, string(market.Settled), string(market.Charged), v.Through); err != nil {
+				return err
+			}
+		}
+		for _, o := range singles {
+			if _, err := tx.Exec(ctx, "UPDATE jobs SET payment = $2 WHERE id = $1 AND payment = $3", o.Job[:], string(market.Settled), string(market.Charged)); err != nil {
 				return err
 			}
 		}

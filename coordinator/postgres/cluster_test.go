@@ -62,10 +62,10 @@ func TestLeaderIsFenced(t *testing.T) {
 	}
 	seedCharged(t, a)
 	root := func(*ledger.Plan) common.Hash { return common.Hash{1} }
-	if _, err := b.BuildBatch(ctx, 10, 0, 0, root); !errors.Is(err, ledger.ErrNotLeader) {
+	if _, err := b.BuildBatch(ctx, ledger.Gathering{Max: 10}, root); !errors.Is(err, ledger.ErrNotLeader) {
 		t.Fatalf("the other built a batch: %v", err)
 	}
-	batch, err := a.BuildBatch(ctx, 10, 0, 0, root)
+	batch, err := a.BuildBatch(ctx, ledger.Gathering{Max: 10}, root)
 	if err != nil || batch == nil {
 		t.Fatalf("%+v, %v", batch, err)
 	}
@@ -81,7 +81,7 @@ func TestLeaderIsFenced(t *testing.T) {
 	if _, _, err := a.PinNonce(ctx, batch.ID, 7); !errors.Is(err, ledger.ErrNotLeader) {
 		t.Fatalf("the old leader sends: %v", err)
 	}
-	if _, err := a.BuildBatch(ctx, 10, 0, 0, root); err != nil && !errors.Is(err, ledger.ErrNotLeader) {
+	if _, err := a.BuildBatch(ctx, ledger.Gathering{Max: 10}, root); err != nil && !errors.Is(err, ledger.ErrNotLeader) {
 		t.Fatalf("the old leader settles: %v", err)
 	}
 	pin(b, 7, 7, true)  // the same, as nothing used it

@@ -66,13 +66,13 @@ func raw[T common.Hash | common.Address](list []T) [][]byte {
 	return out
 }
 
-const sessionCols = "id, client, spender, spender_n, deposit, reserved, charged, debited, vouched, through, settled, settled_through, number, expiry, due_at, fee_bps, state"
+const sessionCols = "id, client, spender, spender_n, deposit, reserved, charged, debited, vouched, through, settled, settled_through, number, alone, expiry, due_at, fee_bps, state"
 
 func scanSession(r pgx.CollectableRow) (ledger.Session, error) {
 	var x ledger.Session
 	var client, spender []byte
 	var deposit, reserved, charged, debited, vouched, settled amt
-	err := r.Scan(&x.ID, &client, &spender, &x.SpenderN, &deposit, &reserved, &charged, &debited, &vouched, &x.Through, &settled, &x.SettledThrough, &x.Number, &x.Expiry, &x.DueAt, &x.FeeBps, &x.State)
+	err := r.Scan(&x.ID, &client, &spender, &x.SpenderN, &deposit, &reserved, &charged, &debited, &vouched, &x.Through, &settled, &x.SettledThrough, &x.Number, &x.Alone, &x.Expiry, &x.DueAt, &x.FeeBps, &x.State)
 	x.Client, x.Spender = common.BytesToAddress(client), common.BytesToAddress(spender)
 	x.Account = market.SessionAccount{Deposit: deposit.Amount, Reserved: reserved.Amount, Charged: charged.Amount}
 	x.Debited, x.Vouched, x.Settled = debited.Amount, vouched.Amount, settled.Amount

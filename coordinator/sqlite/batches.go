@@ -13,26 +13,33 @@ import (
 )
 
 // BuildBatch implements coordinator.Store.
-func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, at int64, finish func(*ledger.Plan) (root common.Hash)) (batch *ledger.Batch, err error) {
+func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) (root common.Hash)) (batch *ledger.Batch, err error) {
 	if err := s.catchUp(ctx); err != nil {
 		return nil, err
 	}
 	var some int
-	if err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs WHERE payment = 'charged' AND batch IS NULL)").Scan(&some); err != nil || some == 0 {
+	if err := s.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM jobs j WHERE "+ripe+")", g.Alone, g.Due).Scan(&some); err != nil || some == 0 {
 		return nil, err
 	}
 	err = s.do(ctx, func(tx *txn) error {
 		batch = nil
-		jobs, err := settleable(tx, maxJobs)
+		jobs, err := settleable(tx, g)
 		if err != nil || len(jobs) == 0 {
 			return err
 		}
 		sessions := map[uint64]ledger.Session{}
 		batched := map[common.Address]market.Amount{}
+		vouchers := map[uint64][]ledger.Voucher{}
 		for _, j := range jobs {
 			if _, ok := sessions[j.Session]; !ok {
-				if sessions[j.Session], err = sessionIn(tx, j.Session); err != nil {
+				x, err := sessionIn(tx, j.Session)
+				if err != nil {
 					return err
+				}
+				if sessions[j.Session] = x; x.Self() {
+					if vouchers[x.ID], err = vouchersIn(tx, x.ID, x.Through); err != nil {
+						return err
+					}
 				}
 			}
 			if _, ok := batched[j.Miner]; !ok {
@@ -43,13 +50,13 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 				batched[j.Miner] = a.Amount
 			}
 		}
-		p, changed, err := ledger.Settle(jobs, sessions, batched)
-		if err != nil {
+		p, changed, err := ledger.Settle(jobs, sessions, batched, vouchers, len(jobs) == g.Max)
+		if err != nil || p == nil {
 			return err
 		}
 		for _, x := range changed {
 			tx.touched.session(x.ID)
-			if _, err := tx.Exec("UPDATE sessions SET vouched = ?, through = ? WHERE id = ?", amt{x.Vouched}, x.Through, x.ID); err != nil {
+			if _, err := tx.Exec("UPDATE sessions SET vouched = ?, through = ?, alone = ? WHERE id = ?", amt{x.Vouched}, x.Through, x.Alone, x.ID); err != nil {
 				return err
 			}
 		}
@@ -60,7 +67,7 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 			}
 		}
 		root := finish(p)
-		r, err := tx.Exec("INSERT INTO batches (root, payload, state, block_from, created) VALUES (?, ?, ?, ?, ?)", root[:], doc[ledger.Plan]{p}, ledger.BatchBuilt, fromBlock, at)
+		r, err := tx.Exec("INSERT INTO batches (root, payload, state, block_from, created) VALUES (?, ?, ?, ?, ?)", root[:], doc[ledger.Plan]{p}, ledger.BatchBuilt, g.FromBlock, g.At)
 		if err != nil {
 			return err
 		}
@@ -73,18 +80,23 @@ func (s *Store) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, a
 				return err
 			}
 		}
-		batch = &ledger.Batch{ID: uint64(id), Root: root, Plan: *p, State: ledger.BatchBuilt, FromBlock: fromBlock}
+		batch = &ledger.Batch{ID: uint64(id), Root: root, Plan: *p, State: ledger.BatchBuilt, FromBlock: g.FromBlock}
 		return nil
 	})
 	return batch, err
 }
 
-// settleable returns charged jobs below their session's oldest open job, by
+// ripe jobs are charged and in no batch, and paid by a voucher or to be settled
+// alone.
+const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
+	AND (s.spender_n <> 0 OR j.finished <= ? OR s.due_at <= ? OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
+
+// settleable returns ripe jobs below their session's oldest open job, by
 // session and number.
-func settleable(tx *txn, limit int) ([]*ledger.Job, error) {
-	rows, err := tx.Query("SELECT "+jobCols+jobFrom+`WHERE j.payment = 'charged' AND j.batch IS NULL
+func settleable(tx *txn, g ledger.Gathering) ([]*ledger.Job, error) {
+	rows, err := tx.Query("SELECT "+jobCols+jobFrom+"WHERE "+ripe+`
 		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
-		ORDER BY j.session, j.number LIMIT ?`, limit)
+		ORDER BY j.session, j.number LIMIT ?`, g.Alone, g.Due, g.Max)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +132,7 @@ func (s *Store) Batch(ctx context.Context, id uint64) (*ledger.Batch, error) {
 }
 
 // BatchMined implements coordinator.Store.
-func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid []uint64, at int64) error {
+func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, block uint64, paid ledger.Paid, at int64) error {
 	return s.do(ctx, func(tx *txn) error {
 		b, err := scanBatch(tx.QueryRow("SELECT "+batchCols+" FROM batches WHERE id = ?", id))
 		if err != nil {
@@ -132,12 +144,27 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 		if _, err := tx.Exec("UPDATE batches SET state = ?, tx = ?, block = ?, mined = ? WHERE id = ?", ledger.BatchMined, txHash[:], block, at, id); err != nil {
 			return err
 		}
-		for _, v := range b.Paid(paid) {
-			tx.touched.session(v.Session)
-			if _, err := tx.Exec("UPDATE sessions SET settled = ?, settled_through = ? WHERE id = ?", amt{v.Cumulative}, v.Through, v.Session); err != nil {
+		vouchers, singles := b.Paid(paid)
+		for _, v := range vouchers {
+			if _, err := tx.Exec("UPDATE jobs SET payment = ? WHERE batch = ? AND session = ? AND number <= ? AND payment = ?", string(market.Settled), id, v.Session, v.Through, string(market.Charged)); err != nil {
 				return err
 			}
-			if _, err := tx.Exec("UPDATE jobs SET payment = ? WHERE batch = ? AND session = ? AND payment = ?", string(market.Settled), id, v.Session, string(market.Charged)); err != nil {
+		}
+		for _, o := range singles {
+			if _, err := tx.Exec("UPDATE jobs SET payment = ? WHERE id = ? AND payment = ?", string(market.Settled), o.Job[:], string(market.Charged)); err != nil {
+				return err
+			}
+		}
+		for _, session := range b.Plan.Sessions() {
+			x, err := sessionIn(tx, session)
+			if err != nil {
+				return err
+			}
+			if x, err = x.Pay(vouchers, singles); err != nil {
+				return err
+			}
+			tx.touched.session(x.ID)
+			if _, err := tx.Exec("UPDATE sessions SET settled = ?, settled_through = ? WHERE id = ?", amt{x.Settled}, x.SettledThrough, x.ID); err != nil {
 				return err
 			}
 		}

@@ -81,7 +81,7 @@ func result(j *ledger.Job, miner common.Address, lease string, price uint64) led
 func seed(ctx context.Context, s storetest.Store) error {
 	var errs []error
 	for n := uint64(1); n <= 2; n++ {
-		errs = append(errs, s.PutSession(ctx, ledger.Session{ID: n, Client: common.Address{9}, Account: market.SessionAccount{Deposit: market.Units(1 << 40)}, Expiry: 1000, DueAt: 1000, FeeBps: 250, State: ledger.SessionOpen}),
+		errs = append(errs, s.PutSession(ctx, ledger.Session{ID: n, Client: common.Address{9}, SpenderN: 1, Account: market.SessionAccount{Deposit: market.Units(1 << 40)}, Expiry: 1000, DueAt: 1000, FeeBps: 250, State: ledger.SessionOpen}),
 			s.PutMiner(ctx, ledger.Miner{Address: common.Address{byte(n)}, Offers: []byte("[]"), Slots: 1}))
 	}
 	return errors.Join(errs...)
@@ -200,7 +200,7 @@ func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 			switch step % 3 {
 			case 0:
 				both(func(s storetest.Store) error {
-					_, err := s.BuildBatch(ctx, 5, 0, 0, func(*ledger.Plan) common.Hash { return common.Hash{1} })
+					_, err := s.BuildBatch(ctx, ledger.Gathering{Max: 5}, func(*ledger.Plan) common.Hash { return common.Hash{1} })
 					return err
 				})
 			case 1: // its open jobs go on without
@@ -287,7 +287,7 @@ func victim(ctx context.Context, path string, out io.Writer) error {
 	}
 	wg.Go(func() {
 		for {
-			if _, err := s.BuildBatch(ctx, 100, 0, 0, func(*ledger.Plan) common.Hash { return common.Hash{1} }); err != nil {
+			if _, err := s.BuildBatch(ctx, ledger.Gathering{Max: 100}, func(*ledger.Plan) common.Hash { return common.Hash{1} }); err != nil {
 				errs <- err
 				return
 			}

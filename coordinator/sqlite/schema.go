@@ -204,4 +204,14 @@ CREATE UNIQUE INDEX bulks_idem ON bulks (session, idem_key) WHERE idem_key IS NO
 `, `
 ALTER TABLE jobs ADD COLUMN first_token INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE batches ADD COLUMN mined INTEGER NOT NULL DEFAULT 0;
+`, `
+ALTER TABLE sessions ADD COLUMN alone INTEGER NOT NULL DEFAULT 0;
+-- What clients signed that sign themselves.
+CREATE TABLE vouchers (
+	session    INTEGER NOT NULL REFERENCES sessions(id),
+	through    INTEGER NOT NULL,
+	cumulative TEXT NOT NULL,
+	signature  BLOB NOT NULL,
+	PRIMARY KEY (session, through)
+) WITHOUT ROWID;
 `}

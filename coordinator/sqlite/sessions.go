@@ -43,7 +43,7 @@ func (s *Store) Spender(ctx context.Context, client, spender common.Address) (n 
 	return n, err
 }
 
-const sessionCols = "id, client, spender, spender_n, deposit, reserved, charged, debited, vouched, through, settled, settled_through, number, expiry, due_at, fee_bps, state"
+const sessionCols = "id, client, spender, spender_n, deposit, reserved, charged, debited, vouched, through, settled, settled_through, number, alone, expiry, due_at, fee_bps, state"
 
 type scanner interface{ Scan(...any) error }
 
@@ -51,7 +51,7 @@ func scanSession(r scanner) (ledger.Session, error) {
 	var x ledger.Session
 	var client, spender []byte
 	var deposit, reserved, charged, debited, vouched, settled amt
-	err := r.Scan(&x.ID, &client, &spender, &x.SpenderN, &deposit, &reserved, &charged, &debited, &vouched, &x.Through, &settled, &x.SettledThrough, &x.Number, &x.Expiry, &x.DueAt, &x.FeeBps, &x.State)
+	err := r.Scan(&x.ID, &client, &spender, &x.SpenderN, &deposit, &reserved, &charged, &debited, &vouched, &x.Through, &settled, &x.SettledThrough, &x.Number, &x.Alone, &x.Expiry, &x.DueAt, &x.FeeBps, &x.State)
 	if errors.Is(err, sql.ErrNoRows) {
 		return x, ledger.ErrNotFound
 	}
@@ -94,7 +94,7 @@ func (s *Store) PutSession(ctx context.Context, x ledger.Session) error {
 			return err
 		}
 		tx.touched.session(x.ID)
-		_, err = tx.Exec(`INSERT INTO sessions (`+sessionCols+`) VALUES (?, ?, ?, ?, ?, '0', '0', ?, '0', 0, '0', 0, 0, ?, ?, ?, ?)
+		_, err = tx.Exec(`INSERT INTO sessions (`+sessionCols+`) VALUES (?, ?, ?, ?, ?, '0', '0', ?, '0', 0, '0', 0, 0, 0, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET deposit = excluded.deposit, debited = excluded.debited, due_at = excluded.due_at, state = excluded.state`,
 			x.ID, x.Client[:], x.Spender[:], x.SpenderN, amt{x.Account.Deposit}, amt{x.Debited}, x.Expiry, x.DueAt, x.FeeBps, x.State)
 		return err

@@ -137,7 +137,7 @@ func everything(t *testing.T, stores []Store) {
 		case i%5 == 0:
 			_, err = s.End(ctx, ledger.Ending{Job: j.ID, Lease: "l", State: market.Failed})
 		case i%7 == 0:
-			_, err = s.BuildBatch(ctx, 20, 0, 0, root)
+			_, err = s.BuildBatch(ctx, ledger.Gathering{Max: 20}, root)
 			fallthrough
 		default:
 			if _, e := s.Complete(ctx, completion(j, miner, "l", market.Units(uint64(i)))); err == nil {
@@ -149,7 +149,7 @@ func everything(t *testing.T, stores []Store) {
 		}
 	})
 	for {
-		b, err := stores[0].BuildBatch(ctx, 20, 0, 0, root)
+		b, err := stores[0].BuildBatch(ctx, ledger.Gathering{Max: 20}, root)
 		ok(t, err)
 		if b == nil {
 			break

@@ -36,6 +36,7 @@ type Memory struct {
 	mined    map[uint64]int64 // when batches were
 	journal  []ledger.Entry
 	meta     map[string]string
+	vouchers map[uint64][]ledger.Voucher // by session, ascending
 }
 
 type spender struct{ client, address common.Address }
@@ -46,7 +47,7 @@ var _ coordinator.Store = (*Memory)(nil)
 func NewMemory() *Memory {
 	return &Memory{
 		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, files: map[string]file{}, mined: map[uint64]int64{}, bulks: map[string]ledger.Bulk{}, miners: map[common.Address]ledger.Miner{},
-		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{},
+		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{}, vouchers: map[uint64][]ledger.Voucher{},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
 )
 
 // Assign implements coordinator.Store.
@@ -116,7 +117,7 @@ func (m *Memory) Complete(ctx context.Context, c ledger.Completion) (out *ledger
 }
 
 // BuildBatch implements coordinator.Store.
-func (m *Memory) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, _ int64, finish func(*ledger.Plan) common.Hash) (out *ledger.Batch, err error) {
+func (m *Memory) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) common.Hash) (out *ledger.Batch, err error) {
 	err = m.in(ctx, func() error {
 		open := map[uint64]uint64{} // oldest open order, by session
 		var jobs []*ledger.Job
@@ -124,7 +125,7 @@ func (m *Memory) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, 
 			if j.Payment == market.Reserved {
 				open[j.Session] = min(cmp.Or(open[j.Session], math.MaxUint64), j.Number)
 			}
-			if j.Payment == market.Charged && j.Batch == 0 {
+			if j.Payment == market.Charged && j.Batch == 0 && m.ripeLocked(j, g) {
 				jobs = append(jobs, &j)
 			}
 		}
@@ -132,7 +133,7 @@ func (m *Memory) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, 
 		slices.SortFunc(jobs, func(a, b *ledger.Job) int {
 			return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Number, b.Number))
 		})
-		jobs = jobs[:min(maxJobs, len(jobs))]
+		jobs = jobs[:min(g.Max, len(jobs))]
 		if len(jobs) == 0 {
 			return nil
 		}
@@ -140,11 +141,15 @@ func (m *Memory) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, 
 		for a, w := range m.miners {
 			batched[a] = w.Batched
 		}
-		p, changed, err := ledger.Settle(jobs, m.sessions, batched)
-		if err != nil {
+		vouchers := map[uint64][]ledger.Voucher{}
+		for id, x := range m.sessions {
+			vouchers[id] = slices.DeleteFunc(slices.Clone(m.vouchers[id]), func(v ledger.Voucher) bool { return v.Through <= x.Through })
+		}
+		p, changed, err := ledger.Settle(jobs, m.sessions, batched, vouchers, len(jobs) == g.Max)
+		if err != nil || p == nil {
 			return err
 		}
-		b := ledger.Batch{ID: uint64(len(m.batches) + 1), Root: finish(p), Plan: *p, State: ledger.BatchBuilt, FromBlock: fromBlock}
+		b := ledger.Batch{ID: uint64(len(m.batches) + 1), Root: finish(p), Plan: *p, State: ledger.BatchBuilt, FromBlock: g.FromBlock}
 		m.batches = append(m.batches, b)
 		for _, x := range changed {
 			m.sessions[x.ID] = x
@@ -154,9 +159,10 @@ func (m *Memory) BuildBatch(ctx context.Context, maxJobs int, fromBlock uint64, 
 			w.Batched = c.Total
 			m.miners[c.Miner] = w
 		}
-		for _, j := range jobs {
+		for _, id := range p.Jobs {
+			j := m.jobs[id]
 			j.Batch = b.ID
-			m.jobs[j.ID] = *j
+			m.jobs[id] = j
 		}
 		out = &b
 		return nil
@@ -193,7 +199,7 @@ func (m *Memory) Batch(ctx context.Context, id uint64) (out *ledger.Batch, err e
 }
 
 // BatchMined implements coordinator.Store.
-func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid []uint64, at int64) error {
+func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, block uint64, paid ledger.Paid, at int64) error {
 	return m.in(ctx, func() error {
 		if id == 0 || id > uint64(len(m.batches)) {
 			return ledger.ErrNotFound
@@ -204,15 +210,20 @@ func (m *Memory) BatchMined(ctx context.Context, id uint64, tx common.Hash, bloc
 		}
 		b.State, b.Tx, b.Block = ledger.BatchMined, tx, block
 		m.mined[id] = at
-		for _, v := range b.Paid(paid) {
-			x := m.sessions[v.Session]
-			x.Settled, x.SettledThrough = v.Cumulative, v.Through
-			m.sessions[v.Session] = x
-			for _, h := range b.Plan.Jobs {
-				if j := m.jobs[h]; j.Session == v.Session && j.Payment == market.Charged {
-					j.Payment = market.Settled
-					m.jobs[h] = j
-				}
+		vouchers, singles := b.Paid(paid)
+		for _, id := range b.Plan.Sessions() {
+			x, err := m.sessions[id].Pay(vouchers, singles)
+			if err != nil {
+				return err
+			}
+			m.sessions[id] = x
+		}
+		for _, h := range b.Plan.Jobs {
+			j := m.jobs[h]
+			if j.Payment == market.Charged && (slices.ContainsFunc(vouchers, func(v receipt.Voucher) bool { return v.Session == j.Session && j.Number <= v.Through }) ||
+				slices.ContainsFunc(singles, func(s ledger.Single) bool { return s.Job == h })) {
+				j.Payment = market.Settled
+				m.jobs[h] = j
 			}
 		}
 		for _, c := range b.Plan.Credits {

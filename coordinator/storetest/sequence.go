@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/market"
 )
+
+// sessions and miners that [sequences] has. The last session's client signs itself.
+const sessions = 2
 
 // pair is a store and what it must equal.
 type pair struct {
@@ -30,8 +34,8 @@ func sequences(t *testing.T, back New) {
 		open := back(t)
 		p := &pair{rt: rt, t: t, store: open(), model: NewMemory()}
 		defer func() { _ = p.store.Close() }()
-		for session := uint64(1); session <= 2; session++ {
-			x := ledger.Session{ID: session, Client: address(100), Account: market.SessionAccount{Deposit: market.Units(10_000)}, Expiry: 1000, DueAt: 1000, FeeBps: feeBps, State: ledger.SessionOpen}
+		for session := uint64(1); session <= sessions; session++ {
+			x := ledger.Session{ID: session, Client: address(100), SpenderN: 3 - session, Account: market.SessionAccount{Deposit: market.Units(10_000)}, Expiry: 1000, DueAt: 1000, FeeBps: feeBps, State: ledger.SessionOpen}
 			w := ledger.Miner{Address: address(byte(session)), Offers: []byte("[]"), Slots: 1}
 			if err := errors.Join(p.store.PutSession(p.ctx(), x), p.model.PutSession(p.ctx(), x), p.store.PutMiner(p.ctx(), w), p.model.PutMiner(p.ctx(), w)); err != nil {
 				rt.Fatal(err)
@@ -53,7 +57,7 @@ func (p *pair) ctx() context.Context { return context.WithoutCancel(p.t.Context(
 // step does one thing to both.
 func (p *pair) step(open func() Store) {
 	rt := p.rt
-	op := rapid.IntRange(0, 9).Draw(rt, "op")
+	op := rapid.IntRange(0, 11).Draw(rt, "op")
 	if len(p.jobs) == 0 {
 		op = 0
 	}
@@ -89,7 +93,9 @@ func (p *pair) step(open func() Store) {
 	case 8:
 		id := p.pick()
 		p.agree("cancel", nil, nil, p.store.RequestCancel(p.ctx(), id), p.model.RequestCancel(p.ctx(), id))
-	case 9:
+	case 9, 10:
+		p.vouch(units(3, "by"))
+	case 11:
 		if err := p.store.Close(); err != nil {
 			rt.Fatal(err)
 		}
@@ -110,7 +116,7 @@ func (p *pair) pick() common.Hash {
 }
 
 func (p *pair) miner() common.Address {
-	return address(byte(rapid.IntRange(1, 2).Draw(p.rt, "miner")))
+	return address(byte(rapid.IntRange(1, sessions).Draw(p.rt, "miner")))
 }
 
 // lease returns the right lease, mostly.
@@ -131,7 +137,7 @@ func (p *pair) now(id common.Hash) *ledger.Job {
 }
 
 func (p *pair) insert(most market.Amount) {
-	j := draft(uint64(rapid.IntRange(1, 2).Draw(p.rt, "session")), most)
+	j := draft(uint64(rapid.IntRange(1, sessions).Draw(p.rt, "session")), most)
 	if key := rapid.IntRange(0, 4).Draw(p.rt, "key"); key > 0 {
 		j.IdemKey, j.IdemHash = string(rune('a'+key)), []byte{byte(rapid.IntRange(0, 1).Draw(p.rt, "hash"))}
 	}
@@ -162,8 +168,10 @@ func (p *pair) completion(price market.Amount) ledger.Completion {
 
 // settle builds a batch and has the chain pay all or some of it.
 func (p *pair) settle(most int) {
-	a, errA := p.store.BuildBatch(p.ctx(), most, 1, 1, root)
-	b, errB := p.model.BuildBatch(p.ctx(), most, 1, 1, root)
+	// Jobs end at 0 here: before Alone, or not.
+	g := ledger.Gathering{Max: most, FromBlock: 1, At: 1, Alone: int64(rapid.IntRange(-1, 0).Draw(p.rt, "alone"))}
+	a, errA := p.store.BuildBatch(p.ctx(), g, root)
+	b, errB := p.model.BuildBatch(p.ctx(), g, root)
 	if errA != nil || errB != nil || (a == nil) != (b == nil) {
 		p.rt.Fatalf("batch: %+v, %v, want %+v, %v", a, errA, b, errB)
 	}
@@ -173,15 +181,48 @@ func (p *pair) settle(most int) {
 	if !reflect.DeepEqual(a.Plan, b.Plan) || a.Root != b.Root {
 		p.rt.Fatalf("batch %+v, want %+v", a, b)
 	}
-	var paid []uint64
+	var paid ledger.Paid
 	for _, v := range a.Plan.Vouchers {
 		if rapid.IntRange(0, 4).Draw(p.rt, "paid") > 0 {
-			paid = append(paid, v.Session)
+			paid.Sessions = append(paid.Sessions, v.Session)
+		}
+	}
+	for _, o := range a.Plan.Singles {
+		if rapid.IntRange(0, 4).Draw(p.rt, "paid alone") > 0 {
+			paid.Singles = append(paid.Singles, o.Job)
 		}
 	}
 	if rapid.Bool().Draw(p.rt, "mined") {
 		p.agree("mined", nil, nil, p.store.BatchMined(p.ctx(), a.ID, common.Hash{1}, 7, paid, 9), p.model.BatchMined(p.ctx(), b.ID, common.Hash{1}, 7, paid, 9))
 	}
+}
+
+// vouch signs what the session's client owes, or something near it.
+func (p *pair) vouch(by market.Amount) {
+	x, err := p.model.Session(p.ctx(), sessions)
+	if err != nil {
+		p.rt.Fatal(err)
+	}
+	last, after, err := p.model.Vouched(p.ctx(), sessions)
+	if err != nil {
+		p.rt.Fatal(err)
+	}
+	lastA, afterA, err := p.store.Vouched(p.ctx(), sessions)
+	if err != nil || lastA != last || !slices.Equal(afterA, after) {
+		p.rt.Fatalf("vouched %+v %+v, want %+v %+v: %v", lastA, afterA, last, after, err)
+	}
+	v := ledger.Voucher{}
+	if v.Voucher, err = ledger.Due(x, last, after); err != nil {
+		p.rt.Fatal(err)
+	}
+	if rapid.IntRange(0, 4).Draw(p.rt, "wrong") == 0 {
+		if v.Cumulative, err = v.Cumulative.Add(by); err != nil {
+			p.rt.Fatal(err)
+		}
+		v.Through += uint64(rapid.IntRange(0, 1).Draw(p.rt, "beyond"))
+	}
+	v.Signature[64] = 27
+	p.agree("vouch", nil, nil, p.store.PutVoucher(p.ctx(), v), p.model.PutVoucher(p.ctx(), v))
 }
 
 // agree fails unless both did the same for the same reason.

@@ -51,7 +51,7 @@ func fresh(t testing.TB, back New) Store {
 // seed puts a session and a miner into a store.
 func seed(t testing.TB, s Store, session uint64, miner byte, deposit market.Amount) {
 	t.Helper()
-	ok(t, s.PutSession(t.Context(), ledger.Session{ID: session, Client: address(100), Account: market.SessionAccount{Deposit: deposit}, Expiry: 1000, DueAt: 1000, FeeBps: feeBps, State: ledger.SessionOpen}))
+	ok(t, s.PutSession(t.Context(), ledger.Session{ID: session, Client: address(100), SpenderN: 1, Account: market.SessionAccount{Deposit: deposit}, Expiry: 1000, DueAt: 1000, FeeBps: feeBps, State: ledger.SessionOpen}))
 	ok(t, s.PutMiner(t.Context(), ledger.Miner{Address: address(miner), Offers: []byte("[]"), Slots: 1}))
 }
 

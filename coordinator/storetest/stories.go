@@ -26,7 +26,7 @@ func stories(t *testing.T, back New) {
 		"VoucherStopsBelowTheOldestOpenJob": voucherStops, "ClosedStoreRefuses": closedRefuses, "OlderWordOfTheChainChangesNothing": olderWord,
 		"AmountsAreExact": amountsAreExact, "JobKeepsEverything": jobKeeps, "IdempotencyKeyBelongsToItsSession": idempotency, "NumbersFollowOneAnother": numbers,
 		"SignerThatFailsChangesNothing": signerFails, "BatchGoesItsWay": batchWay, "WhatTheChainDidNotPayStaysCharged": unpaid, "RecordsAreFoundAgain": records,
-		"EndingKnowsTheLease": endings, "LastCommitOutlivesTheProcess": outlives, "UnknownIsNotFound": unknown, "AlteredBooksAreNoticed": altered,
+		"EndingKnowsTheLease": endings, "LastCommitOutlivesTheProcess": outlives, "UnknownIsNotFound": unknown, "ClientsVoucherMustBeRight": clientsVoucher, "OrdersWithoutVoucherAreSettledAlone": alone, "VoucherIsNotCutByABatch": voucherWhole, "AlteredBooksAreNoticed": altered,
 		"KeysAreFoundAndForgotten": keys, "BudgetIsHard": budget, "BudgetWindowsBegin": windows, "WhatIsUsedIsUsed": usedOnce, "AuditLogIsAChain": auditLog,
 		"FilesAreKeptForATime": files, "BulksGoTheirWay": bulks, "ContentIsDropped": contentDropped,
 	} {
@@ -46,16 +46,16 @@ func voucherStops(t *testing.T, back New) {
 		}
 		charge(t, s, j, 2, market.Units(50))
 	}
-	b, err := s.BuildBatch(ctx, 10, 0, 0, root)
+	b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 10}, root)
 	if err != nil || b == nil || len(b.Plan.Jobs) != 1 || b.Plan.Vouchers[0].Through != 1 || b.Plan.Vouchers[0].Cumulative != market.Units(50) {
 		t.Fatalf("batch %+v: %v", b, err)
 	}
-	if b, err := s.BuildBatch(ctx, 10, 0, 0, root); b != nil || err != nil {
+	if b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 10}, root); b != nil || err != nil {
 		t.Fatalf("batch %+v: %v", b, err)
 	}
 	_, err = s.End(ctx, ledger.Ending{Job: open.ID, State: market.Failed})
 	ok(t, err)
-	b, err = s.BuildBatch(ctx, 10, 0, 0, root)
+	b, err = s.BuildBatch(ctx, ledger.Gathering{Max: 10}, root)
 	if err != nil || b == nil || b.Plan.Vouchers[0].Through != 3 || b.Plan.Vouchers[0].Cumulative != market.Units(100) {
 		t.Fatalf("batch %+v: %v", b, err)
 	}
@@ -230,18 +230,18 @@ func batchWay(t *testing.T, back New) {
 	ctx, s := t.Context(), fresh(t, back)
 	seed(t, s, 1, 2, market.Units(1000))
 	seed(t, s, 2, 3, market.Units(1000))
-	if b, err := s.BuildBatch(ctx, 10, 0, 0, root); b != nil || err != nil {
+	if b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 10}, root); b != nil || err != nil {
 		t.Fatalf("a batch of nothing: %+v, %v", b, err)
 	}
 	var jobs []*ledger.Job
 	for n := range 4 {
 		jobs = append(jobs, charge(t, s, insert(t, s, uint64(1+n%2), market.Units(100)), byte(2+n%2), market.Units(40)))
 	}
-	b, err := s.BuildBatch(ctx, 3, 77, 0, root)
+	b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 3, FromBlock: 77}, root)
 	if err != nil || b == nil || len(b.Plan.Jobs) != 3 || len(b.Plan.Leaves) != 3 || len(b.Plan.Vouchers) != 2 || len(b.Plan.Credits) != 2 || len(b.Plan.Signers) != 2 || b.FromBlock != 77 {
 		t.Fatalf("batch %+v: %v", b, err)
 	}
-	rest, err := s.BuildBatch(ctx, 3, 78, 0, root)
+	rest, err := s.BuildBatch(ctx, ledger.Gathering{Max: 3, FromBlock: 78}, root)
 	if err != nil || rest == nil || len(rest.Plan.Jobs) != 1 || rest.Plan.Vouchers[0].Cumulative != market.Units(80) {
 		t.Fatalf("rest %+v: %v", rest, err)
 	}
@@ -251,8 +251,8 @@ func batchWay(t *testing.T, back New) {
 	if !reflect.DeepEqual(stored, b) {
 		t.Fatalf("stored %+v, built %+v", stored, b)
 	}
-	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, []uint64{1, 2}, 700))
-	ok(t, s.BatchMined(ctx, b.ID, common.Hash{8}, 81, []uint64{1, 2}, 701)) // changes nothing
+	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, ledger.Paid{Sessions: []uint64{1, 2}}, 700))
+	ok(t, s.BatchMined(ctx, b.ID, common.Hash{8}, 81, ledger.Paid{Sessions: []uint64{1, 2}}, 701)) // changes nothing
 	ok(t, s.BatchProved(ctx, b.ID, "proof"))
 	if open, err := s.OpenBatches(ctx); err != nil || len(open) != 1 || open[0].ID != rest.ID {
 		t.Fatalf("open %+v: %v", open, err)
@@ -281,9 +281,9 @@ func unpaid(t *testing.T, back New) {
 	seed(t, s, 1, 2, market.Units(1000))
 	seed(t, s, 2, 2, market.Units(1000))
 	one, two := charge(t, s, insert(t, s, 1, market.Units(100)), 2, market.Units(40)), charge(t, s, insert(t, s, 2, market.Units(100)), 2, market.Units(40))
-	b, err := s.BuildBatch(ctx, 10, 0, 0, root)
+	b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 10}, root)
 	ok(t, err)
-	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, []uint64{2}, 1))
+	ok(t, s.BatchMined(ctx, b.ID, common.Hash{9}, 80, ledger.Paid{Sessions: []uint64{2}}, 1))
 	for id, want := range map[common.Hash]market.PaymentState{one.ID: market.Charged, two.ID: market.Settled} {
 		if j, err := s.Job(ctx, id); err != nil || j.Payment != want {
 			t.Fatalf("%+v, want %s: %v", j, want, err)
@@ -400,7 +400,7 @@ func outlives(t *testing.T, back New) {
 	s := open()
 	seed(t, s, 1, 2, market.Units(1000))
 	j := charge(t, s, insert(t, s, 1, market.Units(10)), 2, market.Units(4))
-	b, err := s.BuildBatch(ctx, 9, 0, 0, root)
+	b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 9}, root)
 	ok(t, err)
 	ok(t, s.Close())
 	s = open()
@@ -429,7 +429,7 @@ func unknown(t *testing.T, back New) {
 	_, spender := s.Spender(ctx, address(100), address(9))
 	for name, err := range map[string]error{
 		"job": job, "session": session, "miner": miner, "key": key, "batch": batch, "receipt": byReceipt, "insert": insert, "assign": assign, "end": end, "spender": spender,
-		"requeue": s.Requeue(ctx, common.Hash{1}, "l"), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, nil, 1),
+		"requeue": s.Requeue(ctx, common.Hash{1}, "l"), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, ledger.Paid{}, 1),
 		"hold": s.HoldMiner(ctx, address(9), ledger.HoldBlock, ledger.Event{}), "remove": s.RemoveKey(ctx, address(1), common.Hash{1}, ledger.Event{}),
 	} {
 		if !errors.Is(err, ledger.ErrNotFound) {

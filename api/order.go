@@ -1,0 +1,76 @@
+package api
+
+import (
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// QuoteRequest is the body of POST /v1/jobs/quote: what a coordinator must know
+// of a job to say its terms. It holds no content.
+type QuoteRequest struct {
+	Model       string         `json:"model"`
+	PromptBound uint64         `json:"prompt_bound"` // see [Request.PromptBound]
+	MaxTokens   uint64         `json:"max_tokens,omitempty"`
+	Embeddings  bool           `json:"embeddings,omitempty"`
+	MaxPrice    *market.Amount `json:"max_price,omitempty"`
+	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
+	Constraints Constraints    `json:"constraints,omitzero"`
+	Route       string         `json:"route,omitempty"`
+}
+
+// Quote is what an order may say to be taken now. The client puts the commitment
+// to its request into Order, and signs it if it agrees.
+type Quote struct {
+	Order     receipt.Order `json:"order"` // without input
+	MaxTokens uint64        `json:"max_tokens"`
+	Offers    []QuotedOffer `json:"offers"` // of miners that may run it, the cheapest first
+}
+
+// QuotedOffer is what one miner asks.
+type QuotedOffer struct {
+	Miner common.Address `json:"miner"`
+	Class string         `json:"class"`
+	market.Rates
+}
+
+// SignedOrder is an order with what stands behind it.
+type SignedOrder struct {
+	Order     receipt.Order     `json:"order"`
+	Signature receipt.Signature `json:"signature"` // by the session's spender
+	Salt      []byte            `json:"salt"`      // 32 bytes, base64
+	Request   []byte            `json:"request"`   // JSON of a [Request], base64: the order commits to these bytes
+}
+
+// VoucherRequest is the body of POST /v1/sessions/{n}/vouchers.
+type VoucherRequest struct {
+	Through    uint64            `json:"through"`
+	Cumulative market.Amount     `json:"cumulative"`
+	Signature  receipt.Signature `json:"signature"`
+}
+
+// Vouchers says how a client that signs itself stands with its vouchers.
+type Vouchers struct {
+	Last *VoucherRequest `json:"last,omitempty"` // the newest that it gave
+	Due  receipt.Voucher `json:"due"`            // what the ledger says that the next must be
+	// Alone is the last order that was settled without a voucher: the next voucher
+	// must reach it.
+	Alone uint64 `json:"alone,omitempty"`
+}
+
+// tokensPerMessage bounds what a chat template adds to a message.
+const tokensPerMessage = 16
+
+// PromptBound is a number of tokens that no tokenizer exceeds: one per byte, and
+// what a template adds.
+func (r *Request) PromptBound() uint64 {
+	n := uint64(len(r.Prompt) + len(r.Tools) + tokensPerMessage)
+	for _, text := range r.Input {
+		n += uint64(len(text) + tokensPerMessage)
+	}
+	for _, m := range r.Messages {
+		n += uint64(len(m.Content) + tokensPerMessage)
+	}
+	return n
+}

@@ -1,0 +1,141 @@
+package coordinator
+
+import (
+	"cmp"
+	"math"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/coordinator/sched"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+type terms struct {
+	digest, class          common.Hash
+	promptBound, maxTokens uint64
+	maxPrice               market.Amount
+}
+
+// ask is what is known of a job before its terms are.
+type ask struct {
+	model       string
+	embeddings  bool
+	promptBound uint64 // no tokenizer makes more tokens of the prompt
+	maxTokens   uint64 // 0 for the default
+	maxPrice    *market.Amount
+	constraints api.Constraints
+}
+
+// terms chooses the model's digest and bounds tokens and price by what is on offer.
+func (s *Service) terms(r ask, demands ledger.Terms) (terms, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sched.Queued() >= s.cfg.MaxQueued {
+		return terms{}, apierr.New(apierr.RateLimited, "%d jobs are waiting already: try again in a few seconds", s.cfg.MaxQueued)
+	}
+	var t terms
+	if r.constraints.Class != "" {
+		t.class = receipt.Class(r.constraints.Class)
+	}
+	on := s.menuLocked(r, demands)
+	bids := on.bids
+	if len(bids) == 0 {
+		return t, s.noModelLocked(r, on.refused)
+	}
+	// One name may stand for several weights: take what most miners run.
+	count := map[common.Hash]int{}
+	for b, n := range bids {
+		count[b.digest] += n
+	}
+	for d, n := range count {
+		if c := count[t.digest]; n > c || (n == c && d.Cmp(t.digest) < 0) {
+			t.digest = d
+		}
+	}
+	var most uint64
+	for b := range bids {
+		if b.digest == t.digest {
+			most = max(most, b.maxTokens)
+		}
+	}
+	t.maxTokens = min(cmp.Or(r.maxTokens, defaultMaxTokens), most)
+	t.promptBound = r.promptBound
+	low, high := market.MaxAmount(), market.Amount{}
+	var cheapest market.Rates
+	for b := range bids {
+		if b.digest != t.digest {
+			continue
+		}
+		price, err := market.Price(b.rates, market.Usage{PromptTokens: t.promptBound, CompletionTokens: t.maxTokens})
+		if err != nil {
+			price = market.MaxAmount()
+		}
+		if price.Cmp(low) <= 0 {
+			low, cheapest = price, b.rates
+		}
+		if price.Cmp(high) > 0 {
+			high = price
+		}
+	}
+	if r.maxPrice == nil {
+		t.maxPrice = high
+		return t, nil
+	}
+	t.maxPrice = *r.maxPrice
+	if t.maxPrice.Cmp(low) < 0 {
+		fit := affordable(cheapest, t.promptBound, t.maxPrice)
+		if r.maxTokens != 0 || fit == 0 {
+			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it or lower max_tokens", low).
+				With(map[string]any{"needed": low})
+		}
+		t.maxTokens = min(t.maxTokens, fit)
+	}
+	return t, nil
+}
+
+// affordable returns how many completion tokens max pays for after the prompt.
+func affordable(r market.Rates, prompt uint64, most market.Amount) uint64 {
+	million := big.NewInt(1_000_000)
+	left := new(big.Int).Mul(most.Big(), million)
+	left.Sub(left, new(big.Int).Mul(r.Prompt.Big(), new(big.Int).SetUint64(prompt)))
+	if left.Sign() <= 0 || r.Completion.IsZero() {
+		return 0
+	}
+	left.Div(left, r.Completion.Big())
+	if !left.IsUint64() {
+		return math.MaxUint32
+	}
+	return left.Uint64()
+}
+
+func (s *Service) noModelLocked(r ask, reasons map[sched.Reason]int) error {
+	names := s.modelsLocked()
+	if slices.Contains(names, r.model) {
+		return apierr.New(apierr.ModelNotFound, "no miner that the constraints allow offers model %q: see details.reasons", r.model).With(map[string]any{"models": names, "reasons": reasons})
+	}
+	if err := s.awayLocked(r.model, time.Now()); err != nil {
+		return err
+	}
+	return apierr.New(apierr.ModelNotFound, "no miner offers model %q", r.model).With(map[string]any{"models": names})
+}
+
+// modelsLocked lists the models on offer.
+func (s *Service) modelsLocked() []string {
+	names := []string{}
+	for _, p := range s.miners {
+		if p.online {
+			for _, o := range p.offers {
+				names = append(names, o.Model)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
