@@ -109,6 +109,7 @@ type Result struct {
 type Event struct {
 	Type   string          `json:"type"` // state, token or done
 	Index  uint64          `json:"index,omitempty"`
+	Token  *uint32         `json:"token,omitempty"` // id, of engines that have ids: what the receipt commits to
 	Text   string          `json:"text,omitempty"`
 	Likely *Logprob        `json:"logprob,omitempty"`
 	State  market.JobState `json:"state,omitempty"`

@@ -1,6 +1,12 @@
 package api
 
 import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/market"
@@ -73,4 +79,36 @@ func (r *Request) PromptBound() uint64 {
 		n += uint64(len(m.Content) + tokensPerMessage)
 	}
 	return n
+}
+
+// Request turns what a client asks for into what the miner is sent. Numbers are
+// kept in thousandths; without a seed it draws one. Messages and the like are
+// not checked.
+func (r SubmitRequest) Request() (*Request, error) {
+	out := &Request{
+		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, MaxTokens: r.MaxTokens, TemperatureMilli: 1000, TopPMilli: 1000, TopK: r.TopK,
+		Stop: r.Stop, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
+	}
+	if err := errors.Join(milli("temperature", r.Temperature, 2, &out.TemperatureMilli), milli("top_p", r.TopP, 1, &out.TopPMilli)); err != nil {
+		return nil, err
+	}
+	if r.Seed != nil {
+		out.Seed = *r.Seed
+	} else {
+		var b [8]byte
+		_, _ = rand.Read(b[:])
+		out.Seed = binary.BigEndian.Uint64(b[:])
+	}
+	return out, nil
+}
+
+func milli(name string, v *float64, most float64, dst *uint32) error {
+	if v == nil {
+		return nil
+	}
+	if math.IsNaN(*v) || *v < 0 || *v > most {
+		return fmt.Errorf("%s is %v: use 0 to %v", name, *v, most)
+	}
+	*dst = uint32(math.Round(*v * 1000))
+	return nil
 }

@@ -22,14 +22,18 @@ func (s *Service) Receipt(ctx context.Context, c Caller, job common.Hash) (*rece
 	return s.bundle(ctx, j)
 }
 
-// Receipts returns the bundles of the caller's newest jobs that have one.
-func (s *Service) Receipts(ctx context.Context, c Caller, limit int) ([]*receipt.Bundle, error) {
+// Receipts returns the bundles of the caller's newest jobs that have one, of
+// orders above a number.
+func (s *Service) Receipts(ctx context.Context, c Caller, limit int, above uint64) ([]*receipt.Bundle, error) {
 	jobs, err := s.cfg.Store.ReceiptJobs(ctx, c.Account, c.Session, limit)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]*receipt.Bundle, 0, len(jobs))
 	for _, j := range jobs {
+		if j.Number <= above {
+			continue
+		}
 		b, err := s.bundle(ctx, j)
 		if err != nil {
 			return nil, err

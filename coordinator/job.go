@@ -207,7 +207,7 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 			}
 		}
 		for i, p := range v.pieces {
-			if err := fn(api.Event{Type: "token", Index: p.Index, Text: p.Text, Likely: p.Likely, More: i+1 < len(v.pieces)}); err != nil {
+			if err := fn(api.Event{Type: "token", Index: p.Index, Token: p.ID, Text: p.Text, Likely: p.Likely, More: i+1 < len(v.pieces)}); err != nil {
 				return nil, err
 			}
 		}

@@ -5,11 +5,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -180,36 +178,15 @@ func (s *Service) orderedBefore(ctx context.Context, session uint64, x Extras, w
 
 // check validates a request and turns it into what the miner is sent.
 func check(r api.SubmitRequest) (*api.Request, error) {
-	if len(r.Constraints.Miners) > maxCandidates {
-		return nil, errCandidates
-	}
-	req := &api.Request{
-		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, MaxTokens: r.MaxTokens, TopPMilli: 1000, TopK: r.TopK, Stop: r.Stop,
-		Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
-	}
 	if len(r.Input) > 0 && (r.MaxTokens > 1 || r.Temperature != nil || r.TopP != nil) {
 		return nil, errEmbedding
 	}
-	milli := func(name string, v *float64, most float64, dst *uint32) error {
-		if v == nil {
-			return nil
-		}
-		if math.IsNaN(*v) || *v < 0 || *v > most {
-			return apierr.New(apierr.Invalid, "%s is %v: use 0 to %v", name, *v, most)
-		}
-		*dst = uint32(math.Round(*v * 1000))
-		return nil
+	if len(r.Constraints.Miners) > maxCandidates {
+		return nil, errCandidates
 	}
-	req.TemperatureMilli = 1000
-	if err := errors.Join(milli("temperature", r.Temperature, 2, &req.TemperatureMilli), milli("top_p", r.TopP, 1, &req.TopPMilli)); err != nil {
-		return nil, err
-	}
-	if r.Seed != nil {
-		req.Seed = *r.Seed
-	} else {
-		var b [8]byte
-		_, _ = rand.Read(b[:])
-		req.Seed = binary.BigEndian.Uint64(b[:])
+	req, err := r.Request()
+	if err != nil {
+		return nil, apierr.New(apierr.Invalid, "%v", err)
 	}
 	return req, sound(req)
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/e2e/network"
 	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/market"

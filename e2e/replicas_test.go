@@ -12,7 +12,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/e2e/network"
 	"github.com/aitbc/aitbc/internal/pgtest"
 )

@@ -71,10 +71,40 @@ const (
 // [CheckInclusion].
 func VerifyBundle(raw []byte, trust Trust) (*Report, error) {
 	v := &verifier{trust: trust, report: &Report{}}
-	steps := []struct {
-		name string
-		fn   func() (string, error)
-	}{
+	return v.run(append(v.signed(raw), []step{
+		{CheckInclusion, v.inclusion},
+		{CheckLog, v.log},
+		{CheckHeader, v.header},
+		{CheckCommit, v.commit},
+		{CheckTrust, v.trusted},
+		{CheckKeys, v.keys},
+	}...))
+}
+
+// Signers are the keys that signed what a bundle holds. Whose they are, the
+// chain says.
+type Signers struct {
+	Spender, Miner, Coordinator common.Address
+}
+
+// VerifySigned checks of a bundle's JSON what needs no chain: form, signatures,
+// that the receipt answers the order, and the price. It is all that there is to
+// check before the receipt is settled.
+func VerifySigned(raw []byte, d Domain) (*Bundle, Signers, error) {
+	v := &verifier{trust: Trust{ChainID: d.ChainID, Market: d.Market}, report: &Report{}}
+	if _, err := v.run(v.signed(raw)); err != nil {
+		return nil, Signers{}, err
+	}
+	return v.b, Signers{Spender: v.spender, Miner: v.minerKey, Coordinator: v.coordinatorKey}, nil
+}
+
+type step struct {
+	name string
+	fn   func() (string, error)
+}
+
+func (v *verifier) signed(raw []byte) []step {
+	return []step{
 		{CheckFormat, func() (string, error) { return v.format(raw) }},
 		{CheckChain, v.chain},
 		{CheckOrder, v.order},
@@ -82,13 +112,10 @@ func VerifyBundle(raw []byte, trust Trust) (*Report, error) {
 		{CheckCounter, v.counter},
 		{CheckTerms, v.terms},
 		{CheckPrice, v.price},
-		{CheckInclusion, v.inclusion},
-		{CheckLog, v.log},
-		{CheckHeader, v.header},
-		{CheckCommit, v.commit},
-		{CheckTrust, v.trusted},
-		{CheckKeys, v.keys},
 	}
+}
+
+func (v *verifier) run(steps []step) (*Report, error) {
 	for _, s := range steps {
 		detail, err := s.fn()
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/chainclient"
-	"github.com/aitbc/aitbc/client"
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/internal/secret"

@@ -173,7 +173,13 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if list, err = s.svc.Receipts(r.Context(), c, n); err != nil {
+		var above uint64
+		if text := r.URL.Query().Get("above"); text != "" {
+			if above, err = strconv.ParseUint(text, 10, 63); err != nil {
+				return apierr.New(apierr.Invalid, "above is not the number of an order")
+			}
+		}
+		if list, err = s.svc.Receipts(r.Context(), c, n, above); err != nil {
 			return err
 		}
 	}

@@ -19,8 +19,8 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/chainclient"
-	"github.com/aitbc/aitbc/client"
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/contracts"
 	"github.com/aitbc/aitbc/internal/home"

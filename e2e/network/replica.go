@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 )
 
 // Replica is a coordinator beside the network's own, for the same account and

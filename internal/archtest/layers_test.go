@@ -16,7 +16,7 @@ var rootLayers = [][]string{
 	{"api", "contracts", "engine"},
 	{"httpx", "wallet", "supervise"},
 	{"chainclient"},
-	{"client", "coordinator", "miner"},
+	{"api/client", "coordinator", "miner"},
 	{"cmd"},
 	{"e2e", "bench"},
 }
@@ -41,7 +41,15 @@ func layer(table [][]string, dir string) int {
 	return slices.IndexFunc(table, func(l []string) bool { return slices.Contains(l, dir) })
 }
 
+// own are directories that stand in another layer than the one that they lie in.
+var own = []string{"api/client"}
+
 func first(path string) string {
+	for _, dir := range own {
+		if path == dir || strings.HasPrefix(path, dir+"/") {
+			return dir
+		}
+	}
 	dir, _, _ := strings.Cut(path, "/")
 	return dir
 }

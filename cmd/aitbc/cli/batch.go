@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 )
 
 // maxBatchFile bounds what is read; the coordinator takes less.

@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/market"
@@ -148,7 +148,7 @@ func (d *demo) submit(ctx context.Context) error {
 	}
 	d.job.JobID = got.JobID
 	f := submitFlags{stream: true}
-	return f.follow(ctx, d.call, d.remote, got.JobID)
+	return f.follow(ctx, d.call, ordered{id: got.JobID, watch: watching(d.remote, got.JobID)})
 }
 
 func (d *demo) settled(ctx context.Context) error {

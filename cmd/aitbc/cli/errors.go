@@ -103,7 +103,7 @@ func hintFor(err error) string {
 	case apierr.Unauthorized:
 		return "set AITBC_API_KEY, or run aitbc session open for a new key"
 	case apierr.Insufficient:
-		return "aitbc account shows what is left; aitbc session open locks a new deposit"
+		return "aitbc account shows what is left; aitbc session topup adds to the deposit, and aitbc session renew opens the next session; aitbc submit --renew does that by itself"
 	case apierr.RateLimited, apierr.Unavailable:
 		return "try again in a moment"
 	case apierr.TooLarge:

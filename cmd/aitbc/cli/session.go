@@ -6,15 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
-	"github.com/aitbc/aitbc/client"
-	"github.com/aitbc/aitbc/internal/home"
-	"github.com/aitbc/aitbc/internal/secret"
 )
 
 func accountCommand() command {
@@ -41,6 +38,10 @@ func accountCommand() command {
 				t.row("reserved", a.Reserved.Coins())
 				t.row("available", a.Available.Coins())
 				t.row("paid on chain", a.Debited.Coins())
+				t.row("orders", fmt.Sprintf("%d, signed by %s", a.Orders, signedBy(a.Mode)))
+				if a.Vouchers != nil {
+					t.row("voucher due", fmt.Sprintf("%s, for orders up to %d", a.Vouchers.Due.Cumulative.Coins(), a.Vouchers.Due.Through))
+				}
 				return t.flush()
 			}
 		},
@@ -48,7 +49,7 @@ func accountCommand() command {
 }
 
 func sessionCommand() command {
-	return command{name: "session", short: "lock a deposit, close a session, or look at one", subs: []command{
+	return command{name: "session", short: "lock a deposit, renew or close a session, or look at one", subs: []command{
 		{
 			name: "open", args: "--deposit AITBC", short: "lock a deposit and store the API key that spends it",
 			long: `The deposit is the most that the session can cost. What is left comes back by
@@ -57,7 +58,51 @@ itself after the session has expired or was closed.`,
 				deposit := amountFlag(fs, "deposit", "what to lock, in `AITBC`")
 				from := fs.String("from", "", "`address` of the account that pays (default the home's client)")
 				life := fs.Duration("for", 0, "how `long` the session lasts (default as long as the coordinator allows)")
-				return func(ctx context.Context, c *call) error { return c.openSession(ctx, *deposit, *from, *life) }
+				self := fs.Bool("self", false, "sign orders and vouchers here, with a new key of the keystore that the coordinator never has")
+				return func(ctx context.Context, c *call) error {
+					if !deposit.given {
+						return usagef("session open", "--deposit is missing")
+					}
+					return c.openSession(ctx, opening{deposit: deposit.value, from: *from, life: *life, self: *self})
+				}
+			},
+		},
+		{
+			name: "renew", short: "open the next session like the one in use, and use that",
+			long: `What is left in the old one comes back by itself after its expiry; aitbc session
+close OLD hurries that.`,
+			setup: func(fs *flag.FlagSet) runner {
+				deposit := amountFlag(fs, "deposit", "what to lock, in `AITBC` (default as much as before)")
+				return func(ctx context.Context, c *call) error { return c.renewSession(ctx, *deposit) }
+			},
+		},
+		{
+			name: "topup", args: "[SESSION] --amount AITBC", short: "add to the deposit of a session", max: 1,
+			setup: func(fs *flag.FlagSet) runner {
+				amount := amountFlag(fs, "amount", "what to add, in `AITBC`")
+				from := fs.String("from", "", "`address` of the account that pays, anybody's (default the home's client)")
+				return func(ctx context.Context, c *call) error { return c.topUp(ctx, *amount, *from) }
+			},
+		},
+		{
+			name: "list", short: "list the sessions of your account with this coordinator",
+			setup: func(*flag.FlagSet) runner {
+				return func(ctx context.Context, c *call) error { return c.listSessions(ctx) }
+			},
+		},
+		{
+			name: "use", args: "SESSION", short: "get a new API key for a session, and use that", min: 1, max: 1,
+			setup: func(fs *flag.FlagSet) runner {
+				from := fs.String("from", "", "`address` of the account that opened it (default the home's client)")
+				return func(ctx context.Context, c *call) error { return c.useSession(ctx, *from) }
+			},
+		},
+		{
+			name: "voucher", short: "sign for the orders of a session opened with --self that have ended",
+			long: `Adds up their receipts, checks each, and signs if the coordinator has the same
+sum. aitbc submit does so itself when it waits for the answer.`,
+			setup: func(*flag.FlagSet) runner {
+				return func(ctx context.Context, c *call) error { return c.signVoucher(ctx) }
 			},
 		},
 		{
@@ -105,47 +150,6 @@ func (c *call) payer(from string) (client.Wallet, error) {
 		return client.Wallet{}, err
 	}
 	return client.Wallet{Coordinator: remote, Chain: eth, Key: key}, nil
-}
-
-func (c *call) openSession(ctx context.Context, deposit optionalAmount, from string, life time.Duration) error {
-	if !deposit.given {
-		return usagef("session open", "--deposit is missing")
-	}
-	if life < 0 {
-		return usagef("session open", "--for %s: want a time to come", life)
-	}
-	w, err := c.payer(from)
-	if err != nil {
-		return err
-	}
-	var expiry time.Time
-	if life > 0 {
-		expiry = time.Now().Add(life)
-	}
-	id, err := w.Open(ctx, deposit.value, expiry)
-	if err != nil {
-		return err
-	}
-	c.progress("aitbc: session %d is open with a deposit of %s", id, deposit.value.Coins())
-	key, err := w.APIKey(ctx, id, time.Now())
-	if err != nil {
-		return hint(err, "the deposit comes back after the session's expiry; aitbc session close %d starts that now", id)
-	}
-	n, err := c.network()
-	if err != nil {
-		return err
-	}
-	if err := home.Make(n.Home.Secrets()); err != nil {
-		return err
-	}
-	if err := secret.WriteFile(n.ClientKeyFile(), secret.New(key.APIKey)); err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(map[string]any{"session": id, "deposit": deposit.value, "key_file": n.ClientKeyFile()})
-	}
-	_, err = fmt.Fprintf(c.Stdout, "session %d; its API key is in %s\n", id, n.ClientKeyFile())
-	return err
 }
 
 // sessionID is the argument, else the session of the API key.
@@ -215,6 +219,7 @@ func (c *call) printSession(ctx context.Context, id uint64) error {
 	t.row("state", state)
 	t.row("client", s.Client.Hex())
 	t.row("coordinator", s.Coordinator.Hex())
+	t.row("spender", s.Spender.Hex())
 	t.row("deposit", s.Deposit.Coins())
 	t.row("paid on chain", fmt.Sprintf("%s, for orders up to %d", s.Debited.Coins(), s.Through))
 	t.row("expires", clock(int64(s.Expiry)*1000)) //nolint:gosec // a date

@@ -11,7 +11,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/market"
 )

@@ -13,7 +13,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
+	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/market"
 )
 
@@ -22,7 +23,7 @@ const maxPrompt = 16 << 20
 
 type submitFlags struct {
 	model, system, class, idempotencyKey string
-	stream, wait, noWait, raw            bool
+	stream, wait, noWait, raw, renew     bool
 	maxTokens, topK                      uint64
 	temperature, topP                    *float64
 	seed                                 *uint64
@@ -90,6 +91,7 @@ given. A prompt of "-" is read from standard input. The job costs at most
 			fs.StringVar(&f.region, "region", "", "only miners that say they are in this `region`")
 			fs.UintVar(&f.reputation, "min-reputation", 0, "only miners with this reputation, in `thousandths`, from settled receipts")
 			fs.StringVar(&f.route, "route", "", "`what` decides among idle miners: price (if left out), latency or throughput")
+			fs.BoolVar(&f.renew, "renew", false, "if the session is spent or about to expire, open the next like it and order there")
 			fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
 			return func(ctx context.Context, c *call) error {
 				return c.traced(ctx, "submit", func(ctx context.Context) error { return f.run(ctx, c) })
@@ -114,28 +116,92 @@ func (f *submitFlags) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	api, err := c.account()
-	if err != nil {
-		return err
+	job, err := f.order(ctx, c, req)
+	if f.renew && apierr.HasCode(err, apierr.Insufficient) {
+		c.progress("aitbc: %v", err)
+		quiet := *c
+		quiet.Stdout = c.Stderr
+		if err := quiet.renewSession(ctx, optionalAmount{}); err != nil {
+			return err
+		}
+		job, err = f.order(ctx, c, req)
 	}
-	key := f.idempotencyKey
-	if key == "" {
-		key = uuid.NewString()
-	}
-	job, err := api.Submit(ctx, req, key)
 	if err != nil {
 		return err
 	}
 	waiting := f.stream || f.wait || (c.json && !f.noWait)
 	switch {
 	case waiting:
-		return f.follow(ctx, c, api, job.JobID)
+		return f.follow(ctx, c, job)
 	case c.json:
-		return c.printJSON(job)
+		return c.printJSON(api.SubmitResponse{JobID: job.id, State: market.Queued})
 	}
-	fmt.Fprintln(c.Stdout, job.JobID.Hex())
-	c.progress("aitbc: next: aitbc status %s", job.JobID.Hex())
+	fmt.Fprintln(c.Stdout, job.id.Hex())
+	c.progress("aitbc: next: aitbc status %s", job.id.Hex())
 	return nil
+}
+
+// ordered is a job, and how to wait for its end.
+type ordered struct {
+	id    common.Hash
+	watch func(context.Context, func(api.Event) error) (api.Result, error)
+	after func(context.Context) error // what is to be done then, or nil
+}
+
+// order orders a job: signed here if the session is so.
+func (f *submitFlags) order(ctx context.Context, c *call, req api.SubmitRequest) (ordered, error) {
+	remote, err := c.account()
+	if err != nil {
+		return ordered{}, err
+	}
+	a, err := remote.Account(ctx)
+	if err != nil {
+		return ordered{}, err
+	}
+	if a.Mode == api.ModeSelf {
+		return f.orderSigned(ctx, c, remote, a, req)
+	}
+	key := f.idempotencyKey
+	if key == "" {
+		key = uuid.NewString()
+	}
+	job, err := remote.Submit(ctx, req, key)
+	return ordered{id: job.JobID, watch: watching(remote, job.JobID)}, err
+}
+
+func watching(remote *client.Client, id common.Hash) func(context.Context, func(api.Event) error) (api.Result, error) {
+	return func(ctx context.Context, fn func(api.Event) error) (api.Result, error) {
+		if err := remote.Follow(ctx, id, fn); err != nil {
+			return api.Result{}, err
+		}
+		return remote.Result(ctx, id)
+	}
+}
+
+func (f *submitFlags) orderSigned(ctx context.Context, c *call, remote *client.Client, a api.Account, req api.SubmitRequest) (ordered, error) {
+	if f.idempotencyKey != "" {
+		return ordered{}, usagef("submit", "--idempotency-key: each order of session %d is signed here, once; it goes with sessions for which the coordinator signs", a.Session)
+	}
+	s, err := c.signing(ctx, remote, a)
+	if err != nil {
+		return ordered{}, err
+	}
+	o, err := s.Submit(ctx, req)
+	if err != nil {
+		return ordered{}, err
+	}
+	c.progress("aitbc: signed order %d of session %d, for at most %s", o.Number, o.Session, o.MaxPrice.Coins())
+	return ordered{
+		id: o.JobID,
+		watch: func(ctx context.Context, fn func(api.Event) error) (api.Result, error) {
+			a, err := s.Follow(ctx, o, fn)
+			return a.Result, err
+		},
+		after: func(ctx context.Context) error {
+			_, err := s.Vouch(ctx)
+			return err
+		},
+	}, nil
 }
 
 // request turns the flags into what the coordinator is asked.
@@ -207,11 +273,11 @@ type submitResult struct {
 }
 
 // follow waits for the end of a job, printing tokens on the way if asked to.
-func (f *submitFlags) follow(ctx context.Context, c *call, remote *client.Client, id common.Hash) error {
+func (f *submitFlags) follow(ctx context.Context, c *call, job ordered) error {
 	live := f.stream && !c.json
-	c.progress("aitbc: job %s", id.Hex())
+	c.progress("aitbc: job %s", job.id.Hex())
 	var next uint64 // index of the token to come
-	err := remote.Follow(ctx, id, func(e api.Event) error {
+	r, err := job.watch(ctx, func(e api.Event) error {
 		if live && e.Type == "token" {
 			if e.Index < next { // another miner took the job over
 				c.progress("\naitbc: the miner was lost; the job starts again")
@@ -226,12 +292,16 @@ func (f *submitFlags) follow(ctx context.Context, c *call, remote *client.Client
 	if live {
 		fmt.Fprintln(c.Stdout)
 	}
-	if err != nil {
-		return hint(err, "the job goes on: aitbc status %s", id.Hex())
+	if errors.Is(err, client.ErrDisagree) {
+		return hint(err, "nothing was signed for it but the order: keep what aitbc receipts --job-id %s prints", job.id.Hex())
 	}
-	r, err := remote.Result(ctx, id)
 	if err != nil {
-		return err
+		return hint(err, "the job goes on: aitbc status %s", job.id.Hex())
+	}
+	if job.after != nil {
+		if err := job.after(ctx); err != nil { // the order alone pays, too
+			c.progress("aitbc: no voucher was signed: %v", err)
+		}
 	}
 	switch {
 	case c.json:

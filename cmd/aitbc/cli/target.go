@@ -7,7 +7,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/common"
 
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/internal/secret"

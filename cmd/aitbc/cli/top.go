@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/api"
-	"github.com/aitbc/aitbc/client"
+	"github.com/aitbc/aitbc/api/client"
 )
 
 // topJobs is how many of the newest jobs are shown.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/chainclient"
-	"github.com/aitbc/aitbc/client"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/atomicfile"
 	"github.com/aitbc/aitbc/internal/home"

@@ -8,9 +8,10 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/chainclient"
-	"github.com/aitbc/aitbc/client"
 	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
@@ -36,7 +37,7 @@ func (n *Network) ensureSession(ctx context.Context, cfg Config) error {
 	}
 	// A session whose key was lost between two steps of an earlier run still pays.
 	if n.Session != 0 {
-		if key, err := w.APIKey(ctx, n.Session, time.Now()); err == nil {
+		if key, err := w.APIKey(ctx, n.Session, api.ModeDelegated, time.Now()); err == nil {
 			if err := secret.WriteFile(n.ClientKeyFile(), secret.New(key.APIKey)); err != nil {
 				return err
 			}
@@ -54,7 +55,7 @@ func (n *Network) ensureSession(ctx context.Context, cfg Config) error {
 	if err := n.save(); err != nil {
 		return err
 	}
-	key, err := w.APIKey(ctx, session, time.Now())
+	key, err := w.APIKey(ctx, session, api.ModeDelegated, time.Now())
 	if err != nil {
 		return err
 	}

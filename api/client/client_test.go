@@ -14,8 +14,8 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/client"
 	"github.com/aitbc/aitbc/internal/secret"
 )
 

@@ -11,6 +11,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
+	"github.com/aitbc/aitbc/contracts"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 )
@@ -28,13 +29,32 @@ type Wallet struct {
 // Open locks a deposit in a new session until expiry, or until the coordinator's
 // latest if expiry is zero, and returns its number once that is in a block. The
 // deposit is the most that the session can cost; what is left comes back after
-// expiry by itself. Refusals of the Market are explained in the error.
+// expiry by itself. The coordinator signs for it. Refusals of the Market are
+// explained in the error.
 func (w Wallet) Open(ctx context.Context, deposit market.Amount, expiry time.Time) (uint64, error) {
+	return w.open(ctx, deposit, expiry, common.Address{})
+}
+
+// OpenSelf is [Wallet.Open] for a client that signs orders and vouchers itself,
+// with the key of spender. [Wallet.APIKey] and [Client.Session] are next.
+func (w Wallet) OpenSelf(ctx context.Context, deposit market.Amount, expiry time.Time, spender common.Address) (uint64, error) {
+	if spender == (common.Address{}) {
+		return 0, errors.New("open session: no spender is named")
+	}
+	return w.open(ctx, deposit, expiry, spender)
+}
+
+func (w Wallet) open(ctx context.Context, deposit market.Amount, expiry time.Time, spender common.Address) (uint64, error) {
 	network, err := w.network(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("open session: %w", err)
 	}
-	p, err := w.Coordinator.Prepare(ctx, w.Key.Address())
+	var p api.PrepareResponse
+	if spender == (common.Address{}) {
+		p, err = w.Coordinator.Prepare(ctx, w.Key.Address())
+	} else {
+		p, err = w.terms(ctx, network, spender)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("open session: %w", err)
 	}
@@ -64,6 +84,44 @@ func (w Wallet) Open(ctx context.Context, deposit market.Amount, expiry time.Tim
 	return session, nil
 }
 
+// terms are those of a session for which the coordinator need make no key.
+func (w Wallet) terms(ctx context.Context, n api.Network, spender common.Address) (api.PrepareResponse, error) {
+	params, err := predeploy.NewMarket(w.Chain).Params(ctx, chainclient.Latest)
+	if err != nil {
+		return api.PrepareResponse{}, err
+	}
+	until, err := w.latestExpiry(ctx)
+	return api.PrepareResponse{Coordinator: n.Coordinator, Spender: spender, MinDeposit: params.MinDeposit, MaxExpiry: until, FeeBps: params.FeeBps}, err
+}
+
+// Domain returns the domain of what is signed on the network, on which
+// coordinator and node must agree.
+func (w Wallet) Domain(ctx context.Context) (receipt.Domain, error) {
+	n, err := w.network(ctx)
+	return receipt.Domain{ChainID: n.ChainID, Market: contracts.MarketAddress}, err
+}
+
+// TopUp adds to a session's deposit. The coordinator learns of it from the chain.
+func (w Wallet) TopUp(ctx context.Context, session uint64, amount market.Amount) error {
+	if _, err := predeploy.NewMarket(w.Chain).TopUp(ctx, predeploy.NewSender(w.Chain, w.Key), session, amount); err != nil {
+		return fmt.Errorf("top up session %d: %w", session, err)
+	}
+	return nil
+}
+
+// ChainKeys are the keys that a node's Registry has.
+type ChainKeys struct{ Chain *chainclient.Client }
+
+// MinerKey implements [Keys].
+func (k ChainKeys) MinerKey(ctx context.Context, miner, key common.Address) (bool, error) {
+	return predeploy.NewRegistry(k.Chain).SignerValid(ctx, predeploy.RoleMiner, miner, key, chainclient.Latest)
+}
+
+// CoordinatorKey implements [Keys].
+func (k ChainKeys) CoordinatorKey(ctx context.Context, coordinator, key common.Address) (bool, error) {
+	return predeploy.NewRegistry(k.Chain).SignerValid(ctx, predeploy.RoleCoordinator, coordinator, key, chainclient.Latest)
+}
+
 // latestExpiry is the longest that the Market lets a session last, by the time
 // of the newest block: the clock of the chain may be behind ours.
 func (w Wallet) latestExpiry(ctx context.Context) (uint64, error) {
@@ -79,8 +137,9 @@ func (w Wallet) latestExpiry(ctx context.Context) (uint64, error) {
 }
 
 // APIKey asks the coordinator for a new API key to a session of the account's.
-// The coordinator shows it this once.
-func (w Wallet) APIKey(ctx context.Context, session uint64, now time.Time) (api.KeyResponse, error) {
+// The coordinator shows it this once. mode says who signs, [api.ModeSelf] or
+// [api.ModeDelegated].
+func (w Wallet) APIKey(ctx context.Context, session uint64, mode string, now time.Time) (api.KeyResponse, error) {
 	network, err := w.network(ctx)
 	if err != nil {
 		return api.KeyResponse{}, fmt.Errorf("ask for key: %w", err)
@@ -92,7 +151,7 @@ func (w Wallet) APIKey(ctx context.Context, session uint64, now time.Time) (api.
 		if err != nil {
 			return err
 		}
-		k, err = w.Coordinator.SessionKey(ctx, session, api.KeyRequest{Client: q.Client, IssuedAt: q.IssuedAt, Signature: sig})
+		k, err = w.Coordinator.SessionKey(ctx, session, api.KeyRequest{Client: q.Client, IssuedAt: q.IssuedAt, Signature: sig, Mode: mode})
 		return err
 	})
 	if err != nil {

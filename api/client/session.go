@@ -1,0 +1,218 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// ErrDisagree reports a coordinator that says something else than what was
+// agreed: it is not signed.
+var ErrDisagree = errors.New("the coordinator's word does not hold")
+
+// Keys says whose signatures count. The Registry predeploy of a node does.
+type Keys interface {
+	// MinerKey reports whether key signs for the miner now.
+	MinerKey(ctx context.Context, miner, key common.Address) (bool, error)
+	// CoordinatorKey is the same of a coordinator.
+	CoordinatorKey(ctx context.Context, coordinator, key common.Address) (bool, error)
+}
+
+// Session spends from a session whose orders and vouchers its client signs. It
+// is safe for concurrent use; several programs may share one session, too.
+type Session struct {
+	client  *Client
+	domain  receipt.Domain
+	spender receipt.Signer
+	id      uint64
+
+	// Keys, if set before the first use, has receipts checked against the chain
+	// before a voucher pays for them.
+	Keys Keys
+
+	// ordering keeps orders in their numbers' order.
+	ordering chan struct{}
+}
+
+// Order is an order that was taken.
+type Order struct {
+	receipt.Order
+	JobID common.Hash
+	Salt  receipt.Salt // opens the receipt's commitments: keep it private
+	Quote api.Quote
+}
+
+// Session returns the session of the client's API key, whose spender must be
+// the signer. domain is that of the network that the caller trusts: see
+// [Wallet.Domain].
+func (c *Client) Session(ctx context.Context, domain receipt.Domain, spender receipt.Signer) (*Session, error) {
+	a, err := c.Account(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	if a.Mode != api.ModeSelf || a.Spender != spender.Address() {
+		return nil, fmt.Errorf("session %d is %s and its spender is %s, not %s", a.Session, a.Mode, a.Spender, spender.Address())
+	}
+	return &Session{client: c, domain: domain, spender: spender, id: a.Session, ordering: make(chan struct{}, 1)}, nil
+}
+
+// ID returns the session's number.
+func (s *Session) ID() uint64 { return s.id }
+
+// Quote asks for the terms of a job. The coordinator is told how long the prompt
+// is, and not what is in it.
+func (c *Client) Quote(ctx context.Context, r api.QuoteRequest) (api.Quote, error) {
+	var out api.Quote
+	_, err := c.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/jobs/quote", JSON: r}, &out)
+	return out, err
+}
+
+// PutVoucher gives a coordinator a signed voucher.
+func (c *Client) PutVoucher(ctx context.Context, session uint64, r api.VoucherRequest) (api.Vouchers, error) {
+	var out api.Vouchers
+	_, err := c.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/sessions/" + strconv.FormatUint(session, 10) + "/vouchers", JSON: r}, &out)
+	return out, err
+}
+
+// Sessions returns the sessions of the account that are not closed.
+func (c *Client) Sessions(ctx context.Context) ([]api.Account, error) {
+	list, err := get[api.SessionList](ctx, c, "/v1/sessions")
+	return list.Sessions, err
+}
+
+const (
+	tries    = 5  // how often an order is sent until its answer comes
+	signings = 32 // how often it is signed anew because another took its number
+)
+
+// Submit signs an order for what r asks and sends it. The terms are checked
+// before: [ErrDisagree] if they are not what r allows. Where the answer does not
+// come the same order is sent again, which orders nothing twice.
+func (s *Session) Submit(ctx context.Context, r api.SubmitRequest) (Order, error) {
+	if r.Signed != nil {
+		return Order{}, errors.New("submit: the session signs the order itself")
+	}
+	req, err := r.Request()
+	if err != nil {
+		return Order{}, fmt.Errorf("submit: %w", err)
+	}
+	select {
+	case s.ordering <- struct{}{}:
+		defer func() { <-s.ordering }()
+	case <-ctx.Done():
+		return Order{}, ctx.Err()
+	}
+	for n := 1; ; n++ {
+		o, err := s.order(ctx, r, *req)
+		if n < signings && apierr.HasCode(err, apierr.Conflict) { // another program has the key, too
+			continue
+		}
+		return o, err
+	}
+}
+
+func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Request) (Order, error) {
+	asked := time.Now()
+	q, err := s.client.Quote(ctx, api.QuoteRequest{
+		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, Embeddings: len(r.Input) > 0, MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route,
+	})
+	if err != nil {
+		return Order{}, err
+	}
+	if err := s.check(r, req.PromptBound(), q, asked); err != nil {
+		return Order{}, fmt.Errorf("quote: %w", err)
+	}
+	o := Order{Order: q.Order, Quote: q}
+	req.MaxTokens = q.MaxTokens
+	raw, err := json.Marshal(req)
+	if err != nil {
+		return o, fmt.Errorf("encode request: %w", err)
+	}
+	_, _ = rand.Read(o.Salt[:])
+	o.Input = receipt.Input(o.Salt, raw)
+	sig, err := receipt.Sign(s.spender, s.domain, o.Order)
+	if err != nil {
+		return o, fmt.Errorf("order: %w", err)
+	}
+	o.JobID = receipt.Digest(s.domain, o.Order)
+	return o, s.send(ctx, o, api.SubmitRequest{Constraints: r.Constraints, Route: r.Route, Signed: &api.SignedOrder{Order: o.Order, Signature: sig, Salt: o.Salt[:], Request: raw}})
+}
+
+// send delivers a signed order, again if its answer was lost.
+func (s *Session) send(ctx context.Context, o Order, body api.SubmitRequest) error {
+	for n := 1; ; n++ {
+		var out api.SubmitResponse
+		_, err := s.client.http.Do(ctx, httpx.Request{Method: http.MethodPost, Path: "/v1/jobs", JSON: body}, &out)
+		if err == nil && out.JobID != o.JobID {
+			return fmt.Errorf("%w: it calls the order %s, which is %s", ErrDisagree, out.JobID, o.JobID)
+		}
+		_, told := errors.AsType[*apierr.Error](err)
+		if err == nil || n == tries || ctx.Err() != nil || told && !apierr.HasCode(err, apierr.Unavailable) {
+			return err
+		}
+		t := time.NewTimer(time.Duration(n) * firstRetry)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// slack is how much clocks may differ.
+const slack = 2 * time.Minute
+
+// check returns nil if a quote is for what was asked.
+func (s *Session) check(r api.SubmitRequest, bound uint64, q api.Quote, asked time.Time) error {
+	o, c := q.Order, r.Constraints
+	class := common.Hash{}
+	if c.Class != "" {
+		class = receipt.Class(c.Class)
+	}
+	var most market.Amount
+	for _, x := range q.Offers {
+		p, err := market.Price(x.Rates, market.Usage{PromptTokens: bound, CompletionTokens: q.MaxTokens})
+		if err != nil {
+			return fmt.Errorf("%w: price: %w", ErrDisagree, err)
+		}
+		if p.Cmp(most) > 0 {
+			most = p
+		}
+	}
+	if r.MaxPrice != nil {
+		most = *r.MaxPrice
+	}
+	bad := func(format string, a ...any) error {
+		return fmt.Errorf("%w: %s", ErrDisagree, fmt.Sprintf(format, a...))
+	}
+	switch {
+	case o.Session != s.id:
+		return bad("it is for session %d", o.Session)
+	case len(c.Models) > 0 && !slices.Contains(c.Models, o.Model):
+		return bad("the weights %s were not asked for", o.Model)
+	case o.Class != class || o.Miners != receipt.Miners(c.Miners):
+		return bad("class or miners are others")
+	case q.MaxTokens == 0 || r.MaxTokens > 0 && len(r.Input) == 0 && q.MaxTokens > r.MaxTokens:
+		return bad("it is for %d tokens, not %d", q.MaxTokens, r.MaxTokens)
+	case o.MaxPrice.Cmp(most) > 0:
+		return bad("%s is more than %s", o.MaxPrice.Coins(), most.Coins())
+	case r.TTLSeconds > 0 && o.Deadline > uint64(asked.Add(time.Duration(min(r.TTLSeconds, 1<<31))*time.Second+slack).Unix()): //nolint:gosec // after 1970
+		return bad("its deadline is later than %d s from now", r.TTLSeconds)
+	}
+	return nil
+}
