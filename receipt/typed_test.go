@@ -1,16 +1,19 @@
 package receipt_test
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"math/big"
 	"os"
 	"reflect"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
 	"pgregory.net/rapid"
 
@@ -229,6 +232,59 @@ type merkleVector struct {
 	Receipts [][2]common.Hash `json:"receipts"` // id, digest
 	Root     common.Hash      `json:"root"`
 	Proofs   [][]common.Hash  `json:"proofs"`
+}
+
+type commitVector struct {
+	Salt    hexutil.Bytes    `json:"salt"`
+	Request string           `json:"request"`
+	Input   common.Hash      `json:"input"`
+	Tokens  []uint32         `json:"tokens"`
+	ByToken common.Hash      `json:"by_token"`
+	Pieces  []string         `json:"pieces"`
+	ByText  common.Hash      `json:"by_text"`
+	Miners  []common.Address `json:"miners"`
+	Set     common.Hash      `json:"set"`
+	Class   common.Hash      `json:"class"`
+}
+
+// The TypeScript code passes the same file.
+func TestCommitmentVectors(t *testing.T) {
+	t.Parallel()
+	const file = "testdata/vectors/commit.json"
+	var want []commitVector
+	for n := range 6 {
+		v := commitVector{Salt: bytes.Repeat([]byte{byte(n + 1)}, 32), Request: fmt.Sprintf("request %d ü", n), Tokens: []uint32{}, Pieces: []string{}, Miners: []common.Address{}}
+		tokens, texts := receipt.NewOutput(receipt.Salt(v.Salt)), receipt.NewOutput(receipt.Salt(v.Salt))
+		for i := range n {
+			v.Tokens, v.Pieces = append(v.Tokens, uint32(i*i*70_000)), append(v.Pieces, fmt.Sprintf("piece %d é", i))
+			v.Miners = append(v.Miners, common.Address{byte(200 - i), byte(i)})
+			tokens.Token(v.Tokens[i])
+			texts.Text(v.Pieces[i])
+		}
+		v.Input, v.ByToken, v.ByText, v.Set = receipt.Input(receipt.Salt(v.Salt), []byte(v.Request)), tokens.Root(), texts.Root(), receipt.Miners(v.Miners)
+		v.Class = receipt.Class(v.Request)
+		want = append(want, v)
+	}
+	compareVectors(t, file, want)
+}
+
+// compareVectors compares a value with a file of vectors, or writes that.
+func compareVectors[T any](t *testing.T, file string, want T) {
+	t.Helper()
+	b, err := json.MarshalIndent(want, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = append(b, '\n')
+	if *update {
+		if err := os.WriteFile(file, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil || !bytes.Equal(raw, b) {
+		t.Fatalf("%s is not what the code says: %v", file, err)
+	}
 }
 
 // The same file is checked against OpenZeppelin's StandardMerkleTree in sdk/ts.

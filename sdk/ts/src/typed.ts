@@ -1,5 +1,5 @@
 // The typed data of docs/PROTOCOL.md section 3, for viem.
-import { encodeAbiParameters, hashTypedData, keccak256, type Address, type Hex } from 'viem'
+import { encodeAbiParameters, hashTypedData, keccak256, recoverAddress, type Address, type Hex } from 'viem'
 
 /** Field names and types of everything that is signed, in the order of their encoding. */
 export const types = {
@@ -85,21 +85,94 @@ export type TypeName = keyof typeof types
 
 /** The one EIP-712 domain of a network. */
 export function domain(chainId: number, market: Address) {
-  return { name: 'AITBC', version: '1', chainId, verifyingContract: market } as const
+  return { name: 'AITBC', version: '1', chainId, verifyingContract: market.toLowerCase() as Address } as const
 }
 
 /** The JSON form of a signed object, as bundles and vectors carry it. */
 export type Message = Record<string, string | number>
 
-/** The EIP-712 digest of a message given as JSON. An order's digest is its job id. */
-export function digest(chainId: number, market: Address, primaryType: TypeName, message: Message): Hex {
+/** A client's authority to charge for one job; its digest is the job's id. */
+export interface Order {
+  session: number
+  number: number
+  model: Hex
+  class: Hex
+  input: Hex
+  miners: Hex
+  maxPrice: string
+  deadline: number
+}
+
+/** Pays for all orders of a session up to number through. */
+export interface Voucher {
+  session: number
+  through: number
+  cumulative: string
+}
+
+/** What ran, on which input, with which output, for how much. */
+export interface Receipt {
+  version: number
+  order: Hex
+  session: number
+  client: Address
+  coordinator: Address
+  miner: Address
+  model: Hex
+  class: Hex
+  output: Hex
+  promptTokens: number
+  completionTokens: number
+  computeMillis: number
+  promptRate: string
+  completionRate: string
+  price: string
+  temperatureMilli: number
+  topPMilli: number
+  topK: number
+  seed: string
+  startedAt: number
+  finishedAt: number
+  level: number
+  evidence: Hex
+}
+
+/** A network, as everything that is signed names it. */
+export interface Domain {
+  chainId: number
+  market: Address
+}
+
+function valuesOf(primaryType: TypeName, message: object): Record<string, bigint | number | string> {
   const values: Record<string, bigint | number | string> = {}
   for (const { name, type } of types[primaryType]) {
-    const value = message[name]
+    const value = (message as Message)[name]
     if (value === undefined) throw new Error(`${primaryType}.${name} is missing`)
     values[name] = /^uint(64|128)$/.test(type) ? BigInt(value) : value
   }
-  return hashTypedData({ domain: domain(chainId, market), types, primaryType, message: values as never })
+  return values
+}
+
+/** What viem's accounts and wallet clients have that can sign typed data. */
+export interface Signer {
+  readonly address: Address
+  signTypedData(typed: never): Promise<Hex>
+}
+
+/** Signs an object of the protocol. */
+export function sign(signer: Signer, d: Domain, primaryType: TypeName, message: object): Promise<Hex> {
+  const typed = { domain: domain(d.chainId, d.market), types: { [primaryType]: types[primaryType] }, primaryType, message: valuesOf(primaryType, message) }
+  return signer.signTypedData(typed as never)
+}
+
+/** The account that signed an object of the protocol. */
+export function signerOf(d: Domain, primaryType: TypeName, message: object, signature: Hex): Promise<Address> {
+  return recoverAddress({ hash: digest(d.chainId, d.market, primaryType, message), signature })
+}
+
+/** The EIP-712 digest of a message given as JSON. An order's digest is its job id. */
+export function digest(chainId: number, market: Address, primaryType: TypeName, message: object): Hex {
+  return hashTypedData({ domain: domain(chainId, market), types, primaryType, message: valuesOf(primaryType, message) as never })
 }
 
 /** The id of the receipt of a job, known when the job is ordered. */

@@ -1,0 +1,239 @@
+// A session whose orders and vouchers its client signs: docs/PROTOCOL.md section 7.
+import { isAddressEqual, stringToBytes, zeroHash, type Address, type Hex } from 'viem'
+import type { Ask, Bundle, JobEvent, Quote, Result } from './api.js'
+import { base64, classHash, inputCommitment, minersHash, Output, randomSalt } from './commit.js'
+import { ApiError, type Coordinator } from './coordinator.js'
+import { price } from './price.js'
+import { digest, sign, signerOf, type Domain, type Order, type Signer, type Voucher } from './typed.js'
+import { Disagreement, verifySigned } from './verify.js'
+
+/** Says whose signatures count; {@link Market.keys} asks the chain. */
+export interface Keys {
+  minerKey(miner: Address, key: Address): Promise<boolean>
+  coordinatorKey(coordinator: Address, key: Address): Promise<boolean>
+}
+
+/** An order that was taken. The salt opens the receipt's commitments: keep it private. */
+export interface Ordered {
+  job: Hex
+  order: Order
+  salt: Uint8Array
+  quote: Quote
+}
+
+/** What came of an order. */
+export interface Answer {
+  result: Result
+  /** Missing if nothing was delivered. */
+  receipt?: Bundle
+  /** Whether the pieces that came are those that the receipt commits to; false if they were not seen one by one. */
+  matches: boolean
+}
+
+const perMessage = 16
+const bytesIn = (text: string) => stringToBytes(text).length
+
+/** A number of tokens that the prompt cannot exceed. */
+function promptBound(a: Ask): number {
+  return (
+    perMessage +
+    bytesIn(a.prompt ?? '') +
+    (a.input ?? []).reduce((n, text) => n + bytesIn(text) + perMessage, 0) +
+    (a.messages ?? []).reduce((n, m) => n + bytesIn(m.content) + perMessage, 0)
+  )
+}
+
+/** The bytes that the miner is sent. */
+function requestBytes(a: Ask, maxTokens: number): Uint8Array {
+  const milli = (v: number | undefined) => Math.round((v ?? 1) * 1000)
+  const seed = a.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!
+  return stringToBytes(
+    JSON.stringify({
+      v: 1,
+      model: a.model,
+      prompt: a.prompt,
+      messages: a.messages,
+      input: a.input,
+      max_tokens: maxTokens,
+      temperature_milli: milli(a.temperature),
+      top_p_milli: milli(a.top_p),
+      top_k: a.top_k ?? 0,
+      seed: String(seed),
+      stop: a.stop,
+      logprobs: a.logprobs,
+      top_logprobs: a.top_logprobs,
+    }),
+  )
+}
+
+const sendings = 5
+const signings = 32
+const slack = 120
+
+/** Spends from a session whose spender key is here and nowhere else. */
+export class Session {
+  #ordering: Promise<unknown> = Promise.resolve()
+
+  private constructor(
+    readonly id: number,
+    private readonly coordinator: Coordinator,
+    private readonly domain: Domain,
+    private readonly spender: Signer,
+    private readonly keys?: Keys,
+  ) {}
+
+  /**
+   * The session of the coordinator's API key; its spender must be the signer.
+   * The domain is that of the network that the caller trusts. With keys,
+   * receipts are checked against the chain before a voucher pays for them.
+   */
+  static async of(coordinator: Coordinator, domain: Domain, spender: Signer, keys?: Keys): Promise<Session> {
+    const a = await coordinator.account()
+    if (a.mode !== 'self' || !isAddressEqual(a.spender, spender.address)) {
+      throw new Error(`session ${a.session} is ${a.mode} and its spender is ${a.spender}, not ${spender.address}`)
+    }
+    return new Session(a.session, coordinator, domain, spender, keys)
+  }
+
+  /** Signs an order for what is asked, if the coordinator's terms allow it, and sends it. One at a time. */
+  submit(a: Ask): Promise<Ordered> {
+    const turn = this.#ordering.then(async () => {
+      for (let n = 1; ; n++) {
+        try {
+          return await this.#order(a)
+        } catch (err) {
+          // Another program has the key, too, and took the number.
+          if (n === signings || !(err instanceof ApiError) || err.code !== 'conflict') throw err
+        }
+      }
+    })
+    this.#ordering = turn.catch(() => {})
+    return turn
+  }
+
+  async #order(a: Ask): Promise<Ordered> {
+    const bound = promptBound(a)
+    const quote = await this.coordinator.quote({
+      model: a.model,
+      prompt_bound: bound,
+      max_tokens: a.max_tokens,
+      embeddings: a.input !== undefined,
+      max_price: a.max_price?.toString(),
+      ttl_seconds: a.ttl_seconds,
+      constraints: a.constraints,
+      route: a.route,
+    })
+    this.#check(a, bound, quote)
+    const request = requestBytes(a, quote.max_tokens)
+    const salt = randomSalt()
+    const order = { ...quote.order, input: inputCommitment(salt, request) }
+    const signature = await sign(this.spender, this.domain, 'Order', order)
+    const job = digest(this.domain.chainId, this.domain.market, 'Order', order)
+    const body = { signed: { order, signature, salt: base64(salt), request: base64(request) }, constraints: a.constraints, route: a.route }
+    for (let n = 1; ; n++) {
+      try {
+        const { job_id } = await this.coordinator.submitSigned(body)
+        if (job_id !== job) throw new Disagreement(`the coordinator calls the order ${job_id}, which is ${job}`)
+        return { job, order, salt, quote }
+      } catch (err) {
+        // Without an answer the same order is sent again: it is the same job.
+        const told = err instanceof Disagreement || (err instanceof ApiError && err.code !== 'unavailable')
+        if (told || n === sendings) throw err
+        await new Promise((resolve) => setTimeout(resolve, 100 * n))
+      }
+    }
+  }
+
+  #check(a: Ask, bound: number, q: Quote): void {
+    const o = q.order
+    const c = a.constraints ?? {}
+    const need = (ok: boolean, what: string) => {
+      if (!ok) throw new Disagreement(`quote: ${what}`)
+    }
+    const costs = q.offers.map((x) => price(BigInt(bound), BigInt(q.max_tokens), BigInt(x.prompt_rate), BigInt(x.completion_rate)))
+    const most = a.max_price ?? costs.reduce((m, x) => (x > m ? x : m), 0n)
+    need(o.session === this.id, `it is for session ${o.session}`)
+    need(!c.models?.length || c.models.includes(o.model), `the weights ${o.model} were not asked for`)
+    need(o.class === (c.class ? classHash(c.class) : zeroHash) && o.miners === minersHash(c.miners ?? []), 'class or miners are others')
+    need(q.max_tokens > 0 && (!a.max_tokens || a.input !== undefined || q.max_tokens <= a.max_tokens), `it is for ${q.max_tokens} tokens`)
+    need(BigInt(o.maxPrice) <= most, `${o.maxPrice} is more than ${most}`)
+    need(!a.ttl_seconds || o.deadline <= Date.now() / 1000 + a.ttl_seconds + slack, 'its deadline is later than was asked for')
+  }
+
+  /**
+   * Waits for an order's end and checks its receipt: that it is signed, answers
+   * this order, costs what it may, and commits to the pieces that came. on sees
+   * each event on the way. What does not hold throws a {@link Disagreement}.
+   */
+  async follow(o: Ordered, on: (e: JobEvent) => void = () => {}, signal?: AbortSignal): Promise<Answer> {
+    let out = new Output(o.salt)
+    let whole = true
+    for await (const e of this.coordinator.follow(o.job, signal)) {
+      if (e.type === 'token') {
+        const index = e.index ?? 0
+        if (index === 0) [out, whole] = [new Output(o.salt), true] // another miner may have begun anew
+        whole &&= index === out.length
+        if (whole && e.token !== undefined) out.token(e.token)
+        else if (whole) out.text(e.text ?? '')
+      }
+      on(e)
+    }
+    const result = await this.coordinator.result(o.job)
+    if (!result.receipt_id) {
+      if (result.state === 'completed') throw new Disagreement('the job is completed and has no receipt')
+      return { result, matches: false }
+    }
+    const [receipt, ...more] = await this.coordinator.receiptsOf(o.job)
+    if (!receipt || more.length > 0 || receipt.receipt.order !== o.job) throw new Disagreement('the receipt is not this job’s')
+    await this.#receipt(receipt)
+    const matches = whole && (await out.root()) === receipt.receipt.output
+    const late = out.length === 1 && result.usage.completion_tokens > 1 // the job was over before we came
+    if (whole && !matches && !late) throw new Disagreement('the receipt commits to another answer than the one that came')
+    return { result, receipt, matches }
+  }
+
+  async #receipt(b: Bundle): Promise<void> {
+    const by = await verifySigned(b, this.domain)
+    if (!isAddressEqual(by.spender, this.spender.address) || b.order.session !== this.id) {
+      throw new Disagreement(`the receipt ${b.receipt_id} is for an order that was not signed here`)
+    }
+    if (!this.keys) return
+    if (!(await this.keys.minerKey(b.receipt.miner, by.miner))) throw new Disagreement(`the chain does not know ${by.miner} as a key of the miner ${b.receipt.miner}`)
+    if (!(await this.keys.coordinatorKey(b.receipt.coordinator, by.coordinator))) {
+      throw new Disagreement(`the chain does not know ${by.coordinator} as a key of the coordinator ${b.receipt.coordinator}`)
+    }
+  }
+
+  /**
+   * Signs a voucher for all orders that have ended, if their receipts, each
+   * checked, add up to what the coordinator says, and sends it. Returns the
+   * newest voucher, which is the old one if nothing was due.
+   */
+  async vouch(): Promise<Voucher> {
+    const { vouchers, session } = await this.coordinator.account()
+    if (session !== this.id || !vouchers) throw new Disagreement(`the API key is for session ${session}`)
+    const last: Voucher = { session: this.id, through: vouchers.last?.through ?? 0, cumulative: vouchers.last?.cumulative ?? '0' }
+    if (vouchers.last) {
+      const by = await signerOf(this.domain, 'Voucher', last, vouchers.last.signature).catch(() => undefined)
+      if (!by || !isAddressEqual(by, this.spender.address)) throw new Disagreement('the last voucher was not signed here')
+    }
+    const due: Voucher = { session: this.id, through: vouchers.due.through, cumulative: vouchers.due.cumulative }
+    if (due.through <= last.through) return last
+    let sum = BigInt(last.cumulative)
+    const seen = new Set<number>()
+    for (const b of await this.coordinator.receiptsAbove(last.through)) {
+      await this.#receipt(b)
+      const n = b.order.number
+      if (n <= last.through || n > due.through) continue
+      if (seen.has(n)) throw new Disagreement(`two receipts for order ${n}`)
+      seen.add(n)
+      sum += BigInt(b.receipt.price)
+    }
+    if (sum !== BigInt(due.cumulative)) {
+      throw new Disagreement(`orders up to ${due.through} cost ${sum} by their receipts, and ${due.cumulative} by the coordinator’s ledger`)
+    }
+    const signature = await sign(this.spender, this.domain, 'Voucher', due)
+    await this.coordinator.putVoucher(this.id, { through: due.through, cumulative: due.cumulative, signature })
+    return due
+  }
+}
