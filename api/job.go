@@ -82,6 +82,7 @@ type Job struct {
 	CreatedAt  int64               `json:"created_at"` // milliseconds since 1970
 	FinishedAt int64               `json:"finished_at,omitempty"`
 	ExpiresAt  int64               `json:"expires_at"`
+	Sealed     bool                `json:"sealed,omitempty"`   // output and the text of tokens are lines that only the client can open
 	Timeline   *Timeline           `json:"timeline,omitempty"` // of a job with a receipt
 }
 

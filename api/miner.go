@@ -27,6 +27,9 @@ type Offer struct {
 	Region       string `json:"region,omitempty"`
 	Verification uint8  `json:"verification,omitempty"` // highest level that its receipts can have
 
+	// SealingKey is the miner's, whose hash the Registry has: with it come sealed jobs.
+	SealingKey []byte `json:"sealing_key,omitempty"`
+
 	// Measured is the coordinator's: a miner cannot say it.
 	Measured *Measured `json:"measured,omitempty"`
 }
@@ -96,20 +99,22 @@ type Assignment struct {
 	Order          receipt.Order     `json:"order"`
 	OrderSignature receipt.Signature `json:"order_signature"`
 	Salt           []byte            `json:"salt"`    // 32 bytes, base64
-	Request        []byte            `json:"request"` // request bytes, base64
+	Request        []byte            `json:"request"` // request bytes, base64; of a sealed job what is public
 	Client         common.Address    `json:"client"`
 	FeeBps         uint16            `json:"session_fee_bps"`
 	MarginBps      uint16            `json:"margin_bps"`
 	market.Rates
-	Class string `json:"class"`
-	Trace string `json:"traceparent,omitempty"` // W3C's, of what the job is part of
+	Class  string            `json:"class"`
+	Trace  string            `json:"traceparent,omitempty"` // W3C's, of what the job is part of
+	Sealed *SealedAssignment `json:"sealed,omitempty"`      // holds salt and request
 }
 
 // Piece is one line of the token stream (NDJSON) from miner to coordinator.
 type Piece struct {
 	Index uint64  `json:"i"`
 	ID    *uint32 `json:"id,omitempty"` // absent for engines without token ids
-	Text  string  `json:"text"`
+	Text  string  `json:"text"`         // of a sealed job: base64 of the sealed JSON of this piece, and a newline
+	Token bool    `json:"t,omitempty"`  // of a sealed job: it is one token, whose id is sealed
 	// Likely is there if the client asked and the engine knows. No receipt holds it.
 	Likely *Logprob `json:"lp,omitempty"`
 }

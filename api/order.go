@@ -11,6 +11,7 @@ import (
 
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/sealed"
 )
 
 // QuoteRequest is the body of POST /v1/jobs/quote: what a coordinator must know
@@ -24,6 +25,7 @@ type QuoteRequest struct {
 	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
 	Constraints Constraints    `json:"constraints,omitzero"`
 	Route       string         `json:"route,omitempty"`
+	Sealed      bool           `json:"sealed,omitempty"` // only miners with a sealing key, and those with the offers
 }
 
 // Quote is what an order may say to be taken now. The client puts the commitment
@@ -39,14 +41,42 @@ type QuotedOffer struct {
 	Miner common.Address `json:"miner"`
 	Class string         `json:"class"`
 	market.Rates
+	// SealingKey is there if the quote is for a sealed job. The Registry has its hash.
+	SealingKey []byte `json:"sealing_key,omitempty"`
 }
 
 // SignedOrder is an order with what stands behind it.
 type SignedOrder struct {
 	Order     receipt.Order     `json:"order"`
-	Signature receipt.Signature `json:"signature"` // by the session's spender
-	Salt      []byte            `json:"salt"`      // 32 bytes, base64
-	Request   []byte            `json:"request"`   // JSON of a [Request], base64: the order commits to these bytes
+	Signature receipt.Signature `json:"signature"`         // by the session's spender
+	Salt      []byte            `json:"salt,omitempty"`    // 32 bytes, base64
+	Request   []byte            `json:"request,omitempty"` // JSON of a [Request], base64: the order commits to these bytes
+	// Sealed takes the place of salt and request where only the miner may read them.
+	Sealed *SealedJob `json:"sealed,omitempty"`
+}
+
+// SealedJob is a job that the coordinator cannot read. What is sealed is the
+// salt, 32 bytes, and the request after it.
+type SealedJob struct {
+	// Public is the request without its content: no prompt, messages, input, stop
+	// strings, tools or format.
+	Public      Request    `json:"public"`
+	PromptBound uint64     `json:"prompt_bound"` // see [Request.PromptBound]
+	Embeddings  uint64     `json:"embeddings,omitempty"`
+	Box         sealed.Box `json:"box"`
+}
+
+// Public returns a request without its content: what of a sealed job all may know.
+func (r *Request) Public() Request {
+	return Request{Version: r.Version, Model: r.Model, MaxTokens: r.MaxTokens, TemperatureMilli: r.TemperatureMilli, TopPMilli: r.TopPMilli, TopK: r.TopK, Seed: r.Seed}
+}
+
+// SealedAssignment is what the miner of a sealed job is given of it.
+type SealedAssignment struct {
+	PromptBound uint64      `json:"prompt_bound"`
+	Embeddings  uint64      `json:"embeddings,omitempty"`
+	Content     []byte      `json:"content"`
+	Wrap        sealed.Wrap `json:"wrap"`
 }
 
 // VoucherRequest is the body of POST /v1/sessions/{n}/vouchers.

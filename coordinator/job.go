@@ -27,7 +27,7 @@ func (s *Service) owned(ctx context.Context, c Caller, id common.Hash) (*ledger.
 func (s *Service) Describe(j *ledger.Job) api.Job {
 	out := api.Job{
 		JobID: j.ID, State: j.State, Payment: j.Payment, Model: j.Model, Usage: j.Usage, MaxPrice: j.MaxPrice, Price: j.Price, Fee: j.Fee,
-		Block: j.Block, Attempts: j.Attempts, CreatedAt: j.Created, FinishedAt: j.Finished, ExpiresAt: j.Expires,
+		Block: j.Block, Attempts: j.Attempts, CreatedAt: j.Created, FinishedAt: j.Finished, ExpiresAt: j.Expires, Sealed: j.Spec.Sealed,
 	}
 	if j.Miner != (common.Address{}) {
 		out.Miner = &j.Miner
@@ -194,9 +194,9 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 	if st == nil || st.client != c.Account || st.session != c.Session {
 		return s.owned(ctx, c, id)
 	}
-	known := market.JobState("")
+	known, run := market.JobState(""), st.runs()
 	for {
-		v, err := s.nextOf(ctx, id, st, from, known)
+		v, err := s.nextOf(ctx, id, st, place{from, run}, known)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +211,7 @@ func (s *Service) Follow(ctx context.Context, c Caller, id common.Hash, from int
 				return nil, err
 			}
 		}
-		from += len(v.pieces)
+		from, run = v.start+len(v.pieces), v.run
 		if v.ended != nil && len(v.pieces) == 0 {
 			return v.ended, nil
 		}
@@ -257,7 +257,7 @@ func (s *Service) streamOf(ctx context.Context, id common.Hash) (*stream, error)
 }
 
 // nextOf is [stream.next], of an answer that another replica may receive.
-func (s *Service) nextOf(ctx context.Context, id common.Hash, st *stream, from int, known market.JobState) (view, error) {
+func (s *Service) nextOf(ctx context.Context, id common.Hash, st *stream, from place, known market.JobState) (view, error) {
 	if s.cluster == nil {
 		return st.next(ctx, from, known)
 	}

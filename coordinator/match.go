@@ -48,6 +48,9 @@ func checkTerms(c api.Constraints, route string) (ledger.Terms, error) {
 // noEmbeddings is why an offer does not do for a job that asks for some.
 const noEmbeddings sched.Reason = "embeddings"
 
+// noSealing is why an offer does not do for a sealed job.
+const noSealing sched.Reason = "sealing"
+
 // unmet says which demand of a job an offer of its model does not meet, in the scheduler's words; Ready if none.
 func unmet(p *presence, o api.Offer, r ask, t ledger.Terms) sched.Reason {
 	c := r.constraints
@@ -58,6 +61,8 @@ func unmet(p *presence, o api.Offer, r ask, t ledger.Terms) sched.Reason {
 		return sched.NoModel
 	case r.embeddings && !o.Embeddings:
 		return noEmbeddings
+	case r.sealed && len(o.SealingKey) == 0:
+		return noSealing
 	}
 	want := sched.Terms{Model: o.Digest, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region, Reputation: t.Reputation, Level: t.Level}
 	if c.Class != "" {
@@ -165,6 +170,7 @@ func (s *Service) put(p *presence) {
 func (p *presence) offersOf() []api.Offer {
 	out := make([]api.Offer, 0, len(p.offers))
 	for d, o := range p.offers {
+		o.SealingKey = nil // long, and of use in a quote only
 		if x := p.measured[d]; x != nil {
 			c := *x
 			o.Measured = &c

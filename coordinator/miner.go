@@ -131,6 +131,9 @@ func checkOffers(offers []api.Offer, slots int) error {
 		case seen[o.Digest]:
 			return apierr.New(apierr.Invalid, "offers[%d]: the same model twice", i)
 		}
+		if err := checkSealingKey(o.SealingKey); err != nil {
+			return err
+		}
 		seen[o.Digest] = true
 	}
 	return nil
@@ -256,10 +259,14 @@ func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api
 	if st := s.streams[id]; st != nil {
 		st.setState(market.Assigned)
 	}
-	return &api.Assignment{
+	a := &api.Assignment{
 		JobID: id, Lease: l.id, LeaseExpiresMS: l.expires.UnixMilli(), Order: j.Spec.Order, OrderSignature: j.Spec.Signature, Salt: j.Spec.Salt, Request: j.Request,
 		Client: j.Client, FeeBps: s.params.FeeBps, MarginBps: s.cfg.MarginBps, Rates: l.offer.Rates, Class: l.offer.Class, Trace: l.trace.String(),
-	}, nil
+	}
+	if j.Spec.Sealed {
+		err = hide(a, p.account)
+	}
+	return a, err
 }
 
 // Miners lists the miners, for anyone.

@@ -34,6 +34,7 @@ func (p *purse) sdk(base string) *client.Session {
 	if err != nil {
 		p.h.t.Fatal(err)
 	}
+	s.Plain = true
 	return s
 }
 
@@ -86,10 +87,17 @@ func TestGoClientSignsFollowsAndVouches(t *testing.T) {
 	}
 }
 
-type fakeKeys struct{ miner, coordinator common.Address }
+type fakeKeys struct {
+	miner, coordinator common.Address
+	sealing            common.Hash
+}
 
 func (k fakeKeys) MinerKey(_ context.Context, _, key common.Address) (bool, error) {
 	return key == k.miner, nil
+}
+
+func (k fakeKeys) SealingKey(context.Context, common.Address) (common.Hash, error) {
+	return k.sealing, nil
 }
 
 func (k fakeKeys) CoordinatorKey(_ context.Context, _, key common.Address) (bool, error) {

@@ -51,7 +51,7 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 	if err != nil {
 		return api.Quote{}, err
 	}
-	a := ask{model: r.Model, embeddings: r.Embeddings, promptBound: r.PromptBound, maxTokens: r.MaxTokens, maxPrice: r.MaxPrice, constraints: r.Constraints}
+	a := ask{model: r.Model, embeddings: r.Embeddings, sealed: r.Sealed, promptBound: r.PromptBound, maxTokens: r.MaxTokens, maxPrice: r.MaxPrice, constraints: r.Constraints}
 	t, err := s.terms(a, demands)
 	if err != nil {
 		return api.Quote{}, err
@@ -79,7 +79,11 @@ func (s *Service) quoted(a ask, demands ledger.Terms, t terms) []api.QuotedOffer
 	defer s.mu.Unlock()
 	for _, p := range s.miners {
 		if o, ok := p.offers[t.digest]; ok && p.online && unmet(p, o, a, demands) == sched.Ready {
-			if q := (api.QuotedOffer{Miner: p.account, Class: o.Class, Rates: o.Rates}); price(q).Cmp(t.maxPrice) <= 0 {
+			q := api.QuotedOffer{Miner: p.account, Class: o.Class, Rates: o.Rates}
+			if a.sealed {
+				q.SealingKey = o.SealingKey
+			}
+			if price(q).Cmp(t.maxPrice) <= 0 {
 				out = append(out, q)
 			}
 		}
@@ -150,23 +154,25 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 		return nil, apierr.New(apierr.Invalid, format, a...)
 	}
 	o, in := r.Signed.Order, r.Signed
-	var req api.Request
 	if given(r.Model != "", r.Prompt != "", r.Messages != nil, r.Input != nil, r.MaxTokens != 0, r.Temperature != nil, r.TopP != nil, r.TopK != 0, r.Seed != nil, r.Stop != nil,
 		r.Logprobs, r.TopLogprobs != 0, r.MaxPrice != nil, r.TTLSeconds != 0) > 0 {
 		return bad("beside \"signed\" only constraints and route are given: the rest is in its request and order")
 	}
-	if err := api.Decode(in.Request, &req); err != nil || req.Version != 1 {
-		return bad("signed.request is not the base64 of a request of version 1: %v", err)
-	}
-	if err := sound(&req); err != nil {
-		return nil, err
-	}
 	if len(r.Constraints.Miners) > maxCandidates {
 		return nil, errCandidates
 	}
+	var known content
+	var err error
+	if in.Sealed != nil {
+		known, err = shut(in, r.Constraints.Miners)
+	} else {
+		known, err = open(in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	req := known.public
 	switch {
-	case len(in.Salt) != len(receipt.Salt{}) || receipt.Input(receipt.Salt(in.Salt), in.Request) != o.Input:
-		return bad("the order's input is not the commitment to salt and request")
 	case o.Miners != receipt.Miners(r.Constraints.Miners):
 		return bad("the order's miners are not those of constraints.miners")
 	case req.MaxTokens == 0:
@@ -181,7 +187,7 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 	}
 	c := r.Constraints
 	c.Models = []common.Hash{o.Model}
-	t, err := s.terms(ask{model: req.Model, embeddings: len(req.Input) > 0, promptBound: req.PromptBound(), maxTokens: req.MaxTokens, maxPrice: &o.MaxPrice, constraints: c}, demands)
+	t, err := s.terms(ask{model: req.Model, embeddings: known.embeddings, sealed: known.sealed, promptBound: known.promptBound, maxTokens: req.MaxTokens, maxPrice: &o.MaxPrice, constraints: c}, demands)
 	if err != nil {
 		return nil, err
 	}
@@ -194,9 +200,9 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 	return &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
 		Spec: ledger.Spec{
-			Order: o, Signature: in.Signature, Salt: in.Salt, Candidates: r.Constraints.Miners, Terms: demands, PromptBound: t.promptBound, MaxTokens: req.MaxTokens,
+			Order: o, Signature: in.Signature, Salt: known.salt, Candidates: r.Constraints.Miners, Terms: demands, PromptBound: t.promptBound, MaxTokens: req.MaxTokens, Sealed: known.sealed,
 		},
-		Request: in.Request, MaxPrice: o.MaxPrice, Created: now.UnixMilli(), Expires: int64(min(o.Deadline, 1<<40)) * 1000,
+		Request: known.stored, MaxPrice: o.MaxPrice, Created: now.UnixMilli(), Expires: int64(min(o.Deadline, 1<<40)) * 1000,
 	}, nil
 }
 

@@ -34,10 +34,14 @@ type stream struct {
 	made    time.Time
 	asked   time.Time // when another replica was last asked for pieces
 	broken  bool      // the answer is another than what readers were given
+	sealed  bool      // no two miners' pieces are alike
+	run     int       // how often the answer began anew
 }
 
 func newStream(j *ledger.Job) *stream {
-	return &stream{client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), over: make(chan struct{}), made: time.Now()}
+	return &stream{
+		client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), over: make(chan struct{}), made: time.Now(), sealed: j.Spec.Sealed,
+	}
 }
 
 func (s *stream) changedLocked() {
@@ -73,7 +77,7 @@ func (s *stream) putLocked(p api.Piece) error {
 	case p.Index > n:
 		return apierr.New(apierr.StreamGap, "piece %d came, %d is next", p.Index, n).With(map[string]any{"next": n})
 	case p.Index < n:
-		if old := s.pieces[p.Index]; old.Text != p.Text || (old.ID == nil) != (p.ID == nil) || (old.ID != nil && *old.ID != *p.ID) {
+		if old := s.pieces[p.Index]; old.Text != p.Text || old.Token != p.Token || (old.ID == nil) != (p.ID == nil) || (old.ID != nil && *old.ID != *p.ID) {
 			return apierr.New(apierr.Conflict, "piece %d differs from what was delivered", p.Index)
 		}
 		return nil
@@ -94,7 +98,8 @@ func (s *stream) setState(st market.JobState) {
 	}
 }
 
-// restart prepares for another miner: what nobody has read is forgotten.
+// restart prepares for another miner: what nobody has read is forgotten, and what
+// is sealed.
 func (s *stream) restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,6 +108,9 @@ func (s *stream) restart() {
 	}
 	if !s.seen {
 		s.pieces = nil
+	} else if s.sealed { // readers are told to begin anew
+		s.pieces, s.seen = nil, false
+		s.run++
 	}
 	s.state = market.Queued
 	s.changedLocked()
@@ -156,21 +164,30 @@ func (s *stream) from(n int) []api.Piece {
 	return slices.Clip(s.pieces[n:])
 }
 
+// place is a piece of one run of an answer.
+type place struct{ piece, run int }
+
 // view is a snapshot of a stream from some piece on.
 type view struct {
 	pieces []api.Piece
+	start  int // index of the first of them
+	run    int
 	state  market.JobState
 	ended  *ledger.Job // nil while the job is open
 }
 
 // next returns what lies beyond piece from and state known, waiting for a
-// change if there is nothing new. It returns ctx's error when that is done first.
-func (s *stream) next(ctx context.Context, from int, known market.JobState) (view, error) {
+// change if there is nothing new. A run that is over goes on with the next from
+// its beginning. It returns ctx's error when that is done first.
+func (s *stream) next(ctx context.Context, from place, known market.JobState) (view, error) {
 	for {
 		s.mu.Lock()
-		v := view{state: s.state, ended: s.ended}
-		if from < len(s.pieces) {
-			v.pieces = slices.Clip(s.pieces[from:])
+		if from.run != s.run {
+			from = place{0, s.run}
+		}
+		v := view{state: s.state, ended: s.ended, start: from.piece, run: s.run}
+		if from.piece < len(s.pieces) {
+			v.pieces = slices.Clip(s.pieces[from.piece:])
 			s.seen = true
 		}
 		wait, broken := s.changed, s.broken && s.seen
@@ -200,6 +217,13 @@ func (s *stream) isOver(now time.Time) bool {
 	return now.Sub(s.endedAt) > overFor
 }
 
+// runs is how often the answer began anew.
+func (s *stream) runs() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.run
+}
+
 // first is when the first piece came, zero before.
 func (s *stream) first() time.Time {
 	s.mu.Lock()
@@ -222,16 +246,17 @@ func (s *stream) answer(salt receipt.Salt, most int) (text string, out *receipt.
 	var b strings.Builder
 	out = receipt.NewOutput(salt)
 	for i, p := range pieces {
-		if p.ID != nil && i == most {
+		token := p.ID != nil || p.Token
+		if token && i == most {
 			break
 		}
 		b.WriteString(p.Text)
 		if p.ID != nil {
 			out.Token(*p.ID)
-			ids = true
 		} else {
 			out.Text(p.Text)
 		}
+		ids = ids || token
 	}
 	return b.String(), out, ids
 }

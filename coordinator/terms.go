@@ -27,6 +27,7 @@ type terms struct {
 type ask struct {
 	model       string
 	embeddings  bool
+	sealed      bool
 	promptBound uint64 // no tokenizer makes more tokens of the prompt
 	maxTokens   uint64 // 0 for the default
 	maxPrice    *market.Amount

@@ -63,7 +63,7 @@ func TestGoSDKOnARealNetwork(t *testing.T) {
 	var sum market.Amount
 	for _, o := range orders {
 		a, err := s.Follow(ctx, o, nil)
-		if err != nil || a.State != market.Completed || a.Receipt == nil {
+		if err != nil || a.State != market.Completed || a.Receipt == nil || !a.Matches || !a.Result.Sealed {
 			t.Fatalf("%+v: %v", a, err)
 		}
 		if sum, err = sum.Add(a.Price); err != nil {
@@ -111,6 +111,7 @@ func TestTypeScriptExampleOnARealNetwork(t *testing.T) {
 		Output   string          `json:"output"`
 		Price    market.Amount   `json:"price"`
 		Matches  bool            `json:"matches"`
+		Sealed   bool            `json:"sealed"`
 		Receipt  common.Hash     `json:"receipt"`
 		Voucher  receipt.Voucher `json:"voucher"`
 		Deposit  market.Amount   `json:"deposit"`
@@ -118,7 +119,7 @@ func TestTypeScriptExampleOnARealNetwork(t *testing.T) {
 	if err := json.Unmarshal(raw, &saw); err != nil {
 		t.Fatalf("self-signed.js printed %q: %v", raw, err)
 	}
-	if saw.Output == "" || saw.Streamed != saw.Output || !saw.Matches || saw.Voucher.Through != 1 || saw.Voucher.Cumulative != saw.Price || saw.Price.IsZero() || saw.Deposit != market.Units(15e17) {
+	if saw.Output == "" || saw.Streamed != saw.Output || !saw.Matches || !saw.Sealed || saw.Voucher.Through != 1 || saw.Voucher.Cumulative != saw.Price || saw.Price.IsZero() || saw.Deposit != market.Units(15e17) {
 		t.Fatalf("saw %+v", saw)
 	}
 	n.Wait("the payment", func() bool { return onChain(t, n, saw.Session).Debited == saw.Price })

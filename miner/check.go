@@ -10,6 +10,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/sealed"
 )
 
 // refusal is why a job is not done. Its message never holds content.
@@ -27,52 +28,61 @@ func refuse(code, format string, args ...any) *refusal {
 // maxSessions bounds the memory of sessions looked up.
 const maxSessions = 4096
 
-// check returns the model to run and the request, or why the assignment is
-// refused: everything in it is compared with the signed order, and with what
+// check returns the model to run, the request and how the answer is sealed, nil
+// if it is not, or why the assignment is refused: everything in it is compared with the signed order, and with what
 // this miner offers.
-func (s *Service) check(ctx context.Context, a *api.Assignment, now time.Time) (Offering, api.Request, error) {
+func (s *Service) check(ctx context.Context, a *api.Assignment, now time.Time) (Offering, api.Request, *sealed.Answer, error) {
 	var req api.Request
+	var answer *sealed.Answer
 	d, coordinator, margin := s.link.parties()
 	if receipt.Digest(d, a.Order) != a.JobID {
-		return Offering{}, req, refuse("order_mismatch", "the job is not that of the order on chain %d", d.ChainID)
+		return Offering{}, req, nil, refuse("order_mismatch", "the job is not that of the order on chain %d", d.ChainID)
 	}
 	spender, err := receipt.RecoverDigest(a.JobID, a.OrderSignature)
 	if err != nil {
-		return Offering{}, req, refuse("bad_signature", "the order is not signed")
+		return Offering{}, req, nil, refuse("bad_signature", "the order is not signed")
 	}
 	o, ok := s.byHash[a.Order.Model]
 	if !ok {
-		return o, req, refuse("model_mismatch", "the ordered model %s is not offered here", a.Order.Model)
+		return o, req, nil, refuse("model_mismatch", "the ordered model %s is not offered here", a.Order.Model)
 	}
 	info := o.Model.Info()
 	if class := receipt.Class(info.Class); a.Class != info.Class || (a.Order.Class != (common.Hash{}) && a.Order.Class != class) {
-		return o, req, refuse("model_mismatch", "the ordered class is not offered here")
+		return o, req, nil, refuse("model_mismatch", "the ordered class is not offered here")
+	}
+	if a.Sealed != nil {
+		if answer, err = s.unseal(a); err != nil {
+			return o, req, nil, err
+		}
 	}
 	if len(a.Salt) != 32 || receipt.Input(receipt.Salt(a.Salt), a.Request) != a.Order.Input {
-		return o, req, refuse("input_mismatch", "the request is not the one that the order commits to")
+		return o, req, nil, refuse("input_mismatch", "the request is not the one that the order commits to")
 	}
 	if err := api.Decode(a.Request, &req); err != nil || req.Version != 1 {
-		return o, req, refuse("bad_request", "the request cannot be read, or is not of version 1")
+		return o, req, nil, refuse("bad_request", "the request cannot be read, or is not of version 1")
+	}
+	if a.Sealed != nil && (req.PromptBound() > a.Sealed.PromptBound || uint64(len(req.Input)) != a.Sealed.Embeddings) {
+		return o, req, nil, refuse("bad_request", "the sealed request is larger than was said")
 	}
 	if req.Model != info.Name {
-		return o, req, refuse("model_mismatch", "request and order name different models")
+		return o, req, nil, refuse("model_mismatch", "request and order name different models")
 	}
 	if req.MaxTokens == 0 || req.MaxTokens > o.MaxTokens {
-		return o, req, refuse("bad_request", "max_tokens must be from 1 to %d", o.MaxTokens)
+		return o, req, nil, refuse("bad_request", "max_tokens must be from 1 to %d", o.MaxTokens)
 	}
 	if a.Rates != o.Rates {
-		return o, req, refuse("rates_mismatch", "the rates are not those offered")
+		return o, req, nil, refuse("rates_mismatch", "the rates are not those offered")
 	}
 	if !now.Before(deadline(a.Order)) {
-		return o, req, refuse("expired", "the deadline of the order has passed")
+		return o, req, nil, refuse("expired", "the deadline of the order has passed")
 	}
 	if least, err := market.Price(o.Rates, market.Usage{CompletionTokens: req.MaxTokens}); err != nil || a.Order.MaxPrice.Cmp(least) < 0 {
-		return o, req, refuse("price_too_low", "the order's highest price does not cover max_tokens")
+		return o, req, nil, refuse("price_too_low", "the order's highest price does not cover max_tokens")
 	}
 	if _, err := market.Divide(market.Amount{}, a.Order.MaxPrice, a.FeeBps, a.MarginBps); err != nil || a.MarginBps > margin {
-		return o, req, refuse("terms_mismatch", "fee or margin are not those announced")
+		return o, req, nil, refuse("terms_mismatch", "fee or margin are not those announced")
 	}
-	return o, req, s.checkSession(ctx, a, coordinator, spender)
+	return o, req, answer, s.checkSession(ctx, a, coordinator, spender)
 }
 
 // checkSession compares the assignment with the session on the chain. A chain

@@ -40,8 +40,8 @@ type job struct {
 func (s *Service) work(ctx context.Context, a *api.Assignment) {
 	ctx, span := s.cfg.Tracer.Start(trace.With(ctx, trace.Parse(a.Trace)), trace.Consumer, "work", trace.String("aitbc.job", a.JobID.Hex()))
 	defer span.End()
-	offering, req, err := s.check(ctx, a, time.Now())
-	j := &job{id: a.JobID, lease: a.Lease, deadline: deadline(a.Order), started: time.Now(), pieces: newPieces(), span: span}
+	offering, req, answer, err := s.check(ctx, a, time.Now())
+	j := &job{id: a.JobID, lease: a.Lease, deadline: deadline(a.Order), started: time.Now(), pieces: newPieces(answer), span: span}
 	if err != nil {
 		s.fail(ctx, j, err)
 		return
@@ -104,7 +104,10 @@ func generate(ctx context.Context, m engine.Model, req api.Request, j *job) (out
 		if t.HasID {
 			p.ID = &t.ID
 		}
-		if j.pieces.add(p); j.first.IsZero() {
+		if err := j.pieces.add(p); err != nil {
+			return err
+		}
+		if j.first.IsZero() {
 			j.first = time.Now()
 			j.span.Event("first token")
 		}
@@ -138,7 +141,9 @@ func embed(ctx context.Context, m engine.Model, req api.Request, j *job) (outcom
 	vectors, tokens, err := e.Embed(ctx, req.Input)
 	o.elapsed, o.usage.PromptTokens = time.Since(o.started), tokens
 	for _, v := range vectors {
-		j.pieces.add(api.Piece{Text: api.EncodeVector(v)})
+		if err := j.pieces.add(api.Piece{Text: api.EncodeVector(v)}); err != nil {
+			return o, err
+		}
 	}
 	return o, err
 }

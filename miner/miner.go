@@ -24,6 +24,7 @@ import (
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/miner/spool"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/sealed"
 	"github.com/aitbc/aitbc/trace"
 )
 
@@ -68,14 +69,18 @@ type Offering struct {
 	Region string
 }
 
-func (o Offering) offer() api.Offer {
+func (o Offering) offer(sealing *sealed.Key) api.Offer {
 	i := o.Model.Info()
 	_, embeds := o.Model.(engine.Embedder)
-	return api.Offer{
+	out := api.Offer{
 		Model: i.Name, Digest: i.Digest, Class: i.Class, Claimed: i.Claimed,
 		Context: i.ContextLength, MaxTokens: o.MaxTokens, Parameters: i.Parameters, Rates: o.Rates,
 		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region, Embeddings: embeds,
 	}
+	if sealing != nil {
+		out.SealingKey = sealing.Public()
+	}
+	return out
 }
 
 // Config is what a [Service] needs.
@@ -86,6 +91,7 @@ type Config struct {
 	Offerings   []Offering
 	Slots       int // jobs at a time
 	Spool       *spool.Spool
+	Sealing     *sealed.Key   // nil: it takes no sealed jobs
 	Paused      bool          // register on the chain, and take no jobs
 	Grace       time.Duration // for jobs under way when the miner stops
 	Version     string
@@ -151,7 +157,7 @@ func New(cfg Config) (*Service, error) {
 	}
 	offers := make([]api.Offer, len(cfg.Offerings))
 	for i, o := range cfg.Offerings {
-		offers[i] = o.offer()
+		offers[i] = o.offer(cfg.Sealing)
 		if _, twice := s.byHash[offers[i].Digest]; twice {
 			return nil, fmt.Errorf("model %s: its weights are offered twice", offers[i].Model)
 		}

@@ -27,6 +27,7 @@ import (
 	"github.com/aitbc/aitbc/miner"
 	"github.com/aitbc/aitbc/miner/spool"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/sealed"
 )
 
 const parrotClass = "exact/1;test"
@@ -90,6 +91,8 @@ type rig struct {
 	chain miner.Chain
 	grace time.Duration
 
+	sealing *sealed.Key
+
 	svc  *miner.Service
 	logs *lockedBuffer
 	stop func() error
@@ -133,7 +136,7 @@ func (r *rig) start(t *testing.T) {
 	}
 	r.svc, err = miner.New(miner.Config{
 		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: []miner.Offering{{Model: r.model, Rates: rates, MaxTokens: 100}},
-		Slots: 2, Spool: kept, Grace: r.grace, Version: "test", Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Slots: 2, Spool: kept, Sealing: r.sealing, Grace: r.grace, Version: "test", Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/sealed"
 )
 
 // pieces is an answer as it grows. It keeps everything, so that a stream that
@@ -14,11 +15,15 @@ import (
 type pieces struct {
 	mu      sync.Mutex // guards the fields below
 	all     []api.Piece
+	shown   []api.Piece    // what the coordinator is sent of them
+	answer  *sealed.Answer // nil where the coordinator may read
 	ended   bool
 	changed chan struct{} // closed at each change, then replaced
 }
 
-func newPieces() *pieces { return &pieces{changed: make(chan struct{})} }
+func newPieces(answer *sealed.Answer) *pieces {
+	return &pieces{answer: answer, changed: make(chan struct{})}
+}
 
 func (p *pieces) change(f func()) {
 	p.mu.Lock()
@@ -29,11 +34,18 @@ func (p *pieces) change(f func()) {
 }
 
 // add appends a piece under the next index.
-func (p *pieces) add(x api.Piece) {
+func (p *pieces) add(x api.Piece) (err error) {
 	p.change(func() {
 		x.Index = uint64(len(p.all))
-		p.all = append(p.all, x)
+		show := x
+		if p.answer != nil {
+			if show, err = seal(p.answer, x); err != nil {
+				return
+			}
+		}
+		p.all, p.shown = append(p.all, x), append(p.shown, show)
 	})
+	return err
 }
 
 // end says that there will be no more.
@@ -92,7 +104,7 @@ func (r *reader) Read(b []byte) (int, error) {
 	for len(r.rest) == 0 {
 		p := r.from
 		p.mu.Lock()
-		fresh, ended, changed := p.all[min(r.next, len(p.all)):], p.ended, p.changed
+		fresh, ended, changed := p.shown[min(r.next, len(p.shown)):], p.ended, p.changed
 		p.mu.Unlock()
 		for _, x := range fresh {
 			line, err := json.Marshal(x)

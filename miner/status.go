@@ -48,7 +48,7 @@ func (s *Service) Status() Status {
 		st.Link, st.LinkError = "down", err.Error()
 	}
 	for _, o := range s.cfg.Offerings {
-		st.Offers = append(st.Offers, o.offer())
+		st.Offers = append(st.Offers, o.offer(nil))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

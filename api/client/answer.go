@@ -28,29 +28,34 @@ type Answer struct {
 // What does not hold is an [ErrDisagree], and the answer is returned with it.
 func (s *Session) Follow(ctx context.Context, o Order, f func(api.Event) error) (Answer, error) {
 	var a Answer
-	out, whole, next := receipt.NewOutput(o.Salt), true, uint64(0)
+	seen := &transcript{order: o, out: receipt.NewOutput(o.Salt), whole: true}
 	err := s.client.Follow(ctx, o.JobID, func(e api.Event) error {
-		if e.Type == "token" {
-			if e.Index == 0 { // another miner may have begun anew
-				out, whole, next = receipt.NewOutput(o.Salt), true, 0
-			}
-			if whole = whole && e.Index == next; whole && e.Token != nil {
-				out.Token(*e.Token)
-			} else if whole {
-				out.Text(e.Text)
-			}
-			next++
+		if e.Type != "token" {
+			return tell(f, e)
 		}
-		if f == nil {
-			return nil
+		for _, e := range seen.take(e) {
+			if err := tell(f, e); err != nil {
+				return err
+			}
 		}
-		return f(e)
+		return nil
 	})
 	if err != nil {
 		return a, err
 	}
 	if a.Result, err = s.client.Result(ctx, o.JobID); err != nil {
 		return a, err
+	}
+	if o.Sealed() {
+		// What came on the way may be of two miners; what the job ended with is of one.
+		lines := a.Output
+		seen, a.Output = &transcript{order: o, out: receipt.NewOutput(o.Salt), whole: true}, ""
+		for _, e := range seen.take(api.Event{Type: "token", Text: lines}) {
+			a.Output += e.Text
+		}
+		if seen.err != nil {
+			return a, seen.err
+		}
 	}
 	if a.ReceiptID == nil {
 		if a.State == market.Completed {
@@ -71,11 +76,54 @@ func (s *Session) Follow(ctx context.Context, o Order, f func(api.Event) error) 
 	if a.Receipt.Receipt.Order != o.JobID {
 		return a, fmt.Errorf("%w: the receipt is for another order", ErrDisagree)
 	}
-	a.Matches = whole && out.Root() == a.Receipt.Receipt.Output
-	if one := whole && out.Len() == 1 && a.Usage.CompletionTokens > 1; whole && !a.Matches && !one { // one: the job was over before we came
+	a.Matches = seen.whole && seen.out.Root() == a.Receipt.Receipt.Output
+	late := !o.Sealed() && seen.next == 1 && a.Usage.CompletionTokens > 1 // the job was over before we came
+	if seen.whole && !a.Matches && !late {
 		return a, fmt.Errorf("%w: the receipt commits to another answer than the one that came", ErrDisagree)
 	}
 	return a, nil
+}
+
+func tell(f func(api.Event) error, e api.Event) error {
+	if f == nil {
+		return nil
+	}
+	return f(e)
+}
+
+// transcript is an answer as its pieces come.
+type transcript struct {
+	order Order
+	out   *receipt.Output
+	whole bool   // no piece is missing
+	next  uint64 // piece
+	err   error  // the last that did not open
+}
+
+// take notes what came, and returns it as it can be read.
+func (t *transcript) take(e api.Event) []api.Event {
+	if e.Index == 0 { // another miner may have begun anew
+		t.out, t.whole, t.next = receipt.NewOutput(t.order.Salt), true, 0
+	}
+	events := []api.Event{e}
+	if t.order.Sealed() {
+		pieces, err := t.order.pieces(e.Index, e.Text)
+		if events = nil; err != nil {
+			t.err, t.whole = err, false
+		}
+		for _, p := range pieces {
+			events = append(events, api.Event{Type: "token", Index: p.Index, Token: p.ID, Text: p.Text, Likely: p.Likely})
+		}
+	}
+	for _, e := range events {
+		if t.whole = t.whole && e.Index == t.next; t.whole && e.Token != nil {
+			t.out.Token(*e.Token)
+		} else if t.whole {
+			t.out.Text(e.Text)
+		}
+		t.next++
+	}
+	return events
 }
 
 // receipt checks a bundle of this session's.

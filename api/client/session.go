@@ -18,6 +18,7 @@ import (
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
+	"github.com/aitbc/aitbc/receipt/sealed"
 )
 
 // ErrDisagree reports a coordinator that says something else than what was
@@ -30,6 +31,9 @@ type Keys interface {
 	MinerKey(ctx context.Context, miner, key common.Address) (bool, error)
 	// CoordinatorKey is the same of a coordinator.
 	CoordinatorKey(ctx context.Context, coordinator, key common.Address) (bool, error)
+	// SealingKey returns the hash of the key that jobs for the miner are sealed to,
+	// zero if it has none.
+	SealingKey(ctx context.Context, miner common.Address) (common.Hash, error)
 }
 
 // Session spends from a session whose orders and vouchers its client signs. It
@@ -41,8 +45,11 @@ type Session struct {
 	id      uint64
 
 	// Keys, if set before the first use, has receipts checked against the chain
-	// before a voucher pays for them.
+	// before a voucher pays for them. To seal jobs it is needed.
 	Keys Keys
+	// Plain, if set before the first use, lets the coordinator read prompts and
+	// answers. Without it jobs are sealed to the miners that may run them.
+	Plain bool
 
 	// ordering keeps orders in their numbers' order.
 	ordering chan struct{}
@@ -54,6 +61,8 @@ type Order struct {
 	JobID common.Hash
 	Salt  receipt.Salt // opens the receipt's commitments: keep it private
 	Quote api.Quote
+
+	answers map[common.Address]*sealed.Answer // of a sealed job
 }
 
 // Session returns the session of the client's API key, whose spender must be
@@ -128,7 +137,7 @@ func (s *Session) Submit(ctx context.Context, r api.SubmitRequest) (Order, error
 func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Request) (Order, error) {
 	asked := time.Now()
 	q, err := s.client.Quote(ctx, api.QuoteRequest{
-		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, Embeddings: len(r.Input) > 0, MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route,
+		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, Embeddings: len(r.Input) > 0, MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route, Sealed: !s.Plain,
 	})
 	if err != nil {
 		return Order{}, err
@@ -144,12 +153,34 @@ func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Reques
 	}
 	_, _ = rand.Read(o.Salt[:])
 	o.Input = receipt.Input(o.Salt, raw)
+	var to []sealed.Recipient
+	if !s.Plain {
+		if to, err = s.recipients(ctx, q); err != nil {
+			return o, err
+		}
+		if err := o.narrow(r, req.PromptBound(), to); err != nil {
+			return o, err
+		}
+	}
 	sig, err := receipt.Sign(s.spender, s.domain, o.Order)
 	if err != nil {
 		return o, fmt.Errorf("order: %w", err)
 	}
 	o.JobID = receipt.Digest(s.domain, o.Order)
-	return o, s.send(ctx, o, api.SubmitRequest{Constraints: r.Constraints, Route: r.Route, Signed: &api.SignedOrder{Order: o.Order, Signature: sig, Salt: o.Salt[:], Request: raw}})
+	body := api.SubmitRequest{Constraints: r.Constraints, Route: r.Route, Signed: &api.SignedOrder{Order: o.Order, Signature: sig}}
+	if s.Plain {
+		body.Signed.Salt, body.Signed.Request = o.Salt[:], raw
+		return o, s.send(ctx, o, body)
+	}
+	hidden := api.SealedJob{Public: req.Public(), PromptBound: req.PromptBound(), Embeddings: uint64(len(req.Input))}
+	if hidden.Box, o.answers, err = sealed.Seal(o.JobID, slices.Concat(o.Salt[:], raw), to); err != nil {
+		return o, err
+	}
+	body.Signed.Sealed, body.Constraints.Miners = &hidden, nil
+	for _, m := range to {
+		body.Constraints.Miners = append(body.Constraints.Miners, m.Miner)
+	}
+	return o, s.send(ctx, o, body)
 }
 
 // send delivers a signed order, again if its answer was lost.

@@ -122,6 +122,15 @@ func (k ChainKeys) CoordinatorKey(ctx context.Context, coordinator, key common.A
 	return predeploy.NewRegistry(k.Chain).SignerValid(ctx, predeploy.RoleCoordinator, coordinator, key, chainclient.Latest)
 }
 
+// SealingKey implements [Keys].
+func (k ChainKeys) SealingKey(ctx context.Context, miner common.Address) (common.Hash, error) {
+	p, err := predeploy.NewRegistry(k.Chain).Participant(ctx, predeploy.RoleMiner, miner, chainclient.Latest)
+	if err != nil || !p.Registered {
+		return common.Hash{}, err
+	}
+	return p.SealingKeyHash, nil
+}
+
 // latestExpiry is the longest that the Market lets a session last, by the time
 // of the newest block: the clock of the chain may be behind ours.
 func (w Wallet) latestExpiry(ctx context.Context) (uint64, error) {

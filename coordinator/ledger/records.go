@@ -58,7 +58,8 @@ type Spec struct {
 	Terms       Terms             `json:"terms,omitzero"`
 	PromptBound uint64            `json:"prompt_bound"`
 	MaxTokens   uint64            `json:"max_tokens"`
-	Trace       string            `json:"trace,omitempty"` // traceparent that the job's spans are within
+	Trace       string            `json:"trace,omitempty"`  // traceparent that the job's spans are within
+	Sealed      bool              `json:"sealed,omitempty"` // the request is an api.SealedJob, and the salt zero
 }
 
 // Terms are what the client demands of the miner besides what the order says.

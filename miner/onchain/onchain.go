@@ -32,6 +32,10 @@ const (
 
 // Chain implements [miner.Chain].
 type Chain struct {
+	// SealingKeyHash is registered with the miner, zero for none. It is set before
+	// the first use.
+	SealingKeyHash common.Hash
+
 	client   *chainclient.Client
 	sender   *chainclient.Sender
 	registry *predeploy.Registry
@@ -98,7 +102,7 @@ func (c *Chain) register(ctx context.Context) (done bool, waiting string, err er
 	if p.Registered {
 		_, err = c.registry.Increase(ctx, c.sender, predeploy.RoleMiner, missing)
 	} else {
-		_, err = c.registry.Register(ctx, c.sender, predeploy.Registration{Role: predeploy.RoleMiner, Signer: c.account, Stake: missing})
+		_, err = c.registry.Register(ctx, c.sender, predeploy.Registration{Role: predeploy.RoleMiner, Signer: c.account, SealingKeyHash: c.SealingKeyHash, Stake: missing})
 	}
 	return err == nil, "", err
 }

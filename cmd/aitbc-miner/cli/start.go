@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ethereum/go-ethereum/crypto"
+
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
@@ -24,6 +26,7 @@ import (
 	"github.com/aitbc/aitbc/miner/onchain"
 	"github.com/aitbc/aitbc/miner/settings"
 	"github.com/aitbc/aitbc/miner/spool"
+	"github.com/aitbc/aitbc/receipt/sealed"
 	"github.com/aitbc/aitbc/trace"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
@@ -140,8 +143,14 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	if err != nil {
 		return nil, nil, err
 	}
+	sealing, err := sealingKey(key)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeModels())
+	}
+	chain := onchain.New(eth, key, market.Coins(set.Mining.StakeAmount))
+	chain.SealingKeyHash = sealed.Fingerprint(sealing.Public())
 	svc, err := miner.New(miner.Config{
-		Signer: key, Coordinator: coordinator, Chain: onchain.New(eth, key, market.Coins(set.Mining.StakeAmount)),
+		Signer: key, Coordinator: coordinator, Chain: chain, Sealing: sealing,
 		Offerings: offerings, Slots: set.Mining.Slots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
 		Grace: set.Mining.Grace, Version: version(), Log: log, Tracer: tracer,
 	})
@@ -149,6 +158,22 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 		return nil, nil, errors.Join(err, closeModels())
 	}
 	return svc, closeModels, nil
+}
+
+// sealingKey is the key that sealed jobs come with. It grows from the account's,
+// so that nothing more has to be kept: its seed is the hash of the one signature
+// that a key derived for this makes.
+func sealingKey(account *keystore.Key) (*sealed.Key, error) {
+	const purpose = "aitbc/miner-sealing"
+	k, err := account.Derive(purpose)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := k.SignDigest(crypto.Keccak256Hash([]byte(purpose)))
+	if err != nil {
+		return nil, fmt.Errorf("sealing key: %w", err)
+	}
+	return sealed.NewKey(crypto.Keccak256(sig))
 }
 
 func (c *call) unlock(set *settings.Settings) (*keystore.Key, error) {

@@ -24,6 +24,7 @@ const maxPrompt = 16 << 20
 type submitFlags struct {
 	model, system, class, idempotencyKey string
 	stream, wait, noWait, raw, renew     bool
+	unsealed                             bool
 	maxTokens, topK                      uint64
 	temperature, topP                    *float64
 	seed                                 *uint64
@@ -92,6 +93,7 @@ given. A prompt of "-" is read from standard input. The job costs at most
 			fs.UintVar(&f.reputation, "min-reputation", 0, "only miners with this reputation, in `thousandths`, from settled receipts")
 			fs.StringVar(&f.route, "route", "", "`what` decides among idle miners: price (if left out), latency or throughput")
 			fs.BoolVar(&f.renew, "renew", false, "if the session is spent or about to expire, open the next like it and order there")
+			fs.BoolVar(&f.unsealed, "unsealed", false, "in a session for which you sign: let the coordinator read prompt and answer, which are sealed to the miner otherwise")
 			fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
 			return func(ctx context.Context, c *call) error {
 				return c.traced(ctx, "submit", func(ctx context.Context) error { return f.run(ctx, c) })
@@ -137,7 +139,7 @@ func (f *submitFlags) run(ctx context.Context, c *call) error {
 		return c.printJSON(api.SubmitResponse{JobID: job.id, State: market.Queued})
 	}
 	fmt.Fprintln(c.Stdout, job.id.Hex())
-	c.progress("aitbc: next: aitbc status %s", job.id.Hex())
+	c.progress("aitbc: next: aitbc result %s", job.id.Hex())
 	return nil
 }
 
@@ -186,11 +188,24 @@ func (f *submitFlags) orderSigned(ctx context.Context, c *call, remote *client.C
 	if err != nil {
 		return ordered{}, err
 	}
+	s.Plain = f.unsealed
 	o, err := s.Submit(ctx, req)
+	if errors.Is(err, client.ErrNoSealing) || noSealing(err) {
+		return ordered{}, hint(err, "no miner on offer can be sealed to; --unsealed lets the coordinator read prompt and answer")
+	}
 	if err != nil {
 		return ordered{}, err
 	}
+	if err := c.keepOrder(o); err != nil {
+		return ordered{}, err
+	}
 	c.progress("aitbc: signed order %d of session %d, for at most %s", o.Number, o.Session, o.MaxPrice.Coins())
+	return signedJob(c, s, o), nil
+}
+
+// signedJob is an order that was signed here: its answer is checked, and a
+// voucher signed for it.
+func signedJob(c *call, s *client.Session, o client.Order) ordered {
 	return ordered{
 		id: o.JobID,
 		watch: func(ctx context.Context, fn func(api.Event) error) (api.Result, error) {
@@ -199,9 +214,9 @@ func (f *submitFlags) orderSigned(ctx context.Context, c *call, remote *client.C
 		},
 		after: func(ctx context.Context) error {
 			_, err := s.Vouch(ctx)
-			return err
+			return errors.Join(err, c.forgetOrder(o.JobID))
 		},
-	}, nil
+	}
 }
 
 // request turns the flags into what the coordinator is asked.

@@ -1,5 +1,6 @@
 // A client that keeps its key: it opens a session, orders a job, prints the
-// answer as it comes, checks it, and signs a voucher for it.
+// answer as it comes, checks it, and signs a voucher for it. Prompt and answer are
+// sealed: the coordinator sees neither.
 //
 //   API_URL=http://127.0.0.1:18000 ETH_RPC_URL=http://127.0.0.1:8545 PRIVATE_KEY=0x… npm run build && node build/examples/self-signed.js
 import { createPublicClient, createWalletClient, defineChain, formatEther, http, parseEther, type Hex } from 'viem'
@@ -34,7 +35,7 @@ const expiry = Math.floor(Date.now() / 1000) + 3600
 const id = await market.openSession({ coordinator: network.coordinator, spender: spender.address, expiry, deposit: parseEther('1') })
 await market.topUp(id, parseEther('0.5'))
 const key = await coordinator.sessionKey(domain, payer, id, 'self')
-const session = await Session.of(coordinator.withKey(key), domain, spender, market.keys)
+const session = await Session.of(coordinator.withKey(key), domain, spender, { keys: market.keys })
 console.error(`session ${id} is open`)
 
 const [model] = await coordinator.models()
@@ -57,6 +58,7 @@ console.log(
     output: answer.result.output,
     price: answer.result.price,
     matches: answer.matches,
+    sealed: answer.result.sealed,
     receipt: answer.receipt?.receipt_id,
     voucher,
     deposit: String((await market.session(id)).deposit),

@@ -42,7 +42,7 @@ export interface Ask {
 export interface Quote {
   order: Order
   max_tokens: number
-  offers: { miner: Address; class: string; prompt_rate: string; completion_rate: string }[]
+  offers: { miner: Address; class: string; prompt_rate: string; completion_rate: string; sealing_key?: string }[]
 }
 
 export interface SignedVoucher {
@@ -92,6 +92,8 @@ export interface Job {
   created_at: number
   finished_at?: number
   expires_at: number
+  /** Output and the text of tokens are lines that only the client can open. */
+  sealed?: boolean
 }
 
 export interface Result extends Job {

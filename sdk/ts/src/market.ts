@@ -1,5 +1,5 @@
 // The Market and Registry predeploys, through viem: docs/PROTOCOL.md sections 2, 4 and 5.
-import { parseAbi, parseEventLogs, type Account, type Address, type Chain, type Hex, type PublicClient, type Transport, type WalletClient } from 'viem'
+import { parseAbi, parseEventLogs, zeroHash, type Account, type Address, type Chain, type Hex, type PublicClient, type Transport, type WalletClient } from 'viem'
 import type { Keys } from './session.js'
 import type { Domain } from './typed.js'
 
@@ -15,7 +15,11 @@ const marketAbi = parseAbi([
   'function session(uint64 id) view returns (Session)',
   'event SessionOpened(uint64 indexed session, address indexed client, address indexed coordinator, address spender, uint128 deposit, uint64 expiry, uint16 feeBps)',
 ])
-const registryAbi = parseAbi(['function signerValid(uint8 role, address account, address signer) view returns (bool)'])
+const registryAbi = parseAbi([
+  'function signerValid(uint8 role, address account, address signer) view returns (bool)',
+  'struct Participant { uint128 stake; uint128 unbonding; uint64 unbondAt; uint128 reserved; address signer; address nextSigner; uint64 nextSignerAt; address oldSigner; uint64 oldSignerUntil; bytes32 sealingKeyHash; bytes32 nextSealingKeyHash; uint64 jailedUntil; bool registered; string endpoint; }',
+  'function participant(uint8 role, address account) view returns (Participant)',
+])
 
 // What an entry in the Market's queues may cost more than was estimated.
 const queueGas = 50_000n
@@ -80,6 +84,10 @@ export class Market {
   get keys(): Keys {
     const valid = (role: number, account: Address, key: Address) =>
       this.reader.readContract({ address: registryAddress, abi: registryAbi, functionName: 'signerValid', args: [role, account, key] })
-    return { minerKey: (a, k) => valid(1, a, k), coordinatorKey: (a, k) => valid(2, a, k) }
+    const sealingKey = async (miner: Address): Promise<Hex> => {
+      const p = await this.reader.readContract({ address: registryAddress, abi: registryAbi, functionName: 'participant', args: [1, miner] })
+      return p.registered ? p.sealingKeyHash : zeroHash
+    }
+    return { minerKey: (a, k) => valid(1, a, k), coordinatorKey: (a, k) => valid(2, a, k), sealingKey }
   }
 }

@@ -1,9 +1,10 @@
 // A session whose orders and vouchers its client signs: docs/PROTOCOL.md section 7.
-import { isAddressEqual, stringToBytes, zeroHash, type Address, type Hex } from 'viem'
+import { concat, isAddressEqual, stringToBytes, zeroHash, type Address, type Hex } from 'viem'
 import type { Ask, Bundle, JobEvent, Quote, Result } from './api.js'
 import { base64, classHash, inputCommitment, minersHash, Output, randomSalt } from './commit.js'
 import { ApiError, type Coordinator } from './coordinator.js'
 import { price } from './price.js'
+import { fingerprint, fromBase64, maxMiners, seal, type SealedAnswer } from './sealed.js'
 import { digest, sign, signerOf, type Domain, type Order, type Signer, type Voucher } from './typed.js'
 import { Disagreement, verifySigned } from './verify.js'
 
@@ -11,6 +12,8 @@ import { Disagreement, verifySigned } from './verify.js'
 export interface Keys {
   minerKey(miner: Address, key: Address): Promise<boolean>
   coordinatorKey(coordinator: Address, key: Address): Promise<boolean>
+  /** The hash of the key that jobs for the miner are sealed to, zero if it has none. */
+  sealingKey(miner: Address): Promise<Hex>
 }
 
 /** An order that was taken. The salt opens the receipt's commitments: keep it private. */
@@ -19,6 +22,8 @@ export interface Ordered {
   order: Order
   salt: Uint8Array
   quote: Quote
+  /** How the answer opens; empty if the coordinator may read it. */
+  answers: SealedAnswer[]
 }
 
 /** What came of an order. */
@@ -43,27 +48,14 @@ function promptBound(a: Ask): number {
   )
 }
 
-/** The bytes that the miner is sent. */
-function requestBytes(a: Ask, maxTokens: number): Uint8Array {
+/** What the miner is sent, and what of it all may know if it is sealed. */
+function requestOf(a: Ask, maxTokens: number) {
   const milli = (v: number | undefined) => Math.round((v ?? 1) * 1000)
   const seed = a.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!
-  return stringToBytes(
-    JSON.stringify({
-      v: 1,
-      model: a.model,
-      prompt: a.prompt,
-      messages: a.messages,
-      input: a.input,
-      max_tokens: maxTokens,
-      temperature_milli: milli(a.temperature),
-      top_p_milli: milli(a.top_p),
-      top_k: a.top_k ?? 0,
-      seed: String(seed),
-      stop: a.stop,
-      logprobs: a.logprobs,
-      top_logprobs: a.top_logprobs,
-    }),
-  )
+  const sampling = { max_tokens: maxTokens, temperature_milli: milli(a.temperature), top_p_milli: milli(a.top_p), top_k: a.top_k ?? 0, seed: String(seed) }
+  const content = { prompt: a.prompt, messages: a.messages, input: a.input, stop: a.stop, logprobs: a.logprobs, top_logprobs: a.top_logprobs }
+  const shared = { v: 1, model: a.model, ...sampling }
+  return { bytes: stringToBytes(JSON.stringify({ ...shared, ...content })), shared }
 }
 
 const sendings = 5
@@ -79,20 +71,24 @@ export class Session {
     private readonly coordinator: Coordinator,
     private readonly domain: Domain,
     private readonly spender: Signer,
-    private readonly keys?: Keys,
+    private readonly keys: Keys | undefined,
+    private readonly plain: boolean,
   ) {}
 
   /**
    * The session of the coordinator's API key; its spender must be the signer.
    * The domain is that of the network that the caller trusts. With keys,
-   * receipts are checked against the chain before a voucher pays for them.
+   * receipts are checked against the chain before a voucher pays for them, and
+   * jobs are sealed to the miners that may run them. plain lets the coordinator
+   * read prompts and answers.
    */
-  static async of(coordinator: Coordinator, domain: Domain, spender: Signer, keys?: Keys): Promise<Session> {
+  static async of(coordinator: Coordinator, domain: Domain, spender: Signer, o: { keys?: Keys; plain?: boolean }): Promise<Session> {
+    if (!o.keys && !o.plain) throw new Error('sealed jobs need keys that say which sealing keys are right; plain lets the coordinator read')
     const a = await coordinator.account()
     if (a.mode !== 'self' || !isAddressEqual(a.spender, spender.address)) {
       throw new Error(`session ${a.session} is ${a.mode} and its spender is ${a.spender}, not ${spender.address}`)
     }
-    return new Session(a.session, coordinator, domain, spender, keys)
+    return new Session(a.session, coordinator, domain, spender, o.keys, o.plain ?? false)
   }
 
   /** Signs an order for what is asked, if the coordinator's terms allow it, and sends it. One at a time. */
@@ -113,6 +109,7 @@ export class Session {
 
   async #order(a: Ask): Promise<Ordered> {
     const bound = promptBound(a)
+    const cost = (x: Quote['offers'][number]) => price(BigInt(bound), BigInt(quote.max_tokens), BigInt(x.prompt_rate), BigInt(x.completion_rate))
     const quote = await this.coordinator.quote({
       model: a.model,
       prompt_bound: bound,
@@ -122,19 +119,32 @@ export class Session {
       ttl_seconds: a.ttl_seconds,
       constraints: a.constraints,
       route: a.route,
+      sealed: !this.plain,
     })
     this.#check(a, bound, quote)
-    const request = requestBytes(a, quote.max_tokens)
+    const request = requestOf(a, quote.max_tokens)
     const salt = randomSalt()
-    const order = { ...quote.order, input: inputCommitment(salt, request) }
+    const order = { ...quote.order, input: inputCommitment(salt, request.bytes) }
+    const to = this.plain ? [] : await this.#recipients(quote)
+    if (!this.plain) {
+      order.miners = minersHash(to.map((m) => m.miner))
+      if (a.max_price === undefined) order.maxPrice = String(to.reduce((most, m) => (cost(m) > most ? cost(m) : most), 0n))
+    }
     const signature = await sign(this.spender, this.domain, 'Order', order)
     const job = digest(this.domain.chainId, this.domain.market, 'Order', order)
-    const body = { signed: { order, signature, salt: base64(salt), request: base64(request) }, constraints: a.constraints, route: a.route }
+    let answers: SealedAnswer[] = []
+    let body: Record<string, unknown> = { signed: { order, signature, salt: base64(salt), request: base64(request.bytes) }, constraints: a.constraints, route: a.route }
+    if (!this.plain) {
+      const hidden = await seal(job, concat([salt, request.bytes]), to.map((m) => ({ miner: m.miner, publicKey: fromBase64(m.sealing_key!) })))
+      answers = hidden.answers
+      const sealed = { public: request.shared, prompt_bound: bound, embeddings: a.input?.length, box: hidden.box }
+      body = { signed: { order, signature, sealed }, constraints: { ...a.constraints, miners: to.map((m) => m.miner) }, route: a.route }
+    }
     for (let n = 1; ; n++) {
       try {
         const { job_id } = await this.coordinator.submitSigned(body)
         if (job_id !== job) throw new Disagreement(`the coordinator calls the order ${job_id}, which is ${job}`)
-        return { job, order, salt, quote }
+        return { job, order, salt, quote, answers }
       } catch (err) {
         // Without an answer the same order is sent again: it is the same job.
         const told = err instanceof Disagreement || (err instanceof ApiError && err.code !== 'unavailable')
@@ -142,6 +152,35 @@ export class Session {
         await new Promise((resolve) => setTimeout(resolve, 100 * n))
       }
     }
+  }
+
+  /** The cheapest miners whose sealing keys the chain knows. */
+  async #recipients(q: Quote): Promise<Quote['offers']> {
+    const to: Quote['offers'] = []
+    for (const x of q.offers) {
+      if (to.length === maxMiners) break
+      const want = await this.keys!.sealingKey(x.miner)
+      if (want !== zeroHash && x.sealing_key && fingerprint(fromBase64(x.sealing_key)) === want) to.push(x)
+    }
+    if (to.length === 0) throw new Error('no miner that may run this takes sealed jobs: plain lets the coordinator read')
+    return to
+  }
+
+  /** The pieces that a token's text stands for: of a sealed job each line is one. */
+  async #pieces(o: Ordered, index: number, e: { token?: number; text?: string }): Promise<{ index: number; token?: number; text: string }[]> {
+    if (o.answers.length === 0) return [{ index, text: e.text ?? '', ...(e.token === undefined ? {} : { token: e.token }) }]
+    const lines = (e.text ?? '').split('\n').filter((line) => line !== '')
+    return Promise.all(
+      lines.map(async (line, i) => {
+        const raw = fromBase64(line)
+        const tried = await Promise.allSettled(o.answers.map((a) => a.open(index + i, raw)))
+        const plain = tried.find((r) => r.status === 'fulfilled')?.value
+        if (!plain) throw new Disagreement(`piece ${index + i} was sealed by none of the job’s miners`)
+        const p = JSON.parse(new TextDecoder().decode(plain)) as { i: number; id?: number; text: string }
+        if (p.i !== index + i) throw new Disagreement(`piece ${p.i} came in the place of ${index + i}`)
+        return { index: p.i, text: p.text, ...(p.id === undefined ? {} : { token: p.id }) }
+      }),
+    )
   }
 
   #check(a: Ask, bound: number, q: Quote): void {
@@ -166,19 +205,33 @@ export class Session {
    * each event on the way. What does not hold throws a {@link Disagreement}.
    */
   async follow(o: Ordered, on: (e: JobEvent) => void = () => {}, signal?: AbortSignal): Promise<Answer> {
+    const sealed = o.answers.length > 0
     let out = new Output(o.salt)
     let whole = true
+    const note = (p: { index: number; token?: number; text: string }) => {
+      if (p.index === 0) [out, whole] = [new Output(o.salt), true] // another miner may have begun anew
+      whole &&= p.index === out.length
+      if (whole && p.token !== undefined) out.token(p.token)
+      else if (whole) out.text(p.text)
+    }
     for await (const e of this.coordinator.follow(o.job, signal)) {
-      if (e.type === 'token') {
-        const index = e.index ?? 0
-        if (index === 0) [out, whole] = [new Output(o.salt), true] // another miner may have begun anew
-        whole &&= index === out.length
-        if (whole && e.token !== undefined) out.token(e.token)
-        else if (whole) out.text(e.text ?? '')
+      if (e.type !== 'token') {
+        on(e)
+        continue
       }
-      on(e)
+      for (const p of await this.#pieces(o, e.index ?? 0, e)) {
+        note(p)
+        on({ ...e, ...p })
+      }
     }
     const result = await this.coordinator.result(o.job)
+    if (sealed) {
+      // What came on the way may be of two miners; what the job ended with is of one.
+      ;[out, whole] = [new Output(o.salt), true]
+      const pieces = await this.#pieces(o, 0, { text: result.output })
+      pieces.forEach(note)
+      result.output = pieces.map((p) => p.text).join('')
+    }
     if (!result.receipt_id) {
       if (result.state === 'completed') throw new Disagreement('the job is completed and has no receipt')
       return { result, matches: false }
@@ -187,7 +240,7 @@ export class Session {
     if (!receipt || more.length > 0 || receipt.receipt.order !== o.job) throw new Disagreement('the receipt is not this job’s')
     await this.#receipt(receipt)
     const matches = whole && (await out.root()) === receipt.receipt.output
-    const late = out.length === 1 && result.usage.completion_tokens > 1 // the job was over before we came
+    const late = !sealed && out.length === 1 && result.usage.completion_tokens > 1 // the job was over before we came
     if (whole && !matches && !late) throw new Disagreement('the receipt commits to another answer than the one that came')
     return { result, receipt, matches }
   }

@@ -4,8 +4,8 @@ import { concat, hexToBytes, keccak256, stringToBytes, zeroHash, type Address, t
 import { privateKeyToAccount } from 'viem/accounts'
 import { describe, expect, it } from 'vitest'
 import {
-  ApiError, askJSON, base64, classHash, Coordinator, digest, Disagreement, inputCommitment, minersHash, Output, price, receiptId, Session, sign, signerOf, verifySigned,
-  type Bundle, type Order,
+  ApiError, askJSON, base64, classHash, Coordinator, digest, Disagreement, inputCommitment, minersHash, fingerprint, fromBase64, Output, price, receiptId, Session, sign, signerOf, unseal, verifySigned,
+  type Box, type Bundle, type Keys, type Order,
 } from '../src/index.js'
 
 const load = (path: string) => JSON.parse(readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8'))
@@ -55,16 +55,20 @@ describe('receipts', () => {
 
 const d = { chainId: 4242, market: '0x000000000000000000000000000000000000A102' as Address }
 const key = (n: string) => privateKeyToAccount(keccak256(stringToBytes(n)))
+const seed = new Uint8Array(32).fill(7)
+const box = load('receipt/testdata/vectors/sealed.json') as { seed: Hex; public: Hex; fingerprint: Hex; job: Hex; content: string; box: Box; piece: string; index: number; sealed: string; miner: Address }
+const keys: Keys = { minerKey: async () => true, coordinatorKey: async () => true, sealingKey: async () => box.fingerprint }
 const [spender, miner, boss, client] = [key('spender'), key('miner'), key('boss'), key('client')]
 const salted = new Map<Hex, Uint8Array>()
 
-type Body = { signed: { order: Order; signature: Hex; salt: string; request: string } }
+type Body = { signed: { order: Order; signature: Hex; salt: string; request: string; sealed?: { public: Record<string, unknown>; prompt_bound: number; box: Box } }; constraints?: { miners?: Address[] } }
 
 /** A coordinator with one miner that answers "Hello", and what it may lie about. */
 function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) => void; id: Hex; bundle: (b: Bundle) => void; due: string; events: string; failures: number; conflicts: number }> = {}) {
   const rates = { prompt_rate: '1000000', completion_rate: '2000003' }
   const model = keccak256(stringToBytes('weights'))
   const orders: Body['signed'][] = []
+  const bodies: string[] = []
   const seen = { vouchers: [] as { through: number; cumulative: string; signature: Hex }[], quotes: [] as string[], submits: 0 }
   let [failures, conflicts] = [lie.failures ?? 0, lie.conflicts ?? 0]
   const bundleOf = async (s: Body['signed']): Promise<Bundle> => {
@@ -96,7 +100,7 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
       const asked = JSON.parse(body) as { max_tokens: number; prompt_bound: number }
       const q = {
         order: { session: 7, number: orders.length + 1, model, class: zeroHash, input: zeroHash, miners: zeroHash, maxPrice: String(price(BigInt(asked.prompt_bound), BigInt(asked.max_tokens), 1_000_000n, 2_000_003n)), deadline: Math.floor(Date.now() / 1000) + 60 },
-        max_tokens: asked.max_tokens, offers: [{ miner: miner.address, class: 'exact/1', ...rates }],
+        max_tokens: asked.max_tokens, offers: [{ miner: miner.address, class: 'exact/1', ...rates, sealing_key: base64(hexToBytes(box.public)) }],
       }
       lie.quote?.(q)
       return q
@@ -106,6 +110,11 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
       if (failures-- > 0) throw new TypeError('connection reset')
       if (conflicts-- > 0) throw new ApiError(409, 'conflict', 'the number was taken')
       const { signed } = JSON.parse(body) as Body
+      bodies.push(body)
+      if (signed.sealed) {
+        orders.push(signed)
+        return { job_id: digest(d.chainId, d.market, 'Order', signed.order) }
+      }
       const job = digest(d.chainId, d.market, 'Order', signed.order)
       const [salt, request] = [signed.salt, signed.request].map((t) => Uint8Array.from(atob(t), (c) => c.charCodeAt(0)))
       expect(inputCommitment(salt!, request!)).toBe(signed.order.input)
@@ -139,7 +148,8 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
       throw err
     }
   }
-  return { seen, resumed, orders, open: () => Session.of(new Coordinator('http://coordinator/', 'k', fetcher), d, spender) }
+  return { seen, resumed, orders, bodies, fetcher, open: () => Session.of(new Coordinator('http://coordinator/', 'k', fetcher), d, spender, { plain: true }),
+    openSealed: () => Session.of(new Coordinator('http://coordinator/', 'k', fetcher), d, spender, { keys }) }
 }
 
 const ask = { model: 'tiny', messages: [{ role: 'user' as const, content: 'secret words' }], max_tokens: 16, seed: 2n ** 63n }
@@ -196,6 +206,40 @@ describe('a session', () => {
     await s.submit(ask)
     await expect(s.vouch()).rejects.toThrow(Disagreement)
     expect(p.seen.vouchers.length).toBe(0)
+  })
+})
+
+describe('sealing', () => {
+  it('opens what Go sealed', async () => {
+    const { content, answer } = await unseal(box.job, box.box, box.miner, hexToBytes(box.seed))
+    expect(new TextDecoder().decode(content)).toBe(box.content)
+    expect(new TextDecoder().decode(await answer.open(box.index, fromBase64(box.sealed)))).toBe(box.piece)
+    await expect(answer.open(box.index + 1, fromBase64(box.sealed))).rejects.toThrow()
+    expect(fingerprint(hexToBytes(box.public))).toBe(box.fingerprint)
+  })
+  it('refuses what is for another job', async () => {
+    await expect(unseal(zeroHash, box.box, box.miner, hexToBytes(box.seed))).rejects.toThrow()
+  })
+  it('shows the coordinator nothing of a job but its form', async () => {
+    const p = played()
+    const s = await p.openSealed()
+    const o = await s.submit({ ...ask, stop: ['a secret stop'] })
+    const sent = JSON.parse(p.bodies[0]!) as Body
+    expect(p.bodies[0]).not.toContain('secret')
+    expect([sent.constraints!.miners, o.order.miners]).toEqual([[miner.address], minersHash([miner.address])])
+    expect(sent.signed.salt).toBeUndefined()
+    const { content } = await unseal(o.job, sent.signed.sealed!.box, miner.address, seed)
+    const request = JSON.parse(new TextDecoder().decode(content.slice(32))) as Record<string, unknown>
+    expect(request).toMatchObject({ ...sent.signed.sealed!.public, messages: ask.messages, stop: ['a secret stop'] })
+    expect(inputCommitment(content.slice(0, 32), content.slice(32))).toBe(o.order.input)
+    expect(BigInt(o.order.maxPrice)).toBe(price(44n, 16n, 1_000_000n, 2_000_003n))
+  })
+  it('seals to no key that the chain does not know', async () => {
+    const p = played()
+    const s = await Session.of(new Coordinator('http://coordinator/', 'k', p.fetcher), d, spender, { keys: { ...keys, sealingKey: async () => zeroHash } })
+    await expect(s.submit(ask)).rejects.toThrow('sealed jobs')
+    await expect(Session.of(new Coordinator('http://coordinator/', 'k', p.fetcher), d, spender, {})).rejects.toThrow('plain')
+    expect(p.orders.length).toBe(0)
   })
 })
 
