@@ -49,6 +49,25 @@ func (r *rig) answerNext(n int) (wait func()) {
 	return wg.Wait
 }
 
+// alive keeps the miner online until the returned function is called.
+func (r *rig) alive() (stop func()) {
+	ctx, cancel := context.WithCancel(r.h.t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				r.h.call(r.api, "POST", "/v1/miners/heartbeat", api.HeartbeatRequest{FreeSlots: 1, Running: []common.Hash{}})
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
 var hello = api.SubmitRequest{Model: modelName, Prompt: "hello", MaxTokens: 16}
 
 func TestGoClientSignsFollowsAndVouches(t *testing.T) {
@@ -108,7 +127,8 @@ func (k fakeKeys) CoordinatorKey(_ context.Context, _, key common.Address) (bool
 func TestProgramsShareASelfSignedSession(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.miner(1)
+	m := h.miner(1)
+	defer m.alive()()
 	p := h.openSelf(7, market.Coins(1), 12*time.Hour)
 	one, two := p.sdk(h.srv.URL), p.sdk(h.srv.URL)
 	const each = 12

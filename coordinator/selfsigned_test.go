@@ -298,7 +298,7 @@ func TestVouchersThatAreRefused(t *testing.T) {
 func TestClientIsNotLetFarAheadOfItsVouchers(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.miner(1)
+	defer h.miner(1).alive()()
 	p := h.openSelf(7, market.Coins(1), 12*time.Hour)
 	q := p.quote().Order
 	for n := range 64 {
