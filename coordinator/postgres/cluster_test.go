@@ -168,7 +168,7 @@ func seedLeased(t *testing.T, s *postgres.Store) common.Hash {
 	ctx := t.Context()
 	j := &ledger.Job{Session: 1, Client: common.Address{1}, MaxPrice: market.Units(10), Request: []byte("{}")}
 	err := errors.Join(
-		s.PutSession(ctx, ledger.Session{ID: 1, Client: common.Address{1}, Account: market.SessionAccount{Deposit: market.Units(100)}, FeeBps: 250, State: ledger.SessionOpen}),
+		s.PutSession(ctx, ledger.Session{ID: 1, Client: common.Address{1}, SpenderN: 1, Account: market.SessionAccount{Deposit: market.Units(100)}, FeeBps: 250, State: ledger.SessionOpen}),
 		s.PutMiner(ctx, ledger.Miner{Address: common.Address{2}, Offers: []byte("[]")}))
 	if err != nil {
 		t.Fatal(err)

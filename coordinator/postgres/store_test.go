@@ -103,7 +103,7 @@ func TestServerCrashLosesNothing(t *testing.T) {
 	s := open(t, server.URL())
 	defer func() { _ = s.Close() }()
 	deposit := market.Units(1_000_000)
-	if err := s.PutSession(ctx, ledger.Session{ID: 1, Client: common.Address{1}, Account: market.SessionAccount{Deposit: deposit}, FeeBps: 250, State: ledger.SessionOpen}); err != nil {
+	if err := s.PutSession(ctx, ledger.Session{ID: 1, Client: common.Address{1}, SpenderN: 1, Account: market.SessionAccount{Deposit: deposit}, FeeBps: 250, State: ledger.SessionOpen}); err != nil {
 		t.Fatal(err)
 	}
 	stop, acknowledged := make(chan struct{}), make(chan common.Hash, 100_000)
