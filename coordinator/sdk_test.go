@@ -188,6 +188,7 @@ func TestGoClientSignsNothingForALiar(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	m, p := h.miner(1), h.openSelf(7, market.Coins(1), 12*time.Hour)
+	defer m.alive()()
 	q := p.quote()
 	for what, change := range map[string]func(string, []byte) []byte{
 		"a higher price":   replace("/quote", `"maxPrice":"`, `"maxPrice":"9`),

@@ -202,7 +202,7 @@ func TestEndOfASessionHurriesItsOrders(t *testing.T) {
 func TestSignedOrdersThatAreRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.miner(1)
+	defer h.miner(1).alive()()
 	p, other := h.openSelf(7, market.Coins(1), 12*time.Hour), h.openSelf(8, market.Coins(1), 12*time.Hour)
 	q := p.quote().Order
 	poor, short := h.openSelf(9, market.Units(100), 12*time.Hour), h.openSelf(10, market.Coins(1), 3*time.Minute)

@@ -104,8 +104,10 @@ func (c *Client) Sessions(ctx context.Context) ([]api.Account, error) {
 }
 
 const (
-	tries    = 5  // how often an order is sent until its answer comes
-	signings = 32 // how often it is signed anew because another took its number
+	tries = 5 // how often an order is sent until its answer comes
+	// How often it is signed anew because another took its number: that many
+	// orders a coordinator that lies about it has in hand.
+	signings = 16
 )
 
 // Submit signs an order for what r asks and sends it. The terms are checked
@@ -125,13 +127,7 @@ func (s *Session) Submit(ctx context.Context, r api.SubmitRequest) (Order, error
 	case <-ctx.Done():
 		return Order{}, ctx.Err()
 	}
-	for n := 1; ; n++ {
-		o, err := s.order(ctx, r, *req)
-		if n < signings && apierr.HasCode(err, apierr.Conflict) { // another program has the key, too
-			continue
-		}
-		return o, err
-	}
+	return s.order(ctx, r, *req)
 }
 
 func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Request) (Order, error) {
@@ -162,25 +158,48 @@ func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Reques
 			return o, err
 		}
 	}
+	for n := 1; ; n++ {
+		err := s.place(ctx, &o, r, &req, raw, to)
+		next, taken := nextNumber(err)
+		if !taken || n == signings {
+			return o, err
+		}
+		o.Number = next // another program has the key, too
+	}
+}
+
+// nextNumber returns the number that an order must have, if that is what was
+// wrong with it.
+func nextNumber(err error) (uint64, bool) {
+	e, ok := errors.AsType[*apierr.Error](err)
+	if !ok || e.Code != apierr.Conflict {
+		return 0, false
+	}
+	next, ok := e.Details["next"].(float64) // as JSON has numbers
+	return uint64(next), ok && next >= 1 && next < 1<<53
+}
+
+// place signs an order, sealed to some miners if the session seals, and sends it.
+func (s *Session) place(ctx context.Context, o *Order, r api.SubmitRequest, req *api.Request, raw []byte, to []sealed.Recipient) error {
 	sig, err := receipt.Sign(s.spender, s.domain, o.Order)
 	if err != nil {
-		return o, fmt.Errorf("order: %w", err)
+		return fmt.Errorf("order: %w", err)
 	}
 	o.JobID = receipt.Digest(s.domain, o.Order)
 	body := api.SubmitRequest{Constraints: r.Constraints, Route: r.Route, Signed: &api.SignedOrder{Order: o.Order, Signature: sig}}
 	if s.Plain {
 		body.Signed.Salt, body.Signed.Request = o.Salt[:], raw
-		return o, s.send(ctx, o, body)
+		return s.send(ctx, *o, body)
 	}
 	hidden := api.SealedJob{Public: req.Public(), PromptBound: req.PromptBound(), Embeddings: uint64(len(req.Input))}
 	if hidden.Box, o.answers, err = sealed.Seal(o.JobID, slices.Concat(o.Salt[:], raw), to); err != nil {
-		return o, err
+		return err
 	}
 	body.Signed.Sealed, body.Constraints.Miners = &hidden, nil
 	for _, m := range to {
 		body.Constraints.Miners = append(body.Constraints.Miners, m.Miner)
 	}
-	return o, s.send(ctx, o, body)
+	return s.send(ctx, *o, body)
 }
 
 // send delivers a signed order, again if its answer was lost.

@@ -59,7 +59,7 @@ function requestOf(a: Ask, maxTokens: number) {
 }
 
 const sendings = 5
-const signings = 32
+const signings = 16 // for one job, if the coordinator says that the number was taken
 const slack = 120
 
 /** Spends from a session whose spender key is here and nowhere else. */
@@ -93,16 +93,7 @@ export class Session {
 
   /** Signs an order for what is asked, if the coordinator's terms allow it, and sends it. One at a time. */
   submit(a: Ask): Promise<Ordered> {
-    const turn = this.#ordering.then(async () => {
-      for (let n = 1; ; n++) {
-        try {
-          return await this.#order(a)
-        } catch (err) {
-          // Another program has the key, too, and took the number.
-          if (n === signings || !(err instanceof ApiError) || err.code !== 'conflict') throw err
-        }
-      }
-    })
+    const turn = this.#ordering.then(() => this.#order(a))
     this.#ordering = turn.catch(() => {})
     return turn
   }
@@ -130,6 +121,20 @@ export class Session {
       order.miners = minersHash(to.map((m) => m.miner))
       if (a.max_price === undefined) order.maxPrice = String(to.reduce((most, m) => (cost(m) > most ? cost(m) : most), 0n))
     }
+    for (let n = 1; ; n++) {
+      try {
+        return { ...(await this.#place(a, order, request, salt, bound, to)), salt, quote }
+      } catch (err) {
+        const next = err instanceof ApiError && err.code === 'conflict' ? err.details.next : undefined
+        if (n === signings || typeof next !== 'number') throw err
+        order.number = next // another program has the key, too
+      }
+    }
+  }
+
+  /** Signs an order, sealed to some miners if the session seals, and sends it. */
+  async #place(a: Ask, unsigned: Order, request: ReturnType<typeof requestOf>, salt: Uint8Array, bound: number, to: Quote['offers']): Promise<{ job: Hex; order: Order; answers: SealedAnswer[] }> {
+    const order = { ...unsigned }
     const signature = await sign(this.spender, this.domain, 'Order', order)
     const job = digest(this.domain.chainId, this.domain.market, 'Order', order)
     let answers: SealedAnswer[] = []
@@ -144,7 +149,7 @@ export class Session {
       try {
         const { job_id } = await this.coordinator.submitSigned(body)
         if (job_id !== job) throw new Disagreement(`the coordinator calls the order ${job_id}, which is ${job}`)
-        return { job, order, salt, quote, answers }
+        return { job, order, answers }
       } catch (err) {
         // Without an answer the same order is sent again: it is the same job.
         const told = err instanceof Disagreement || (err instanceof ApiError && err.code !== 'unavailable')

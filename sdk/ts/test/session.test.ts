@@ -108,7 +108,7 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
     if (path === '/v1/jobs' && method === 'POST') {
       seen.submits++
       if (failures-- > 0) throw new TypeError('connection reset')
-      if (conflicts-- > 0) throw new ApiError(409, 'conflict', 'the number was taken')
+      if (conflicts-- > 0) throw new ApiError(409, 'conflict', 'the number was taken', { next: orders.length + 1 })
       const { signed } = JSON.parse(body) as Body
       bodies.push(body)
       if (signed.sealed) {
@@ -144,7 +144,7 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
     try {
       return Response.json(await routes(init?.method ?? 'GET', path, (init?.body as string) ?? ''))
     } catch (err) {
-      if (err instanceof ApiError) return Response.json({ error: { code: err.code, message: err.message } }, { status: err.status })
+      if (err instanceof ApiError) return Response.json({ error: { code: err.code, message: err.message, details: err.details } }, { status: err.status })
       throw err
     }
   }
