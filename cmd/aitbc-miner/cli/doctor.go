@@ -22,6 +22,7 @@ import (
 	"github.com/aitbc/aitbc/miner"
 	"github.com/aitbc/aitbc/miner/gpu"
 	"github.com/aitbc/aitbc/miner/settings"
+	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
 // askWithin bounds each question that the doctor asks.
@@ -103,11 +104,16 @@ func (d *doctor) mining() {
 		d.say("settings", bad, "set mining.compute_enabled = true in config.toml", "taking jobs is switched off")
 		return
 	}
-	d.say("settings", good, "", "%d jobs at a time, %d engines", d.set.Mining.Slots, len(d.set.Engines))
+	d.say("settings", good, "", "slots for jobs: %d, engines: %d", d.set.Mining.Slots, len(d.set.Engines))
 }
 
 func (d *doctor) key(c *call) {
-	if _, err := c.unlock(d.set); err != nil {
+	_, err := c.unlock(d.set)
+	if errors.Is(err, keystore.ErrNoPassphrase) {
+		d.say("key", minor, "set "+keystore.PassphraseFileVariable+" to try it", "%s: no passphrase is here to open it with", d.set.Keys.Address)
+		return
+	}
+	if err != nil {
 		do := "check keys.dir, keys.address and keys.passphrase_file"
 		if h, ok := errors.AsType[*hinted](err); ok {
 			do = h.hint

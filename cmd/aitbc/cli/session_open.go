@@ -108,7 +108,7 @@ func (c *call) opened(id uint64, mode string, deposit market.Amount) error {
 	if c.json {
 		return c.printJSON(map[string]any{"session": id, "mode": mode, "deposit": deposit, "key_file": n.ClientKeyFile()})
 	}
-	_, err = fmt.Fprintf(c.Stdout, "session %d, for which %s signs; its API key is in %s\n", id, signedBy(mode), n.ClientKeyFile())
+	_, err = fmt.Fprintf(c.Stdout, "session %d, signed by %s; its API key is in %s\n", id, signedBy(mode), n.ClientKeyFile())
 	return err
 }
 
