@@ -89,6 +89,13 @@ func (s *Service) CreateBulk(ctx context.Context, c Caller, r BulkRequest) (*led
 	if f.Purpose != purposeBatch {
 		return no("the file's purpose is %s, not batch", f.Purpose)
 	}
+	session, err := s.cfg.Store.Session(ctx, c.Session)
+	if err != nil {
+		return nil, err
+	}
+	if session.Self() {
+		return nil, errSelfSigned(session.ID)
+	}
 	now := time.Now()
 	b := &ledger.Bulk{
 		ID: newID("batch_"), Account: c.Account, Session: c.Session, Key: c.hash, Budget: c.Budget.Limits(), Endpoint: r.Endpoint, Input: r.Input,

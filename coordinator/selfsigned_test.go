@@ -1,6 +1,7 @@
 package coordinator_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -337,4 +338,32 @@ func TestSeveralSessionsAndTopUp(t *testing.T) {
 	if _, err := h.store.Spender(t.Context(), clientKey.Address(), p.spender.Address()); !errors.Is(err, ledger.ErrNotFound) {
 		t.Fatalf("the coordinator knows the client's key: %v", err)
 	}
+}
+
+// A budget holds also for orders that the client signs; a batch needs a coordinator that signs.
+func TestKeysOfASelfSignedSession(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m, p := h.miner(1), h.openSelf(7, market.Coins(1), 12*time.Hour)
+	defer m.alive()()
+	most := p.quote().Order.MaxPrice
+	made := h.newKey(h.login(clientKey), api.CreateKeyRequest{Scope: ledger.ScopeClient, Session: p.id, Budget: &api.Budget{Total: most}})
+	p.key = made.APIKey
+	first := p.submit(p.order(p.quote().Order, "one"))
+	h.refused(402, "insufficient_funds", p.key, "POST", "/v1/jobs", p.order(p.quote().Order, "two"))
+	if x := p.account(); x.Orders != 1 || x.Reserved != most {
+		t.Fatalf("a refused order left something: %+v", x)
+	}
+	must[api.Job](h, 200, p.key, "DELETE", "/v1/jobs/"+first.Hex(), nil)
+	p.submit(p.order(p.quote().Order, "two")) // what the first reserved has come back
+	status, raw := h.upload(p.key, chats(1), map[string]string{"purpose": "batch"})
+	var f fileObject
+	if err := json.Unmarshal(raw, &f); status != 200 || err != nil {
+		t.Fatalf("%d %s", status, raw)
+	}
+	status, raw = h.call(p.key, "POST", "/v1/batches", map[string]any{"input_file_id": f.ID, "endpoint": "/v1/chat/completions", "completion_window": "24h"})
+	if status != 400 || !bytes.Contains(raw, []byte("signs its orders itself")) {
+		t.Fatalf("a batch of a self-signed session: %d %s", status, raw)
+	}
+	h.balanced()
 }
