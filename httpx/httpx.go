@@ -138,7 +138,11 @@ func serve(h Handler, write ErrorWriter, w http.ResponseWriter, r *http.Request)
 		o.failed(public.Code)
 	}
 	if public.Code.Status() >= http.StatusInternalServerError && r.Context().Err() == nil {
-		slog.ErrorContext(r.Context(), "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+		level := slog.LevelError
+		if public.Code == apierr.Unavailable { // for the moment, and said so: not this program's fault
+			level = slog.LevelWarn
+		}
+		slog.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
 	}
 	fail(rec, write, public)
 }

@@ -26,6 +26,7 @@ type switchboard struct {
 	mu     sync.Mutex // guards the fields below
 	absent bool       // there is no such route
 	conns  []net.Conn
+	made   int // connections, of which some are cut
 	frames map[wire.Kind]int
 }
 
@@ -48,6 +49,7 @@ func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer conn.Close() //nolint:errcheck // a test's
 	b.mu.Lock()
 	b.conns = append(b.conns, conn)
+	b.made++
 	b.mu.Unlock()
 	if _, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+wire.Protocol+"\r\n\r\n"); err != nil {
 		return
@@ -99,6 +101,13 @@ func (b *switchboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			reply(conn, f.Number, out, e)
 		})
 	}
+}
+
+// links is how many connections there have been.
+func (b *switchboard) links() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.made
 }
 
 func (b *switchboard) do(r *http.Request, f wire.Frame) (any, *apierr.Error) {
@@ -193,9 +202,11 @@ func TestJobsGoOverOneConnection(t *testing.T) {
 		r.wait("result")
 		return r.board.count(wire.Claim) > 0
 	})
+	made := r.board.links()
 	r.board.cut()
-	before := r.board.count(wire.Heartbeat)
-	eventually(t, "another connection", func() bool { return r.board.count(wire.Heartbeat) > before })
+	eventually(t, "another connection", func() bool { return r.board.links() > made })
+	before := r.board.count(wire.Heartbeat) // one that was under way at the cut is among them
+	eventually(t, "a heartbeat over it", func() bool { return r.board.count(wire.Heartbeat) > before })
 	results := r.board.count(wire.Result)
 	r.give(order(t, 100, nil))
 	r.wait("result")
