@@ -19,7 +19,8 @@ type Watch struct {
 	Every     time.Duration
 	Used      []int // by index; empty: all
 	Limits    Limits
-	// Hold is told why no more work should be taken, and an empty reason when it may be again.
+	// Hold is told why no more work should be taken, and an empty reason when it may be again. Without it the devices are
+	// looked at, and nothing follows.
 	Hold func(reason string)
 	Log  *slog.Logger
 
@@ -59,7 +60,7 @@ func (w *Watch) Look(ctx context.Context) {
 		return
 	}
 	reason, changed := w.judge(list, err)
-	if !changed {
+	if !changed || w.Hold == nil {
 		return
 	}
 	if reason == "" {

@@ -45,6 +45,8 @@ stake_amount = 10000
 compute_enabled = true
 # Devices to use. The exact engine runs on the processor and needs none.
 gpu_devices = []
+# No more work for a GPU that is hotter, in degrees Celsius; 0: than its driver allows before it slows it down, or than 90.
+gpu_max_celsius = 0
 # Jobs at a time.
 slots = 1
 # How long jobs under way may go on when the miner is stopped.

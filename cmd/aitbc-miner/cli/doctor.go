@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -135,7 +136,11 @@ func (d *doctor) gpus(ctx context.Context, inventory gpu.Inventory) {
 	well := 0
 	for _, g := range list {
 		if why := g.Unfit(gpu.Limits{Temperature: d.set.Mining.GPUMaxCelsius}, nil); why != "" {
-			d.say("GPUs", bad, "let it cool down, look at its fans, or raise mining.gpu_max_celsius", "%s", why)
+			v := minor
+			if used := d.set.Mining.GPUDevices; onGPUs(d.set.Engines) && (len(used) == 0 || slices.Contains(used, g.Index)) {
+				v = bad
+			}
+			d.say("GPUs", v, "let it cool down, look at its fans, or raise mining.gpu_max_celsius", "%s", why)
 			continue
 		}
 		well++

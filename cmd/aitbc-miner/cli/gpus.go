@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -94,12 +95,20 @@ func here(address string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// watch looks at the GPUs while the miner runs.
+// onGPUs says whether an engine may run on this machine's GPUs: a server here. Our own engine runs on the processor.
+func onGPUs(engines []settings.Engine) bool {
+	return slices.ContainsFunc(engines, func(e settings.Engine) bool { return e.Kind == settings.KindOpenAI && here(e.URL) })
+}
+
+// watch looks at the GPUs while the miner runs. What does not run on them goes on however they are.
 func watch(set *settings.Settings, svc *miner.Service, log *slog.Logger) *gpu.Watch {
-	return &gpu.Watch{
-		Inventory: gpu.This(), Every: lookEvery, Used: set.Mining.GPUDevices, Limits: gpu.Limits{Temperature: set.Mining.GPUMaxCelsius},
-		Hold: svc.Hold, Log: log,
+	w := &gpu.Watch{
+		Inventory: gpu.This(), Every: lookEvery, Used: set.Mining.GPUDevices, Limits: gpu.Limits{Temperature: set.Mining.GPUMaxCelsius}, Log: log,
 	}
+	if onGPUs(set.Engines) {
+		w.Hold = svc.Hold
+	}
+	return w
 }
 
 // withGPUs adds GET /gpus to a miner's pages, and the GPUs to its metrics.

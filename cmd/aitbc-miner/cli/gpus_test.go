@@ -1,7 +1,18 @@
 package cli
 
 import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/aitbc/aitbc/miner/gpu"
 	"github.com/aitbc/aitbc/miner/settings"
@@ -28,6 +39,86 @@ func TestOffersNameTheGPUThatTheyRunOn(t *testing.T) {
 	} {
 		if got := describe(c.says, c.engine, c.used, list); got != c.want {
 			t.Errorf("%s: %+v, want %+v", what, got, c.want)
+		}
+	}
+}
+
+// machine is one with a GPU that is very hot.
+func machine() gpu.Inventory {
+	return gpu.Inventory{Root: fstest.MapFS{}, Run: func(_ context.Context, name string, _ ...string) ([]byte, error) {
+		if name != "nvidia-smi" {
+			return nil, exec.ErrNotFound
+		}
+		return []byte("0, X, GPU-1, 0:0, 580, 100, 1, 37, 99, 1, 2, 3, 0\n"), nil
+	}}
+}
+
+// The pages have the GPUs as they are, and docs/OBSERVABILITY.md has their metrics and no other.
+func TestPagesShowTheGPUs(t *testing.T) {
+	t.Parallel()
+	w := &gpu.Watch{Inventory: machine(), Log: slog.New(slog.DiscardHandler)}
+	w.Look(t.Context())
+	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "miner's "+r.URL.Path+"\n") })
+	srv := httptest.NewServer(withGPUs(pages, w))
+	defer srv.Close()
+	read := func(path string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, srv.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close() //nolint:errcheck // it is read
+		raw, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d, %v", path, res.StatusCode, err)
+		}
+		return string(raw)
+	}
+	if text := read("/gpus"); !strings.Contains(text, `"temperature":99`) {
+		t.Errorf("/gpus: %s", text)
+	}
+	if text := read("/health"); text != "miner's /health\n" {
+		t.Errorf("/health: %s", text)
+	}
+	metrics := read("/metrics")
+	if !strings.HasPrefix(metrics, "miner's /metrics\n") {
+		t.Errorf("the miner's own metrics are gone: %s", metrics)
+	}
+	doc, err := os.ReadFile("../../../docs/OBSERVABILITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(text, pattern string) (out []string) {
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			out = append(out, m[1])
+		}
+		slices.Sort(out)
+		return out
+	}
+	if served, documented := names(metrics, `(?m)^# TYPE (aitbc_miner_gpu_\S+) `), names(string(doc), "`(aitbc_miner_gpu_\\w+)`"); !slices.Equal(served, documented) || len(served) == 0 {
+		t.Errorf("served\n%v, documented\n%v", served, documented)
+	}
+}
+
+// A GPU that is not well is no reason to stop what runs on the processor.
+func TestOnlyWhatRunsOnGPUsStopsForThem(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]verdict{"": minor, "http://10.0.0.7:8000/v1": minor, "http://127.0.0.1:8000/v1": bad} {
+		set := &settings.Settings{Engines: []settings.Engine{{Kind: settings.KindExact}}}
+		if url != "" {
+			set.Engines = append(set.Engines, settings.Engine{Kind: settings.KindOpenAI, URL: url})
+		}
+		d := &doctor{set: set}
+		d.gpus(t.Context(), machine())
+		if len(d.findings) != 1 || d.findings[0].Verdict != want {
+			t.Errorf("%q: %+v", url, d.findings)
+		}
+		if holds := watch(set, nil, slog.New(slog.DiscardHandler)).Hold != nil; holds != (want == bad) {
+			t.Errorf("%q: the watch holds the miner: %v", url, holds)
 		}
 	}
 }
