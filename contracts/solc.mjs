@@ -6,6 +6,9 @@ import { availableParallelism } from "node:os";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import solc from "solc";
 
+// most threads: each has a compiler of its own, which takes a GiB of memory and more.
+const most = 4;
+
 const compile = (input) => JSON.parse(solc.compile(JSON.stringify(input), { import: (path) => ({ error: `${path} is not in the input` }) }));
 
 // parts divides the sources into n lists that are about equally long.
@@ -45,7 +48,7 @@ if (!isMainThread) {
   console.log(`solc, the solidity compiler commandline interface\nVersion: ${solc.version()}`);
 } else {
   const input = JSON.parse(readFileSync(0, "utf8"));
-  const lists = parts(input.sources, Math.min(availableParallelism(), 8)).filter((paths) => paths.length > 0);
+  const lists = parts(input.sources, Math.min(availableParallelism(), most)).filter((paths) => paths.length > 0);
   const outputs = await Promise.all(lists.map((paths) => inThread(wanted(input, paths))));
   process.stdout.write(JSON.stringify(merge(outputs)));
 }

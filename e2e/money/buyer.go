@@ -28,7 +28,7 @@ const (
 	Job      Way = "job"      // POST /v1/jobs, and nobody looks at it
 	Cancel   Way = "cancel"   // POST /v1/jobs, and then DELETE
 	Twice    Way = "twice"    // two requests at once, with the same key
-	Dear     Way = "dear"     // for more than the session holds
+	Dear     Way = "dear"     // for less than it may cost
 	Changed  Way = "changed"  // an Idempotency-Key again, with another body
 	Fail     Way = "fail"     // the engine refuses, always
 	FailOnce Way = "failonce" // and only at first
@@ -335,7 +335,7 @@ func (b *Buyer) job(ctx context.Context, p *Purchase) error {
 	return gone.Body.Close()
 }
 
-// dear orders what the session cannot pay: that is refused, and leaves nothing.
+// dear orders an answer that may cost more than the job's highest price: that is refused, and leaves nothing.
 func (b *Buyer) dear(ctx context.Context, p *Purchase) error {
 	body := b.body(p, false)
 	body["max_tokens"] = 512

@@ -1,4 +1,4 @@
 // Package money buys thousands of jobs in every way that there is, well and badly behaved, while the services are killed, and
-// then adds up: what was reserved, charged, refunded and paid must be the same in the ledger, in the receipts, in the
-// vouchers and on the chain, to the unit.
+// then adds up: what jobs cost must be the same in the ledger, in the receipts and on the chain, which vouchers debit, to the
+// unit; nothing may stay reserved, and what is not paid is refunded.
 package money

@@ -319,8 +319,8 @@ func read(t *testing.T, n *network.Network, purchases []*money.Purchase) (map[co
 	return jobs, receipts
 }
 
-// agreed compares the ledger with the chain: the coordinator's own check, the miner's credits, and what comes back to the
-// client when the session is closed.
+// agreed compares the ledger with the chain: by the coordinator's own check, to the unit, which knows its margin; and without
+// it by what the chain debited and credited.
 func agreed(t *testing.T, n *network.Network, a api.Account, cost sums) {
 	t.Helper()
 	raw, err := n.Run("coordinator", "check", "--json")

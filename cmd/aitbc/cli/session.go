@@ -19,11 +19,7 @@ func accountCommand() command {
 		name: "account", short: "show the session that your API key spends from",
 		setup: func(*flag.FlagSet) runner {
 			return func(ctx context.Context, c *call) error {
-				remote, err := c.account()
-				if err != nil {
-					return err
-				}
-				a, err := remote.Account(ctx)
+				_, a, err := c.current(ctx)
 				if err != nil {
 					return err
 				}

@@ -218,11 +218,7 @@ func (c *call) useSession(ctx context.Context, from string) error {
 	if err := c.storeKey(ctx, w, id, mode); err != nil {
 		return err
 	}
-	remote, err := c.account()
-	if err != nil {
-		return err
-	}
-	a, err := remote.Account(ctx)
+	_, a, err := c.current(ctx)
 	if err != nil {
 		return err
 	}
@@ -247,11 +243,7 @@ func (c *call) modeOf(ctx context.Context, w client.Wallet, id uint64) (string, 
 }
 
 func (c *call) signVoucher(ctx context.Context) error {
-	remote, err := c.account()
-	if err != nil {
-		return err
-	}
-	a, err := remote.Account(ctx)
+	remote, a, err := c.current(ctx)
 	if err != nil {
 		return err
 	}

@@ -152,11 +152,7 @@ type ordered struct {
 
 // order orders a job: signed here if the session is so.
 func (f *submitFlags) order(ctx context.Context, c *call, req api.SubmitRequest) (ordered, error) {
-	remote, err := c.account()
-	if err != nil {
-		return ordered{}, err
-	}
-	a, err := remote.Account(ctx)
+	remote, a, err := c.current(ctx)
 	if err != nil {
 		return ordered{}, err
 	}

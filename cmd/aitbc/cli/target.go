@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/ethereum/go-ethereum/common"
 
+	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/internal/home"
@@ -91,6 +93,16 @@ func (c *call) account() (*client.Client, error) {
 		}
 	}
 	return client.New(base, key)
+}
+
+// current returns the coordinator and how the session of the API key stands.
+func (c *call) current(ctx context.Context) (*client.Client, api.Account, error) {
+	remote, err := c.account()
+	if err != nil {
+		return nil, api.Account{}, err
+	}
+	a, err := remote.Account(ctx)
+	return remote, a, err
 }
 
 // hash parses a job or receipt id.
