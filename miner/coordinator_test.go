@@ -232,6 +232,7 @@ func (c *coordinator) stream(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Query().Get("lease") != "lease-"+id.Hex() {
 		return apierr.New(apierr.LeaseLost, "no such lease")
 	}
+	w.Header().Set("Connection", "close") // the body may not be read to its end
 	lines := bufio.NewScanner(r.Body)
 	for lines.Scan() {
 		var p api.Piece

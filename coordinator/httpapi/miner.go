@@ -83,10 +83,13 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
+	// Unless the body is read to its end the connection cannot be used again: net/http would break it, and with it the answer.
+	w.Header().Set("Connection", "close")
 	lines := bufio.NewReaderSize(r.Body, maxPiece)
 	for {
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) && len(line) == 0 {
+			w.Header().Del("Connection")
 			break
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
