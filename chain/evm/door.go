@@ -5,6 +5,8 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -15,15 +17,19 @@ import (
 // maxRequest bounds a request, as go-ethereum does.
 const maxRequest = 5 << 20
 
-// asks is how often a request is answered until no block has come in between.
-const asks = 4
+// pauses are the waits before a request is answered again: none for a block that came in between, and then up to what
+// the index of old states may need to know a state that has just left memory.
+var pauses = []time.Duration{0, 0, time.Millisecond, 4 * time.Millisecond, 16 * time.Millisecond, 64 * time.Millisecond}
+
+// gone is what go-ethereum says of a state that was taken away under a request: while it was read, or after its block
+// was looked up and before it was opened.
+var gone = [][]byte{[]byte("layer stale"), []byte(`"message":"historical state`)}
+
+var sends = []byte("eth_send")
 
 // door answers the Ethereum JSON-RPC over HTTP. A block that is written to disk takes away the state that a request may
-// be reading, which go-ethereum answers with "layer stale": such a request is answered again, by the new state. One that
-// sends a transaction is not.
+// be reading: such a request is answered again, by the new state. One that sends a transaction is not.
 type door struct{ next http.Handler }
-
-var stale, sends = []byte("layer stale"), []byte("eth_send")
 
 func (d door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
@@ -31,18 +37,30 @@ func (d door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "request too large or broken off", http.StatusRequestEntityTooLarge)
 		return
 	}
-	for n := 1; ; n++ {
-		r.Body = io.NopCloser(bytes.NewReader(request))
-		a := answer{header: http.Header{}, status: http.StatusOK}
-		d.next.ServeHTTP(&a, r)
-		if n < asks && bytes.Contains(a.body.Bytes(), stale) && !bytes.Contains(request, sends) {
-			continue
+	a := d.ask(r, request)
+	for _, p := range pauses {
+		if !a.gone() || bytes.Contains(request, sends) {
+			break
 		}
-		maps.Copy(w.Header(), a.header)
-		w.WriteHeader(a.status)
-		_, _ = w.Write(a.body.Bytes()) // whoever asked may have gone
-		return
+		wait := time.NewTimer(p)
+		select {
+		case <-r.Context().Done():
+			wait.Stop()
+			return
+		case <-wait.C:
+		}
+		a = d.ask(r, request)
 	}
+	maps.Copy(w.Header(), a.header)
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body.Bytes()) // whoever asked may have gone
+}
+
+func (d door) ask(r *http.Request, request []byte) *answer {
+	r.Body = io.NopCloser(bytes.NewReader(request))
+	a := &answer{header: http.Header{}, status: http.StatusOK}
+	d.next.ServeHTTP(a, r)
+	return a
 }
 
 // answer keeps a response until it is known to be good. Its size is bounded by the server's.
@@ -50,6 +68,11 @@ type answer struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+}
+
+// gone reports whether the state was taken away.
+func (a *answer) gone() bool {
+	return slices.ContainsFunc(gone, func(what []byte) bool { return bytes.Contains(a.body.Bytes(), what) })
 }
 
 func (a *answer) Header() http.Header         { return a.header }
