@@ -146,7 +146,8 @@ func (s *Store) BatchMined(ctx context.Context, id uint64, txHash common.Hash, b
 		}
 		vouchers, singles := b.Paid(paid)
 		for _, v := range vouchers {
-			if _, err := tx.Exec("UPDATE jobs SET payment = ? WHERE batch = ? AND session = ? AND number <= ? AND payment = ?", string(market.Settled), id, v.Session, v.Through, string(market.Charged)); err != nil {
+			// Left to itself SQLite goes through all jobs that the session ever had.
+			if _, err := tx.Exec("UPDATE jobs INDEXED BY jobs_batch SET payment = ? WHERE batch = ? AND session = ? AND number <= ? AND payment = ?", string(market.Settled), id, v.Session, v.Through, string(market.Charged)); err != nil {
 				return err
 			}
 		}
