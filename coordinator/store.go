@@ -72,7 +72,9 @@ type Store interface {
 	// or [ledger.ErrIdempotency] if the request differed. It returns
 	// [market.ErrInsufficient] when the deposit does not suffice, and a [*ledger.BudgetError] when the budget of the
 	// job's key does not, in which the price is reserved in the same transaction.
-	InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error)
+	// decided, if not nil, is called when nothing but a crash can undo the job, which may be before it is on the disk;
+	// InsertJob returns after that.
+	InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error)
 	// Job returns a job, or [ledger.ErrNotFound].
 	Job(ctx context.Context, id common.Hash) (*ledger.Job, error)
 	// Jobs returns the newest jobs of a client's session, at most limit.

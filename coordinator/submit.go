@@ -124,7 +124,9 @@ func (s *Service) admit(ctx context.Context, c Caller, session ledger.Session, j
 		j.IdemKey, j.IdemHash = x.IdemKey, h[:]
 	}
 	began := time.Now()
-	old, err := s.cfg.Store.InsertJob(ctx, j, sign)
+	// A miner may begin while the order goes to the disk: whoever ordered is answered, and sees a token, only after that. A
+	// crash in between takes the order with it, and nobody is charged for what that miner began.
+	old, err := s.cfg.Store.InsertJob(ctx, j, sign, func() { s.enqueue(j) })
 	budget := (*ledger.BudgetError)(nil)
 	switch {
 	case errors.Is(err, market.ErrInsufficient):
@@ -148,12 +150,16 @@ func (s *Service) admit(ctx context.Context, c Caller, session ledger.Session, j
 		return old, nil
 	}
 	s.meters.ledgerSync.Observe(time.Since(began).Seconds())
+	return j, nil
+}
+
+// enqueue makes a new job known to those who follow it, and to the scheduler.
+func (s *Service) enqueue(j *ledger.Job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.streams[j.ID] = newStream(j)
 	s.expires[j.ID] = time.UnixMilli(j.Expires)
 	s.wakeLocked(s.sched.Enqueue(schedJob(j)))
-	return j, nil
 }
 
 // orderedBefore returns the job that was ordered under the request's idempotency key while it could be, or why it cannot now.

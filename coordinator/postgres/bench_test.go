@@ -46,7 +46,7 @@ func BenchmarkReserve(b *testing.B) {
 								binary.BigEndian.PutUint64(j.ID[:], j.Session)
 								binary.BigEndian.PutUint64(j.ID[8:], j.Number)
 								return nil
-							}); err != nil {
+							}, nil); err != nil {
 								b.Error(err)
 								return
 							}

@@ -173,7 +173,7 @@ func seedLeased(t *testing.T, s *postgres.Store) common.Hash {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.InsertJob(ctx, j, func(j *ledger.Job) error { j.ID = common.Hash{3, byte(j.Number)}; return nil }); err != nil {
+	if _, err := s.InsertJob(ctx, j, func(j *ledger.Job) error { j.ID = common.Hash{3, byte(j.Number)}; return nil }, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Assign(ctx, j.ID, common.Address{2}, "lease"); err != nil {

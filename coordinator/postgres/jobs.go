@@ -13,7 +13,7 @@ import (
 )
 
 // InsertJob implements coordinator.Store.
-func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error) {
+func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error) {
 	err = s.groups.do(ctx, need{session: j.Session, idemKey: j.IdemKey, key: j.Key}, func(x *set) error {
 		existing = nil
 		if old := x.keys[idem{j.Session, j.IdemKey}]; j.IdemKey != "" && old != nil {
@@ -39,6 +39,9 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 		x.journal = append(x.journal, entries...)
 		return nil
 	})
+	if err == nil && existing == nil && decided != nil {
+		decided()
+	}
 	return existing, err
 }
 

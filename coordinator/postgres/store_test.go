@@ -120,7 +120,7 @@ func TestServerCrashLosesNothing(t *testing.T) {
 				old, err := s.InsertJob(ctx, j, func(j *ledger.Job) error {
 					j.ID = common.Hash{30: byte(j.Number >> 8), 31: byte(j.Number), 29: byte(j.Number >> 16)}
 					return nil
-				})
+				}, nil)
 				switch {
 				case err == nil && old == nil:
 					acknowledged <- j.ID

@@ -180,7 +180,7 @@ func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 				if by > 0 {
 					j.Key = keyHash(by - 1)
 				}
-				_, err := s.InsertJob(ctx, j, sign)
+				_, err := s.InsertJob(ctx, j, sign, nil)
 				if err == nil && s == model {
 					ids = append(ids, j.ID)
 				}
@@ -267,7 +267,7 @@ func victim(ctx context.Context, path string, out io.Writer) error {
 			for {
 				j := order(uint64(1+n%2), 100)
 				j.Key = keyHash(0)
-				if _, err := s.InsertJob(ctx, j, sign); err != nil {
+				if _, err := s.InsertJob(ctx, j, sign, nil); err != nil {
 					errs <- err
 					return
 				}
@@ -355,11 +355,11 @@ func TestABrokenDiskIsNotPassedOver(t *testing.T) {
 	must(t, err)
 	must(t, seed(ctx, s))
 	j := order(1, 100)
-	_, err = s.InsertJob(ctx, j, sign)
+	_, err = s.InsertJob(ctx, j, sign, nil)
 	must(t, err)
 	must(t, s.log.Close())
 	for range 2 {
-		if _, err := s.InsertJob(ctx, order(1, 100), sign); !errors.Is(err, ledger.ErrUnknown) {
+		if _, err := s.InsertJob(ctx, order(1, 100), sign, nil); !errors.Is(err, ledger.ErrUnknown) {
 			t.Fatalf("%v", err)
 		}
 	}
@@ -392,7 +392,7 @@ func TestHalfABackupIsRefused(t *testing.T) {
 	for range 2 {
 		s, err = Open(ctx, Options{Path: path, flushEvery: time.Hour})
 		must(t, err)
-		_, err = s.InsertJob(ctx, order(1, 100), sign)
+		_, err = s.InsertJob(ctx, order(1, 100), sign, nil)
 		must(t, errors.Join(err, s.Close()))
 	}
 	must(t, os.WriteFile(path, old, 0o600))
@@ -418,7 +418,7 @@ func TestLookingOnBesideTheOwner(t *testing.T) {
 	if err := beside.PutMeta(ctx, "a", "b"); err == nil {
 		t.Error("it was written to")
 	}
-	if _, err := beside.InsertJob(ctx, order(1, 1), sign); err == nil {
+	if _, err := beside.InsertJob(ctx, order(1, 1), sign, nil); err == nil {
 		t.Error("it took an order")
 	}
 	must(t, errors.Join(beside.Close(), s.Close()))

@@ -43,25 +43,31 @@ const (
 // several times, and must read before it does anything else. A nil change
 // changes nothing, and is answered when what it read is on the disk.
 func (s *Store) decide(ctx context.Context, w wait, fn func(view) (*change, error)) error {
+	g, err := s.decision(ctx, fn)
+	if err != nil {
+		return err
+	}
+	if w == soon {
+		s.nudge()
+		return nil
+	}
+	return s.await(g)
+}
+
+// decision decides, and returns the group of records with what was changed.
+func (s *Store) decision(ctx context.Context, fn func(view) (*change, error)) (*group, error) {
 	var ended *ledger.Job
 	for {
 		g, err := s.decideOnce(ended, fn)
-		if need, ok := errors.AsType[missing](err); ok {
-			j, err := s.fetch(ctx, need)
-			if err != nil {
-				return err
-			}
-			ended = cmp.Or(j, ended)
-			continue
+		need, ok := errors.AsType[missing](err)
+		if !ok {
+			return g, err
 		}
+		j, err := s.fetch(ctx, need)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if w == soon {
-			s.nudge()
-			return nil
-		}
-		return s.await(g)
+		ended = cmp.Or(j, ended)
 	}
 }
 

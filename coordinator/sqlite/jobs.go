@@ -43,7 +43,7 @@ func scanJob(r scanner) (*ledger.Job, error) {
 }
 
 // InsertJob implements coordinator.Store.
-func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error) {
+func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error) {
 	if s.crowded() {
 		if err := s.catchUp(ctx); err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 			}
 		}
 		again := false
-		err = s.decide(ctx, onDisk, func(v view) (*change, error) {
+		g, err := s.decision(ctx, func(v view) (*change, error) {
 			if j.IdemKey != "" {
 				if again = v.moves != at; again {
 					return nil, nil
@@ -96,6 +96,12 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 			own := *j
 			return &change{job: &own, fresh: true, spec: spec, session: balanceOf(x), budget: budget, entries: entries}, nil
 		})
+		if err == nil {
+			if decided != nil && !again && known == (common.Hash{}) {
+				decided()
+			}
+			err = s.await(g)
+		}
 		if again && err == nil {
 			continue
 		}

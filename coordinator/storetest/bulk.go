@@ -124,7 +124,7 @@ func contentDropped(t *testing.T, back New) {
 	for n := range 5 {
 		j := draft(1, market.Units(10))
 		j.Created, j.IdemKey, j.IdemHash = int64(10*n), string(rune('a'+n)), []byte{1}
-		_, err := s.InsertJob(ctx, j, sign)
+		_, err := s.InsertJob(ctx, j, sign, nil)
 		ok(t, err)
 		charge(t, s, j, 2, market.Units(4))
 		jobs = append(jobs, j)

@@ -49,7 +49,7 @@ func neverOverdraw(t *testing.T, stores []Store) {
 	seed(t, stores[0], 1, 2, market.Units(1000))
 	var taken atomic.Int32
 	many(64, stores, func(_ int, s Store) {
-		if _, err := s.InsertJob(t.Context(), draft(1, market.Units(100)), sign); err == nil {
+		if _, err := s.InsertJob(t.Context(), draft(1, market.Units(100)), sign, nil); err == nil {
 			taken.Add(1)
 		} else if !errors.Is(err, market.ErrInsufficient) {
 			t.Error(err)
@@ -69,7 +69,7 @@ func uniqueNumbers(t *testing.T, stores []Store) {
 	seen := map[[2]uint64]bool{}
 	many(n, stores, func(i int, s Store) {
 		j := draft(uint64(1+i%2), market.Units(1))
-		if _, err := s.InsertJob(t.Context(), j, sign); err != nil {
+		if _, err := s.InsertJob(t.Context(), j, sign, nil); err != nil {
 			t.Error(err)
 			return
 		}
@@ -122,7 +122,7 @@ func everything(t *testing.T, stores []Store) {
 	var ids sync.Map
 	many(jobs, stores, func(i int, s Store) {
 		j := draft(uint64(1+i%sessions), market.Units(1000))
-		if _, err := s.InsertJob(ctx, j, sign); err != nil {
+		if _, err := s.InsertJob(ctx, j, sign, nil); err != nil {
 			t.Errorf("insert: %v", err)
 			return
 		}
@@ -206,7 +206,7 @@ func oneKey(t *testing.T, stores []Store) {
 	many(40, stores, func(_ int, s Store) {
 		j := draft(1, market.Units(1))
 		j.IdemKey, j.IdemHash = "key", []byte{1}
-		old, err := s.InsertJob(t.Context(), j, sign)
+		old, err := s.InsertJob(t.Context(), j, sign, nil)
 		if err != nil {
 			t.Error(err)
 		} else if old == nil {
@@ -229,7 +229,7 @@ func neverOverBudget(t *testing.T, stores []Store) {
 	many(96, stores, func(i int, s Store) {
 		j := draft(1, market.Units(100))
 		j.Key, j.IdemKey, j.IdemHash = common.Hash{1}, fmt.Sprint(i/2), []byte{1} // each is sent twice
-		old, err := s.InsertJob(ctx, j, sign)
+		old, err := s.InsertJob(ctx, j, sign, nil)
 		refused := (*ledger.BudgetError)(nil)
 		switch {
 		case errors.As(err, &refused):

@@ -88,7 +88,7 @@ func keys(t *testing.T, back New) {
 func budgeted(t *testing.T, s Store, at time.Time, most uint64) (*ledger.Job, error) {
 	j := draft(1, market.Units(most))
 	j.Key, j.Created = common.Hash{1}, at.UnixMilli()
-	_, err := s.InsertJob(t.Context(), j, sign)
+	_, err := s.InsertJob(t.Context(), j, sign, nil)
 	return j, err
 }
 

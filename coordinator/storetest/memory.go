@@ -194,7 +194,7 @@ func (m *Memory) minersLocked() []ledger.Miner {
 }
 
 // InsertJob implements coordinator.Store.
-func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error) (existing *ledger.Job, err error) {
+func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error) {
 	err = m.in(ctx, func() error {
 		for _, old := range m.jobs {
 			if j.IdemKey != "" && old.Session == j.Session && old.IdemKey == j.IdemKey {
@@ -220,6 +220,9 @@ func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger
 		m.journal = append(m.journal, entries...)
 		return nil
 	})
+	if err == nil && existing == nil && decided != nil {
+		decided()
+	}
 	return existing, err
 }
 

@@ -146,8 +146,8 @@ func (p *pair) insert(most market.Amount) {
 		j.Created = int64(rapid.IntRange(0, 40).Draw(p.rt, "day")) * (24 * time.Hour).Milliseconds()
 	}
 	twin := *j
-	a, errA := p.store.InsertJob(p.ctx(), j, sign)
-	b, errB := p.model.InsertJob(p.ctx(), &twin, sign)
+	a, errA := p.store.InsertJob(p.ctx(), j, sign, nil)
+	b, errB := p.model.InsertJob(p.ctx(), &twin, sign, nil)
 	p.agree("insert", a, b, errA, errB)
 	if errA == nil && a == nil {
 		if j.ID != twin.ID {

@@ -78,7 +78,7 @@ func sign(j *ledger.Job) error {
 func insert(t testing.TB, s Store, session uint64, most market.Amount) *ledger.Job {
 	t.Helper()
 	j := draft(session, most)
-	if old, err := s.InsertJob(t.Context(), j, sign); err != nil || old != nil {
+	if old, err := s.InsertJob(t.Context(), j, sign, nil); err != nil || old != nil {
 		t.Fatalf("insert: %+v, %v", old, err)
 	}
 	return j

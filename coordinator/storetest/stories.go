@@ -96,7 +96,7 @@ func amountsAreExact(t *testing.T, back New) {
 	deposit := huge(t)
 	seed(t, s, 1, 2, deposit)
 	j := insert(t, s, 1, deposit)
-	if _, err := s.InsertJob(ctx, draft(1, market.Units(1)), sign); !errors.Is(err, market.ErrInsufficient) {
+	if _, err := s.InsertJob(ctx, draft(1, market.Units(1)), sign, nil); !errors.Is(err, market.ErrInsufficient) {
 		t.Fatalf("one unit too much was reserved: %v", err)
 	}
 	price, err := deposit.Sub(market.Units(3))
@@ -108,7 +108,7 @@ func amountsAreExact(t *testing.T, back New) {
 		t.Fatalf("fee %s, earned %s, want %+v", done.Fee, done.Earned, want)
 	}
 	insert(t, s, 1, market.Units(3))
-	if _, err := s.InsertJob(ctx, draft(1, market.Units(1)), sign); !errors.Is(err, market.ErrInsufficient) {
+	if _, err := s.InsertJob(ctx, draft(1, market.Units(1)), sign, nil); !errors.Is(err, market.ErrInsufficient) {
 		t.Fatalf("more than the deposit was reserved: %v", err)
 	}
 	a := balanced(t, s)
@@ -122,7 +122,7 @@ func jobKeeps(t *testing.T, back New) {
 	seed(t, s, 1, 2, market.Units(1000))
 	j := draft(1, market.Units(100))
 	j.IdemKey, j.IdemHash, j.Created, j.Request = "k", []byte{1, 2}, 5, []byte("{\"prompt\":\"a\x00b\"}")
-	_, err := s.InsertJob(ctx, j, sign)
+	_, err := s.InsertJob(ctx, j, sign, nil)
 	ok(t, err)
 	got, err := s.Job(ctx, j.ID)
 	ok(t, err)
@@ -165,7 +165,7 @@ func idempotency(t *testing.T, back New) {
 	keyed := func(session uint64, hash byte) (*ledger.Job, *ledger.Job, error) {
 		j := draft(session, market.Units(10))
 		j.IdemKey, j.IdemHash = "key", []byte{hash}
-		old, err := s.InsertJob(ctx, j, sign)
+		old, err := s.InsertJob(ctx, j, sign, nil)
 		return j, old, err
 	}
 	first, old, err := keyed(1, 1)
@@ -195,7 +195,7 @@ func numbers(t *testing.T, back New) {
 		if j := insert(t, s, 1, market.Units(10)); j.Number != want {
 			t.Fatalf("number %d, want %d", j.Number, want)
 		}
-		if _, err := s.InsertJob(ctx, draft(1, market.Units(36)), sign); !errors.Is(err, market.ErrInsufficient) {
+		if _, err := s.InsertJob(ctx, draft(1, market.Units(36)), sign, nil); !errors.Is(err, market.ErrInsufficient) {
 			t.Fatalf("overdrawn: %v", err)
 		}
 	}
@@ -205,7 +205,7 @@ func signerFails(t *testing.T, back New) {
 	ctx, s := t.Context(), fresh(t, back)
 	seed(t, s, 1, 2, market.Units(1000))
 	broken := errors.New("no key")
-	if _, err := s.InsertJob(ctx, draft(1, market.Units(10)), func(*ledger.Job) error { return broken }); !errors.Is(err, broken) {
+	if _, err := s.InsertJob(ctx, draft(1, market.Units(10)), func(*ledger.Job) error { return broken }, nil); !errors.Is(err, broken) {
 		t.Fatalf("%v", err)
 	}
 	j := insert(t, s, 1, market.Units(10))
@@ -325,7 +325,7 @@ func records(t *testing.T, back New) {
 	for n := range 3 {
 		j := draft(1, market.Units(1))
 		j.Created = int64(n)
-		_, err := s.InsertJob(ctx, j, sign)
+		_, err := s.InsertJob(ctx, j, sign, nil)
 		ok(t, err)
 	}
 	mine, err := s.Jobs(ctx, address(100), 1, 2)
@@ -423,7 +423,7 @@ func unknown(t *testing.T, back New) {
 	_, key := s.Key(ctx, common.Hash{1})
 	_, batch := s.Batch(ctx, 9)
 	_, byReceipt := s.JobByReceipt(ctx, common.Hash{1})
-	_, insert := s.InsertJob(ctx, draft(9, market.Units(1)), sign)
+	_, insert := s.InsertJob(ctx, draft(9, market.Units(1)), sign, nil)
 	_, assign := s.Assign(ctx, common.Hash{1}, address(2), "l")
 	_, end := s.End(ctx, ledger.Ending{Job: common.Hash{1}, State: market.Failed})
 	_, spender := s.Spender(ctx, address(100), address(9))
