@@ -93,7 +93,10 @@ func (s *Spool) Results() ([]Result, error) {
 			continue // a write that a crash interrupted
 		}
 		var r Result
-		if err := read(filepath.Join(s.results, e.Name()), &r); err != nil {
+		switch err := read(filepath.Join(s.results, e.Name()), &r); {
+		case errors.Is(err, fs.ErrNotExist):
+			continue // delivered and forgotten meanwhile
+		case err != nil:
 			return nil, err
 		}
 		all = append(all, r)
