@@ -35,6 +35,7 @@ type SubmitRequest struct {
 	Messages    []Message      `json:"messages,omitempty"`
 	Input       []string       `json:"input,omitempty"`
 	MaxTokens   uint64         `json:"max_tokens,omitempty"`
+	MaxSeconds  uint64         `json:"max_seconds,omitempty"` // longest that a miner computes, and is paid for, at a price by the second; 60 if not given
 	Temperature *float64       `json:"temperature,omitempty"` // 0 to 2, kept in thousandths
 	TopP        *float64       `json:"top_p,omitempty"`       // 0 to 1, kept in thousandths
 	TopK        uint32         `json:"top_k,omitempty"`
@@ -142,6 +143,7 @@ type Request struct {
 	Messages         []Message       `json:"messages,omitempty"`
 	Input            []string        `json:"input,omitempty"` // embeddings: one piece each, its float32s as base64
 	MaxTokens        uint64          `json:"max_tokens"`
+	MaxSeconds       uint64          `json:"max_seconds,omitempty"` // of computing, 0 for no bound but the deadline
 	TemperatureMilli uint32          `json:"temperature_milli"`
 	TopPMilli        uint32          `json:"top_p_milli"`
 	TopK             uint32          `json:"top_k"`

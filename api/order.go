@@ -20,7 +20,8 @@ type QuoteRequest struct {
 	Model       string         `json:"model"`
 	PromptBound uint64         `json:"prompt_bound"` // see [Request.PromptBound]
 	MaxTokens   uint64         `json:"max_tokens,omitempty"`
-	Embeddings  bool           `json:"embeddings,omitempty"`
+	MaxSeconds  uint64         `json:"max_seconds,omitempty"`
+	Embeddings  uint64         `json:"embeddings,omitempty"` // texts, 0 for another job
 	MaxPrice    *market.Amount `json:"max_price,omitempty"`
 	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
 	Constraints Constraints    `json:"constraints,omitzero"`
@@ -33,7 +34,9 @@ type QuoteRequest struct {
 type Quote struct {
 	Order     receipt.Order `json:"order"` // without input
 	MaxTokens uint64        `json:"max_tokens"`
-	Offers    []QuotedOffer `json:"offers"` // of miners that may run it, the cheapest first
+	// MaxSeconds is there if a miner has a price by the second.
+	MaxSeconds uint64        `json:"max_seconds,omitempty"`
+	Offers     []QuotedOffer `json:"offers"` // of miners that may run it, the cheapest first
 }
 
 // QuotedOffer is what one miner asks.
@@ -68,7 +71,7 @@ type SealedJob struct {
 
 // Public returns a request without its content: what of a sealed job all may know.
 func (r *Request) Public() Request {
-	return Request{Version: r.Version, Model: r.Model, MaxTokens: r.MaxTokens, TemperatureMilli: r.TemperatureMilli, TopPMilli: r.TopPMilli, TopK: r.TopK, Seed: r.Seed}
+	return Request{Version: r.Version, Model: r.Model, MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, TemperatureMilli: r.TemperatureMilli, TopPMilli: r.TopPMilli, TopK: r.TopK, Seed: r.Seed}
 }
 
 // SealedAssignment is what the miner of a sealed job is given of it.
@@ -111,12 +114,20 @@ func (r *Request) PromptBound() uint64 {
 	return n
 }
 
+// Items is what a price per item counts: the texts to embed, or 1.
+func (r *Request) Items() uint64 { return max(1, uint64(len(r.Input))) }
+
+// Bound is the most that the request's job may use.
+func (r *Request) Bound() market.Usage {
+	return market.Bound(r.PromptBound(), r.MaxTokens, r.MaxSeconds, r.Items())
+}
+
 // Request turns what a client asks for into what the miner is sent. Numbers are
 // kept in thousandths; without a seed it draws one. Messages and the like are
 // not checked.
 func (r SubmitRequest) Request() (*Request, error) {
 	out := &Request{
-		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, MaxTokens: r.MaxTokens, TemperatureMilli: 1000, TopPMilli: 1000, TopK: r.TopK,
+		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, TemperatureMilli: 1000, TopPMilli: 1000, TopK: r.TopK,
 		Stop: r.Stop, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 	}
 	if err := errors.Join(milli("temperature", r.Temperature, 2, &out.TemperatureMilli), milli("top_p", r.TopP, 1, &out.TopPMilli)); err != nil {

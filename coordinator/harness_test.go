@@ -134,7 +134,7 @@ func (h *house) start() {
 	cfg := coordinator.Config{
 		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
-		Heartbeat: 500 * time.Millisecond, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, MaxOutput: h.maxOutput, ReconcileEvery: h.reconcileEvery, VoucherWait: h.voucherWait,
+		Heartbeat: 2 * time.Second, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, MaxOutput: h.maxOutput, ReconcileEvery: h.reconcileEvery, VoucherWait: h.voucherWait,
 	}
 	if c, ok := h.store.(coordinator.Cluster); ok {
 		cfg.Cluster = muted{c, h.mute}
@@ -415,16 +415,17 @@ func (r *rig) receiptFor(a api.Assignment, n int) receipt.Receipt {
 	for i := range n {
 		out.Token(uint32(i + 10))
 	}
-	price, err := market.Price(a.Rates, market.Usage{PromptTokens: 5, CompletionTokens: uint64(n)})
+	const millis = 7
+	price, err := market.Price(a.Rates, market.Usage{PromptTokens: 5, CompletionTokens: uint64(n), ComputeMillis: millis, Items: req.Items()})
 	if err != nil {
 		r.h.t.Fatal(err)
 	}
 	now := uint64(time.Now().UnixMilli())
 	return receipt.Receipt{
 		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session, Client: a.Client, Coordinator: coordKey.Address(), Miner: r.key.Address(),
-		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: 5, CompletionTokens: uint64(n), ComputeMillis: 1,
-		PromptRate: a.Prompt, CompletionRate: a.Completion, Price: price, TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
-		StartedAt: now, FinishedAt: now,
+		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: 5, CompletionTokens: uint64(n), ComputeMillis: millis, Items: req.Items(),
+		PromptRate: a.Prompt, CompletionRate: a.Completion, SecondRate: a.Second, ItemRate: a.Item, Price: price, TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
+		StartedAt: now - millis, FinishedAt: now,
 	}
 }
 

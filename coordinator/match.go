@@ -59,7 +59,7 @@ func unmet(p *presence, o api.Offer, r ask, t ledger.Terms) sched.Reason {
 		return sched.NotAllowed
 	case len(c.Models) > 0 && !slices.Contains(c.Models, o.Digest):
 		return sched.NoModel
-	case r.embeddings && !o.Embeddings:
+	case r.texts > 0 && !o.Embeddings:
 		return noEmbeddings
 	case r.sealed && len(o.SealingKey) == 0:
 		return noSealing
@@ -79,7 +79,7 @@ func schedJob(j *ledger.Job) sched.Job {
 		client = bulkClient
 	}
 	return sched.Job{
-		ID: j.ID, Client: client, Route: sched.Route(t.Route), PromptBound: j.Spec.PromptBound, MaxTokens: j.Spec.MaxTokens, MaxPrice: j.MaxPrice,
+		ID: j.ID, Client: client, Route: sched.Route(t.Route), Bound: j.Spec.Bound(), MaxPrice: j.MaxPrice,
 		Terms: sched.Terms{
 			Model: o.Model, Class: o.Class, Miners: j.Spec.Candidates, GPU: t.GPU, VRAM: t.VRAMGB * gib, Region: t.Region,
 			Reputation: t.Reputation, Level: t.Level,

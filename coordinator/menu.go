@@ -38,7 +38,7 @@ type menu struct {
 
 // menuLocked returns what is on offer for a job.
 func (s *Service) menuLocked(r ask, demands ledger.Terms) menu {
-	d := dish{r.model, r.embeddings, r.sealed}
+	d := dish{r.model, r.texts > 0, r.sealed}
 	demands.Route = "" // chooses among those that do
 	plain := demands == (ledger.Terms{}) && r.constraints.Class == "" && len(r.constraints.Miners) == 0 && len(r.constraints.Models) == 0
 	now := time.Now()

@@ -149,9 +149,9 @@ func (s *Service) repeated(ctx context.Context, c Caller, job common.Hash, r api
 func (s *Service) checkReceipt(l *lease, req *api.Request, signer common.Address, r api.ResultRequest, out *receipt.Output, ids bool) error {
 	j := l.job
 	bad := func(format string, a ...any) error { return apierr.New(apierr.Invalid, "receipt: "+format, a...) }
-	o, x := j.Spec.Order, r.Receipt
+	o, x, bound := j.Spec.Order, r.Receipt, j.Spec.Bound()
 	now := uint64(time.Now().Add(clockSkew).UnixMilli())
-	want, err := market.Price(l.offer.Rates, market.Usage{PromptTokens: x.PromptTokens, CompletionTokens: x.CompletionTokens})
+	want, err := market.Price(l.offer.Rates, x.Usage())
 	if err != nil || want.Cmp(o.MaxPrice) > 0 {
 		want = o.MaxPrice
 	}
@@ -160,12 +160,16 @@ func (s *Service) checkReceipt(l *lease, req *api.Request, signer common.Address
 		return bad("it is for another order, or names other parties")
 	case x.Model != o.Model || x.Class != receipt.Class(l.offer.Class) || l.offer.Digest != o.Model:
 		return bad("model or class differs from the order's")
-	case x.PromptRate != l.offer.Prompt || x.CompletionRate != l.offer.Completion:
+	case x.Rates() != l.offer.Rates:
 		return bad("the rates are not those of the offer")
 	case x.PromptTokens > j.Spec.PromptBound && !l.offer.Claimed:
 		return bad("%d prompt tokens are more than the prompt can have", x.PromptTokens)
 	case x.CompletionTokens > j.Spec.MaxTokens:
 		return bad("%d completion tokens are above max_tokens", x.CompletionTokens)
+	case x.Items != bound.Items:
+		return bad("%d items, the job has %d", x.Items, bound.Items)
+	case bound.ComputeMillis > 0 && x.ComputeMillis > bound.ComputeMillis:
+		return bad("it computed for %d ms, max_seconds allows %d", x.ComputeMillis, bound.ComputeMillis)
 	case ids && x.CompletionTokens != uint64(out.Len()):
 		return bad("%d completion tokens, but %d were streamed", x.CompletionTokens, out.Len())
 	case x.Output != out.Root() && !j.Spec.Sealed: // what is sealed, the client compares
@@ -176,6 +180,8 @@ func (s *Service) checkReceipt(l *lease, req *api.Request, signer common.Address
 		return bad("the sampler's parameters are not the request's")
 	case x.FinishedAt < x.StartedAt || x.FinishedAt > now || x.StartedAt+uint64(clockSkew.Milliseconds()) < uint64(j.Created) || x.FinishedAt/1000 > o.Deadline:
 		return bad("its times are impossible: check the miner's clock")
+	case x.ComputeMillis > x.FinishedAt-x.StartedAt:
+		return bad("it computed for longer than from its start to its end")
 	case x.Level > maxLevel || x.Evidence != (common.Hash{}):
 		return bad("level %d is not verified here", x.Level)
 	case !slices.Contains([]string{"stop", "length", "canceled", "tool_calls"}, r.FinishReason):

@@ -57,7 +57,7 @@ func hide(a *api.Assignment, miner common.Address) error {
 type content struct {
 	public      api.Request
 	promptBound uint64
-	embeddings  bool
+	texts       uint64 // to embed, 0 for another job
 	stored      []byte
 	salt        []byte
 	sealed      bool
@@ -75,7 +75,7 @@ func open(in *api.SignedOrder) (content, error) {
 	if len(in.Salt) != len(receipt.Salt{}) || receipt.Input(receipt.Salt(in.Salt), in.Request) != in.Order.Input {
 		return content{}, apierr.New(apierr.Invalid, "the order's input is not the commitment to salt and request")
 	}
-	return content{public: req, promptBound: req.PromptBound(), embeddings: len(req.Input) > 0, stored: in.Request, salt: in.Salt}, nil
+	return content{public: req, promptBound: req.PromptBound(), texts: uint64(len(req.Input)), stored: in.Request, salt: in.Salt}, nil
 }
 
 // shut checks a request that the coordinator may not read: that its form is
@@ -112,7 +112,7 @@ func shut(in *api.SignedOrder, miners []common.Address) (content, error) {
 	if err != nil {
 		return content{}, fmt.Errorf("encode request: %w", err)
 	}
-	return content{public: p, promptBound: h.PromptBound, embeddings: h.Embeddings > 0, stored: stored, salt: make([]byte, len(receipt.Salt{})), sealed: true}, nil
+	return content{public: p, promptBound: h.PromptBound, texts: h.Embeddings, stored: stored, salt: make([]byte, len(receipt.Salt{})), sealed: true}, nil
 }
 
 // checkSealingKey returns nil for a key of the right size, or none.

@@ -37,10 +37,10 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 	if len(r.Constraints.Miners) > maxCandidates {
 		return api.Quote{}, errCandidates
 	}
-	if r.Model == "" || r.PromptBound == 0 || r.MaxTokens > 1<<20 {
-		return api.Quote{}, apierr.New(apierr.Invalid, "model and prompt_bound are required, and max_tokens is at most %d", 1<<20)
+	if r.Model == "" || r.PromptBound == 0 || r.MaxTokens > 1<<20 || r.MaxSeconds > maxMaxSeconds || r.Embeddings > maxInputs {
+		return api.Quote{}, apierr.New(apierr.Invalid, "model and prompt_bound are required, max_tokens is at most %d, max_seconds at most %d, and embeddings at most %d", 1<<20, maxMaxSeconds, maxInputs)
 	}
-	if r.Embeddings {
+	if r.Embeddings > 0 {
 		r.MaxTokens = 1 // of which none is used
 	}
 	deadline, err := s.deadline(time.Now(), session, r.TTLSeconds)
@@ -51,7 +51,7 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 	if err != nil {
 		return api.Quote{}, err
 	}
-	a := ask{model: r.Model, embeddings: r.Embeddings, sealed: r.Sealed, promptBound: r.PromptBound, maxTokens: r.MaxTokens, maxPrice: r.MaxPrice, constraints: r.Constraints}
+	a := ask{model: r.Model, texts: r.Embeddings, sealed: r.Sealed, promptBound: r.PromptBound, maxTokens: r.MaxTokens, maxSeconds: r.MaxSeconds, maxPrice: r.MaxPrice, constraints: r.Constraints}
 	t, err := s.terms(a, demands)
 	if err != nil {
 		return api.Quote{}, err
@@ -61,7 +61,7 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 			Session: session.ID, Number: session.Number + 1, Model: t.digest, Class: t.class, Miners: receipt.Miners(r.Constraints.Miners),
 			MaxPrice: t.maxPrice, Deadline: uint64(deadline.Unix()),
 		},
-		MaxTokens: t.maxTokens, Offers: s.quoted(a, demands, t),
+		MaxTokens: t.maxTokens, MaxSeconds: t.maxSeconds, Offers: s.quoted(a, demands, t),
 	}, nil
 }
 
@@ -69,7 +69,7 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 func (s *Service) quoted(a ask, demands ledger.Terms, t terms) []api.QuotedOffer {
 	out := []api.QuotedOffer{}
 	price := func(o api.QuotedOffer) market.Amount {
-		p, err := market.Price(o.Rates, market.Usage{PromptTokens: t.promptBound, CompletionTokens: t.maxTokens})
+		p, err := market.Price(o.Rates, t.bound)
 		if err != nil {
 			return market.MaxAmount()
 		}
@@ -154,7 +154,7 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 		return nil, apierr.New(apierr.Invalid, format, a...)
 	}
 	o, in := r.Signed.Order, r.Signed
-	if given(r.Model != "", r.Prompt != "", r.Messages != nil, r.Input != nil, r.MaxTokens != 0, r.Temperature != nil, r.TopP != nil, r.TopK != 0, r.Seed != nil, r.Stop != nil,
+	if given(r.Model != "", r.Prompt != "", r.Messages != nil, r.Input != nil, r.MaxTokens != 0, r.MaxSeconds != 0, r.Temperature != nil, r.TopP != nil, r.TopK != 0, r.Seed != nil, r.Stop != nil,
 		r.Logprobs, r.TopLogprobs != 0, r.MaxPrice != nil, r.TTLSeconds != 0) > 0 {
 		return bad("beside \"signed\" only constraints and route are given: the rest is in its request and order")
 	}
@@ -187,20 +187,22 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 	}
 	c := r.Constraints
 	c.Models = []common.Hash{o.Model}
-	t, err := s.terms(ask{model: req.Model, embeddings: known.embeddings, sealed: known.sealed, promptBound: known.promptBound, maxTokens: req.MaxTokens, maxPrice: &o.MaxPrice, constraints: c}, demands)
+	t, err := s.terms(ask{model: req.Model, texts: known.texts, sealed: known.sealed, promptBound: known.promptBound, maxTokens: req.MaxTokens, maxSeconds: req.MaxSeconds, maxPrice: &o.MaxPrice, constraints: c}, demands)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case o.Class != t.class:
 		return bad("the order's class is not that of constraints.class")
+	case req.MaxSeconds != t.maxSeconds:
+		return bad("miners that may run this have a price by the second, and the request has no max_seconds: POST /v1/jobs/quote proposes some")
 	case req.MaxTokens > t.maxTokens:
 		return bad("max_tokens is %d, the miners that may run this give %d", req.MaxTokens, t.maxTokens)
 	}
 	return &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
 		Spec: ledger.Spec{
-			Order: o, Signature: in.Signature, Salt: known.salt, Candidates: r.Constraints.Miners, Terms: demands, PromptBound: t.promptBound, MaxTokens: req.MaxTokens, Sealed: known.sealed,
+			Order: o, Signature: in.Signature, Salt: known.salt, Candidates: r.Constraints.Miners, Terms: demands, PromptBound: known.promptBound, MaxTokens: req.MaxTokens, MaxSeconds: req.MaxSeconds, Items: known.texts, Sealed: known.sealed,
 		},
 		Request: known.stored, MaxPrice: o.MaxPrice, Created: now.UnixMilli(), Expires: int64(min(o.Deadline, 1<<40)) * 1000,
 	}, nil

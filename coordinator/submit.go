@@ -28,6 +28,7 @@ const (
 	maxCandidates    = 64
 	maxInputs        = 2048
 	maxTopLogprobs   = 20
+	maxMaxSeconds    = 7 * 24 * 3600
 	maxStopBytes     = 256
 	defaultMaxTokens = 256
 	defaultTTL       = 10 * time.Minute
@@ -75,12 +76,12 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		return nil, err
 	}
 	terms, err := s.terms(ask{
-		model: r.Model, embeddings: len(r.Input) > 0, promptBound: req.PromptBound(), maxTokens: r.MaxTokens, maxPrice: r.MaxPrice, constraints: r.Constraints,
+		model: r.Model, texts: uint64(len(r.Input)), promptBound: req.PromptBound(), maxTokens: r.MaxTokens, maxSeconds: r.MaxSeconds, maxPrice: r.MaxPrice, constraints: r.Constraints,
 	}, demands)
 	if err != nil {
 		return s.orderedBefore(ctx, session.ID, x, err)
 	}
-	req.MaxTokens = terms.maxTokens
+	req.MaxTokens, req.MaxSeconds = terms.maxTokens, terms.maxSeconds
 	raw, err := json.Marshal(req)
 	if err != nil {
 		return nil, fmt.Errorf("encode request: %w", err)
@@ -97,7 +98,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	j := &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
-		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.promptBound, MaxTokens: terms.maxTokens},
+		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.bound.PromptTokens, MaxTokens: terms.maxTokens, MaxSeconds: terms.maxSeconds, Items: uint64(len(r.Input))},
 		Request: raw, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
 	}
 	return s.admit(ctx, c, session, j, x, func(j *ledger.Job) (err error) {
@@ -222,6 +223,8 @@ func sound(r *api.Request) error {
 		return bad("more than 1000 messages")
 	case r.MaxTokens > 1<<20:
 		return bad("max_tokens is above %d", 1<<20)
+	case r.MaxSeconds > maxMaxSeconds:
+		return bad("max_seconds is above %d", maxMaxSeconds)
 	case len(r.Stop) > maxStops:
 		return bad("more than %d stop strings", maxStops)
 	}

@@ -18,18 +18,24 @@ import (
 )
 
 type terms struct {
-	digest, class          common.Hash
-	promptBound, maxTokens uint64
-	maxPrice               market.Amount
+	digest, class         common.Hash
+	maxTokens, maxSeconds uint64
+	bound                 market.Usage
+	maxPrice              market.Amount
 }
+
+// defaultMaxSeconds is how long a job may compute at a price by the second whose
+// client does not say.
+const defaultMaxSeconds = 60
 
 // ask is what is known of a job before its terms are.
 type ask struct {
 	model       string
-	embeddings  bool
+	texts       uint64 // to embed, 0 for another job
 	sealed      bool
 	promptBound uint64 // no tokenizer makes more tokens of the prompt
 	maxTokens   uint64 // 0 for the default
+	maxSeconds  uint64 // the same
 	maxPrice    *market.Amount
 	constraints api.Constraints
 }
@@ -61,20 +67,24 @@ func (s *Service) terms(r ask, demands ledger.Terms) (terms, error) {
 		}
 	}
 	var most uint64
+	t.maxSeconds = r.maxSeconds
 	for b := range bids {
-		if b.digest == t.digest {
-			most = max(most, b.maxTokens)
+		if b.digest != t.digest {
+			continue
+		}
+		if most = max(most, b.maxTokens); !b.rates.Second.IsZero() {
+			t.maxSeconds = cmp.Or(r.maxSeconds, defaultMaxSeconds)
 		}
 	}
 	t.maxTokens = min(cmp.Or(r.maxTokens, defaultMaxTokens), most)
-	t.promptBound = r.promptBound
+	t.bound = market.Bound(r.promptBound, t.maxTokens, t.maxSeconds, r.texts)
 	low, high := market.MaxAmount(), market.Amount{}
 	var cheapest market.Rates
 	for b := range bids {
 		if b.digest != t.digest {
 			continue
 		}
-		price, err := market.Price(b.rates, market.Usage{PromptTokens: t.promptBound, CompletionTokens: t.maxTokens})
+		price, err := market.Price(b.rates, t.bound)
 		if err != nil {
 			price = market.MaxAmount()
 		}
@@ -91,29 +101,35 @@ func (s *Service) terms(r ask, demands ledger.Terms) (terms, error) {
 	}
 	t.maxPrice = *r.maxPrice
 	if t.maxPrice.Cmp(low) < 0 {
-		fit := affordable(cheapest, t.promptBound, t.maxPrice)
+		fit := affordable(cheapest, t.bound, t.maxPrice)
 		if r.maxTokens != 0 || fit == 0 {
-			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it or lower max_tokens", low).
+			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it, or lower max_tokens or max_seconds", low).
 				With(map[string]any{"needed": low})
 		}
 		t.maxTokens = min(t.maxTokens, fit)
+		t.bound.CompletionTokens = t.maxTokens
 	}
 	return t, nil
 }
 
-// affordable returns how many completion tokens max pays for after the prompt.
-func affordable(r market.Rates, prompt uint64, most market.Amount) uint64 {
-	million := big.NewInt(1_000_000)
-	left := new(big.Int).Mul(most.Big(), million)
-	left.Sub(left, new(big.Int).Mul(r.Prompt.Big(), new(big.Int).SetUint64(prompt)))
-	if left.Sign() <= 0 || r.Completion.IsZero() {
+// affordable returns how many completion tokens most pays for beside the rest of
+// what a job may use.
+func affordable(r market.Rates, bound market.Usage, most market.Amount) uint64 {
+	bound.CompletionTokens = 0
+	rest, err := market.Price(r, bound)
+	if err != nil || r.Completion.IsZero() {
 		return 0
 	}
-	left.Div(left, r.Completion.Big())
-	if !left.IsUint64() {
+	left, err := most.Sub(rest)
+	if err != nil {
+		return 0
+	}
+	fit := new(big.Int).Mul(left.Big(), big.NewInt(1_000_000))
+	fit.Div(fit, r.Completion.Big())
+	if !fit.IsUint64() {
 		return math.MaxUint32
 	}
-	return left.Uint64()
+	return fit.Uint64()
 }
 
 func (s *Service) noModelLocked(r ask, reasons map[sched.Reason]int) error {

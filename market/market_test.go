@@ -69,6 +69,10 @@ func TestPriceVectors(t *testing.T) {
 			CompletionTokens uint64        `json:"completion_tokens,string"`
 			PromptRate       market.Amount `json:"prompt_rate"`
 			CompletionRate   market.Amount `json:"completion_rate"`
+			ComputeMillis    uint64        `json:"compute_millis,string"`
+			SecondRate       market.Amount `json:"second_rate"`
+			Items            uint64        `json:"items,string"`
+			ItemRate         market.Amount `json:"item_rate"`
 			Price            market.Amount `json:"price"`
 		} `json:"price"`
 		Fee []struct {
@@ -85,7 +89,8 @@ func TestPriceVectors(t *testing.T) {
 		t.Fatal("no vectors")
 	}
 	for _, c := range v.Price {
-		got, err := market.Price(market.Rates{Prompt: c.PromptRate, Completion: c.CompletionRate}, market.Usage{PromptTokens: c.PromptTokens, CompletionTokens: c.CompletionTokens})
+		got, err := market.Price(market.Rates{Prompt: c.PromptRate, Completion: c.CompletionRate, Second: c.SecondRate, Item: c.ItemRate},
+			market.Usage{PromptTokens: c.PromptTokens, CompletionTokens: c.CompletionTokens, ComputeMillis: c.ComputeMillis, Items: c.Items})
 		if err != nil || got != c.Price {
 			t.Errorf("Price(%+v) = %v, %v", c, got, err)
 		}

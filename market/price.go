@@ -9,26 +9,54 @@ import (
 // BasisPoints is the denominator of fees and margins: 10,000 is the whole.
 const BasisPoints = 10_000
 
-// Rates are prices in base units per 10^6 tokens.
+// Rates are prices in base units: per 10^6 tokens, per second of computing, and
+// per item. Those that are zero are not charged.
 type Rates struct {
 	Prompt     Amount `json:"prompt_rate"`
 	Completion Amount `json:"completion_rate"`
+	Second     Amount `json:"second_rate,omitzero"`
+	Item       Amount `json:"item_rate,omitzero"`
 }
 
-// Usage counts what a job consumed.
+// Describe says what is charged.
+func (r Rates) Describe() string {
+	s := r.Prompt.Coins() + " and " + r.Completion.Coins() + " per 10^6 tokens"
+	if !r.Second.IsZero() {
+		s += ", " + r.Second.Coins() + " a second"
+	}
+	if !r.Item.IsZero() {
+		s += ", " + r.Item.Coins() + " an item"
+	}
+	return s
+}
+
+// Usage counts what a job consumed. Items are the texts of a job for embeddings;
+// any other job is one.
 type Usage struct {
 	PromptTokens     uint64 `json:"prompt_tokens"`
 	CompletionTokens uint64 `json:"completion_tokens"`
+	ComputeMillis    uint64 `json:"compute_millis,omitempty"`
+	Items            uint64 `json:"items,omitempty"`
 }
 
-// Price returns ceil((prompt·promptRate + completion·completionRate) / 10^6),
-// the whole price of a job: the only rounding there is. It returns [ErrAmount]
-// if the price does not fit an Amount.
+// Bound is the most that a job uses which ends within some tokens and seconds.
+func Bound(prompt, completion, seconds, items uint64) Usage {
+	return Usage{PromptTokens: prompt, CompletionTokens: completion, ComputeMillis: seconds * 1000, Items: max(1, items)}
+}
+
+// Price returns ceil((prompt·promptRate + completion·completionRate) / 10^6 +
+// millis·secondRate / 10^3 + items·itemRate), the whole price of a job: the only
+// rounding there is. It returns [ErrAmount] if the price does not fit an Amount.
 func Price(r Rates, u Usage) (Amount, error) {
-	// Each product is below 2^192 and the sum below 2^193: no overflow in 256 bits.
-	p := new(uint256.Int).Mul(&r.Prompt.v, uint256.NewInt(u.PromptTokens))
-	c := new(uint256.Int).Mul(&r.Completion.v, uint256.NewInt(u.CompletionTokens))
-	p.Add(p, c)
+	// No product is above 2^212: no overflow in 256 bits.
+	p := new(uint256.Int)
+	for _, x := range []struct {
+		rate     *Amount
+		n, parts uint64
+	}{{&r.Prompt, u.PromptTokens, 1}, {&r.Completion, u.CompletionTokens, 1}, {&r.Second, u.ComputeMillis, 1_000}, {&r.Item, u.Items, 1_000_000}} {
+		c := new(uint256.Int).Mul(&x.rate.v, uint256.NewInt(x.n))
+		p.Add(p, c.Mul(c, uint256.NewInt(x.parts)))
+	}
 	p.AddUint64(p, 999_999)
 	p.Div(p, uint256.NewInt(1_000_000))
 	a, err := check(p)

@@ -76,8 +76,13 @@ func (s *Service) check(ctx context.Context, a *api.Assignment, now time.Time) (
 	if !now.Before(deadline(a.Order)) {
 		return o, req, nil, refuse("expired", "the deadline of the order has passed")
 	}
-	if least, err := market.Price(o.Rates, market.Usage{CompletionTokens: req.MaxTokens}); err != nil || a.Order.MaxPrice.Cmp(least) < 0 {
-		return o, req, nil, refuse("price_too_low", "the order's highest price does not cover max_tokens")
+	if !o.Rates.Second.IsZero() && req.MaxSeconds == 0 {
+		return o, req, nil, refuse("bad_request", "a price by the second needs max_seconds")
+	}
+	bound := req.Bound()
+	bound.PromptTokens = 0 // how many, the tokenizer says
+	if least, err := market.Price(o.Rates, bound); err != nil || a.Order.MaxPrice.Cmp(least) < 0 {
+		return o, req, nil, refuse("price_too_low", "the order's highest price does not cover max_tokens and max_seconds")
 	}
 	if _, err := market.Divide(market.Amount{}, a.Order.MaxPrice, a.FeeBps, a.MarginBps); err != nil || a.MarginBps > margin {
 		return o, req, nil, refuse("terms_mismatch", "fee or margin are not those announced")

@@ -93,8 +93,26 @@ type outcome struct {
 	finish  engine.FinishReason
 }
 
-// generate runs a request on a model and collects the pieces.
+// generate runs a request on a model for as long as it allows, and collects the
+// pieces. An answer that is not whole by then has come to its length.
 func generate(ctx context.Context, m engine.Model, req api.Request, j *job) (outcome, error) {
+	if req.MaxSeconds == 0 {
+		return answer(ctx, m, req, j)
+	}
+	within, stop := context.WithTimeoutCause(ctx, time.Duration(min(req.MaxSeconds, 1<<30))*time.Second, errSeconds)
+	defer stop()
+	o, err := answer(within, m, req, j)
+	switch {
+	case ctx.Err() != nil || !errors.Is(context.Cause(within), errSeconds):
+	case err != nil || o.finish == engine.Canceled && j.pieces.len() == 0:
+		return o, errSeconds
+	case o.finish == engine.Canceled:
+		o.finish = engine.Length
+	}
+	return o, err
+}
+
+func answer(ctx context.Context, m engine.Model, req api.Request, j *job) (outcome, error) {
 	if len(req.Input) > 0 {
 		return embed(ctx, m, req, j)
 	}
@@ -191,18 +209,22 @@ func (s *Service) receipt(a *api.Assignment, o Offering, req api.Request, j *job
 		// Pieces are tokens, or the most that we can say of a cut answer.
 		done.usage.CompletionTokens = min(uint64(n), req.MaxTokens) //nolint:gosec // a length
 	}
+	millis := uint64(max(0, done.elapsed.Milliseconds()))
+	done.usage.ComputeMillis, done.usage.Items = millis, req.Items()
+	if req.MaxSeconds > 0 { // the last token may have come a little later
+		done.usage.ComputeMillis = min(millis, req.MaxSeconds*1000)
+	}
 	price, err := market.Price(o.Rates, done.usage)
 	if err != nil || price.Cmp(a.Order.MaxPrice) > 0 {
 		price = a.Order.MaxPrice
 	}
 	started := uint64(done.started.UnixMilli())
-	millis := uint64(max(0, done.elapsed.Milliseconds()))
 	r := receipt.Receipt{
 		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session,
 		Client: a.Client, Coordinator: coordinator, Miner: s.cfg.Signer.Address(),
 		Model: a.Order.Model, Class: receipt.Class(info.Class), Output: j.pieces.commitment(receipt.Salt(a.Salt), n).Root(),
-		PromptTokens: done.usage.PromptTokens, CompletionTokens: done.usage.CompletionTokens, ComputeMillis: millis,
-		PromptRate: o.Rates.Prompt, CompletionRate: o.Rates.Completion, Price: price,
+		PromptTokens: done.usage.PromptTokens, CompletionTokens: done.usage.CompletionTokens, ComputeMillis: done.usage.ComputeMillis,
+		Items: done.usage.Items, PromptRate: o.Rates.Prompt, CompletionRate: o.Rates.Completion, SecondRate: o.Rates.Second, ItemRate: o.Rates.Item, Price: price,
 		TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		StartedAt: started, FinishedAt: started + millis,
 	}
@@ -306,6 +328,8 @@ func explain(err error) *refusal {
 		return &refusal{"draining", "the miner stops", true}
 	case errors.Is(err, errDeadline):
 		return refuse("deadline", "the job was not done by its deadline")
+	case errors.Is(err, errSeconds):
+		return &refusal{"max_seconds", "there was no answer within max_seconds", true}
 	case apierr.HasCode(err, apierr.Conflict):
 		return &refusal{"diverged", "the answer differs from what another miner delivered", true}
 	}

@@ -135,6 +135,7 @@ var (
 	errDraining = errors.New("the miner stops")
 	errCanceled = errors.New("the job was cancelled")
 	errDeadline = errors.New("the job's deadline has come")
+	errSeconds  = errors.New("the job's seconds are over")
 	// errAgain ends a run whose job was leased to this miner anew.
 	errAgain = apierr.New(apierr.LeaseLost, "the job was leased again")
 	// errDiverged ends a run whose answer is not the one that is known already.

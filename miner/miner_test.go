@@ -92,6 +92,7 @@ type rig struct {
 	grace time.Duration
 
 	sealing *sealed.Key
+	rates   market.Rates
 
 	svc  *miner.Service
 	logs *lockedBuffer
@@ -119,7 +120,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	return &rig{
 		coordinator: newCoordinator(t), model: &parrot{words: []string{"one", " two", " three"}}, dir: t.TempDir(),
-		grace: 10 * time.Second, logs: &lockedBuffer{},
+		grace: 10 * time.Second, logs: &lockedBuffer{}, rates: rates,
 	}
 }
 
@@ -135,7 +136,7 @@ func (r *rig) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.svc, err = miner.New(miner.Config{
-		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: []miner.Offering{{Model: r.model, Rates: rates, MaxTokens: 100}},
+		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: []miner.Offering{{Model: r.model, Rates: r.rates, MaxTokens: 100}},
 		Slots: 2, Spool: kept, Sealing: r.sealing, Grace: r.grace, Version: "test", Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -208,7 +209,7 @@ func TestCompletedJobHasAReceiptThatVerifies(t *testing.T) {
 	}
 	want := receipt.Receipt{
 		Version: 1, Order: a.JobID, Session: 5, Client: client, Coordinator: coordinatorKey.Address(), Miner: minerKey.Address(),
-		Model: parrotDigest, Class: receipt.Class(parrotClass), Output: out.Root(), PromptTokens: 4, CompletionTokens: 3,
+		Model: parrotDigest, Class: receipt.Class(parrotClass), Output: out.Root(), PromptTokens: 4, CompletionTokens: 3, Items: 1,
 		PromptRate: rates.Prompt, CompletionRate: rates.Completion, Price: market.Units(4*3 + 3*5),
 		TemperatureMilli: 700, TopPMilli: 900, TopK: 40, Seed: 1 << 63,
 		ComputeMillis: x.ComputeMillis, StartedAt: x.StartedAt, FinishedAt: x.FinishedAt,

@@ -100,8 +100,11 @@ type Receipt struct {
 	PromptTokens     uint64         `json:"promptTokens"`
 	CompletionTokens uint64         `json:"completionTokens"`
 	ComputeMillis    uint64         `json:"computeMillis"`
+	Items            uint64         `json:"items"`          // texts to embed, or 1
 	PromptRate       market.Amount  `json:"promptRate"`     // base units per 10^6 tokens
 	CompletionRate   market.Amount  `json:"completionRate"` // base units per 10^6 tokens
+	SecondRate       market.Amount  `json:"secondRate"`     // base units per second of ComputeMillis
+	ItemRate         market.Amount  `json:"itemRate"`       // base units per item
 	Price            market.Amount  `json:"price"`
 	TemperatureMilli uint32         `json:"temperatureMilli"`
 	TopPMilli        uint32         `json:"topPMilli"`
@@ -113,13 +116,23 @@ type Receipt struct {
 	Evidence         common.Hash    `json:"evidence"`   // root of the evidence, zero at level 0
 }
 
-var receiptType = crypto.Keccak256Hash([]byte("Receipt(uint8 version,bytes32 order,uint64 session,address client,address coordinator,address miner,bytes32 model,bytes32 class,bytes32 output,uint64 promptTokens,uint64 completionTokens,uint64 computeMillis,uint128 promptRate,uint128 completionRate,uint128 price,uint32 temperatureMilli,uint32 topPMilli,uint32 topK,uint64 seed,uint64 startedAt,uint64 finishedAt,uint8 level,bytes32 evidence)"))
+var receiptType = crypto.Keccak256Hash([]byte("Receipt(uint8 version,bytes32 order,uint64 session,address client,address coordinator,address miner,bytes32 model,bytes32 class,bytes32 output,uint64 promptTokens,uint64 completionTokens,uint64 computeMillis,uint64 items,uint128 promptRate,uint128 completionRate,uint128 secondRate,uint128 itemRate,uint128 price,uint32 temperatureMilli,uint32 topPMilli,uint32 topK,uint64 seed,uint64 startedAt,uint64 finishedAt,uint8 level,bytes32 evidence)"))
+
+// Usage is what the receipt charges for.
+func (r Receipt) Usage() market.Usage {
+	return market.Usage{PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens, ComputeMillis: r.ComputeMillis, Items: r.Items}
+}
+
+// Rates are the miner's prices that the receipt names.
+func (r Receipt) Rates() market.Rates {
+	return market.Rates{Prompt: r.PromptRate, Completion: r.CompletionRate, Second: r.SecondRate, Item: r.ItemRate}
+}
 
 // StructHash implements [Typed].
 func (r Receipt) StructHash() common.Hash {
 	return crypto.Keccak256Hash(words(nil).hash(receiptType).uint(uint64(r.Version)).hash(r.Order).uint(r.Session).
 		address(r.Client).address(r.Coordinator).address(r.Miner).hash(r.Model).hash(r.Class).hash(r.Output).
-		uint(r.PromptTokens).uint(r.CompletionTokens).uint(r.ComputeMillis).amount(r.PromptRate).amount(r.CompletionRate).amount(r.Price).
+		uint(r.PromptTokens).uint(r.CompletionTokens).uint(r.ComputeMillis).uint(r.Items).amount(r.PromptRate).amount(r.CompletionRate).amount(r.SecondRate).amount(r.ItemRate).amount(r.Price).
 		uint(uint64(r.TemperatureMilli)).uint(uint64(r.TopPMilli)).uint(uint64(r.TopK)).uint(r.Seed).
 		uint(r.StartedAt).uint(r.FinishedAt).uint(uint64(r.Level)).hash(r.Evidence))
 }

@@ -67,7 +67,7 @@ func samples() map[string]receipt.Typed {
 		"Order": order,
 		"Receipt": receipt.Receipt{
 			Version: receipt.Version, Order: receipt.Digest(domain, order), Session: 7, Client: a(1), Coordinator: a(2), Miner: a(3), Model: h(1), Class: h(2), Output: h(5),
-			PromptTokens: 12, CompletionTokens: 34, ComputeMillis: 56, PromptRate: market.Units(1000), CompletionRate: market.Units(2000), Price: market.MaxAmount(),
+			PromptTokens: 12, CompletionTokens: 34, ComputeMillis: 56, Items: 78, PromptRate: market.Units(1000), CompletionRate: market.Units(2000), SecondRate: market.Units(3000), ItemRate: market.Units(4000), Price: market.MaxAmount(),
 			TemperatureMilli: 700, TopPMilli: 950, TopK: 40, Seed: 1<<64 - 1, StartedAt: 1794999990123, FinishedAt: 1794999991456, Level: 0, Evidence: h(6),
 		},
 		"Countersignature": receipt.Countersignature{Receipt: h(7), Miner: a(3), MinerTotal: market.Units(99)},

@@ -219,12 +219,12 @@ func isClaimed(class string) bool {
 
 func (v *verifier) price() (string, error) {
 	r := v.b.Receipt
-	want, err := market.Price(market.Rates{Prompt: r.PromptRate, Completion: r.CompletionRate}, market.Usage{PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens})
+	want, err := market.Price(r.Rates(), r.Usage())
 	if err != nil || want.Cmp(v.b.Order.MaxPrice) > 0 {
 		want = v.b.Order.MaxPrice
 	}
 	if r.Price != want {
-		return "", fmt.Errorf("price is %s, %d and %d tokens at the receipt's rates cost %s", r.Price, r.PromptTokens, r.CompletionTokens, want)
+		return "", fmt.Errorf("price is %s, %d and %d tokens, %d ms and %d items at the receipt's rates cost %s", r.Price, r.PromptTokens, r.CompletionTokens, r.ComputeMillis, r.Items, want)
 	}
 	return r.Price.Coins(), nil
 }

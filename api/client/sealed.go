@@ -46,7 +46,7 @@ func (s *Session) recipients(ctx context.Context, q api.Quote) ([]sealed.Recipie
 
 // narrow makes an order one for some miners, at no more than the dearest of them
 // may ask.
-func (o *Order) narrow(r api.SubmitRequest, bound uint64, to []sealed.Recipient) error {
+func (o *Order) narrow(r api.SubmitRequest, bound market.Usage, to []sealed.Recipient) error {
 	var miners []common.Address
 	for _, m := range to {
 		miners = append(miners, m.Miner)
@@ -57,7 +57,7 @@ func (o *Order) narrow(r api.SubmitRequest, bound uint64, to []sealed.Recipient)
 	}
 	o.MaxPrice = market.Amount{}
 	for _, x := range o.Quote.Offers {
-		p, err := market.Price(x.Rates, market.Usage{PromptTokens: bound, CompletionTokens: o.Quote.MaxTokens})
+		p, err := market.Price(x.Rates, bound)
 		if err != nil {
 			return fmt.Errorf("price: %w", err)
 		}

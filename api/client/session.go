@@ -133,16 +133,16 @@ func (s *Session) Submit(ctx context.Context, r api.SubmitRequest) (Order, error
 func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Request) (Order, error) {
 	asked := time.Now()
 	q, err := s.client.Quote(ctx, api.QuoteRequest{
-		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, Embeddings: len(r.Input) > 0, MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route, Sealed: !s.Plain,
+		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, Embeddings: uint64(len(r.Input)), MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route, Sealed: !s.Plain,
 	})
 	if err != nil {
 		return Order{}, err
 	}
-	if err := s.check(r, req.PromptBound(), q, asked); err != nil {
+	req.MaxTokens, req.MaxSeconds = q.MaxTokens, q.MaxSeconds
+	if err := s.check(r, req.Bound(), q, asked); err != nil {
 		return Order{}, fmt.Errorf("quote: %w", err)
 	}
 	o := Order{Order: q.Order, Quote: q}
-	req.MaxTokens = q.MaxTokens
 	raw, err := json.Marshal(req)
 	if err != nil {
 		return o, fmt.Errorf("encode request: %w", err)
@@ -154,7 +154,7 @@ func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Reques
 		if to, err = s.recipients(ctx, q); err != nil {
 			return o, err
 		}
-		if err := o.narrow(r, req.PromptBound(), to); err != nil {
+		if err := o.narrow(r, req.Bound(), to); err != nil {
 			return o, err
 		}
 	}
@@ -228,7 +228,7 @@ func (s *Session) send(ctx context.Context, o Order, body api.SubmitRequest) err
 const slack = 2 * time.Minute
 
 // check returns nil if a quote is for what was asked.
-func (s *Session) check(r api.SubmitRequest, bound uint64, q api.Quote, asked time.Time) error {
+func (s *Session) check(r api.SubmitRequest, bound market.Usage, q api.Quote, asked time.Time) error {
 	o, c := q.Order, r.Constraints
 	class := common.Hash{}
 	if c.Class != "" {
@@ -236,7 +236,7 @@ func (s *Session) check(r api.SubmitRequest, bound uint64, q api.Quote, asked ti
 	}
 	var most market.Amount
 	for _, x := range q.Offers {
-		p, err := market.Price(x.Rates, market.Usage{PromptTokens: bound, CompletionTokens: q.MaxTokens})
+		p, err := market.Price(x.Rates, bound)
 		if err != nil {
 			return fmt.Errorf("%w: price: %w", ErrDisagree, err)
 		}
@@ -259,6 +259,8 @@ func (s *Session) check(r api.SubmitRequest, bound uint64, q api.Quote, asked ti
 		return bad("class or miners are others")
 	case q.MaxTokens == 0 || r.MaxTokens > 0 && len(r.Input) == 0 && q.MaxTokens > r.MaxTokens:
 		return bad("it is for %d tokens, not %d", q.MaxTokens, r.MaxTokens)
+	case r.MaxSeconds > 0 && q.MaxSeconds > r.MaxSeconds:
+		return bad("it is for %d seconds, not %d", q.MaxSeconds, r.MaxSeconds)
 	case o.MaxPrice.Cmp(most) > 0:
 		return bad("%s is more than %s", o.MaxPrice.Coins(), most.Coins())
 	case r.TTLSeconds > 0 && o.Deadline > uint64(asked.Add(time.Duration(min(r.TTLSeconds, 1<<31))*time.Second+slack).Unix()): //nolint:gosec // after 1970

@@ -190,14 +190,14 @@ func (m *Miner) receipt(a *api.Assignment, started time.Time) (receipt.Receipt, 
 	for i := range Words {
 		out.Token(uint32(i))
 	}
-	use := market.Usage{PromptTokens: promptTokens, CompletionTokens: uint64(len(Words))}
+	use := market.Usage{PromptTokens: promptTokens, CompletionTokens: uint64(len(Words)), Items: 1}
 	price, err := market.Price(a.Rates, use)
 	if err != nil {
 		return receipt.Receipt{}, fmt.Errorf("price: %w", err)
 	}
 	return receipt.Receipt{
 		Version: receipt.Version, Order: a.JobID, Session: a.Order.Session, Client: a.Client, Coordinator: Coordinator.Address(), Miner: m.key.Address(),
-		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: use.PromptTokens, CompletionTokens: use.CompletionTokens,
+		Model: a.Order.Model, Class: receipt.Class(a.Class), Output: out.Root(), PromptTokens: use.PromptTokens, CompletionTokens: use.CompletionTokens, Items: use.Items,
 		PromptRate: a.Prompt, CompletionRate: a.Completion, Price: price,
 		TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		StartedAt: uint64(started.UnixMilli()), FinishedAt: uint64(time.Now().UnixMilli()),

@@ -34,17 +34,17 @@ type jobTerms struct {
 }
 
 type jobReceipt struct {
-	Version                                       uint8
-	Order                                         [32]byte
-	Session                                       uint64
-	Client, Coordinator, Miner                    common.Address
-	Model, Class, Output                          [32]byte
-	PromptTokens, CompletionTokens, ComputeMillis uint64
-	PromptRate, CompletionRate, Price             *big.Int
-	TemperatureMilli, TopPMilli, TopK             uint32
-	Seed, StartedAt, FinishedAt                   uint64
-	Level                                         uint8
-	Evidence                                      [32]byte
+	Version                                                 uint8
+	Order                                                   [32]byte
+	Session                                                 uint64
+	Client, Coordinator, Miner                              common.Address
+	Model, Class, Output                                    [32]byte
+	PromptTokens, CompletionTokens, ComputeMillis, Items    uint64
+	PromptRate, CompletionRate, SecondRate, ItemRate, Price *big.Int
+	TemperatureMilli, TopPMilli, TopK                       uint32
+	Seed, StartedAt, FinishedAt                             uint64
+	Level                                                   uint8
+	Evidence                                                [32]byte
 }
 
 // order is a direct job, as far as a test has taken it.

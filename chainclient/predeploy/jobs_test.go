@@ -145,17 +145,17 @@ func TestJobEventsAreDecoded(t *testing.T) {
 	amount := big.NewInt
 	at := predeploy.Position{Block: 5, Tx: common.Hash{1}, Index: 2}
 	signed := struct {
-		Version                                       uint8
-		Order                                         [32]byte
-		Session                                       uint64
-		Client, Coordinator, Miner                    common.Address
-		Model, Class, Output                          [32]byte
-		PromptTokens, CompletionTokens, ComputeMillis uint64
-		PromptRate, CompletionRate, Price             *big.Int
-		TemperatureMilli, TopPMilli, TopK             uint32
-		Seed, StartedAt, FinishedAt                   uint64
-		Level                                         uint8
-		Evidence                                      [32]byte
+		Version                                                 uint8
+		Order                                                   [32]byte
+		Session                                                 uint64
+		Client, Coordinator, Miner                              common.Address
+		Model, Class, Output                                    [32]byte
+		PromptTokens, CompletionTokens, ComputeMillis, Items    uint64
+		PromptRate, CompletionRate, SecondRate, ItemRate, Price *big.Int
+		TemperatureMilli, TopPMilli, TopK                       uint32
+		Seed, StartedAt, FinishedAt                             uint64
+		Level                                                   uint8
+		Evidence                                                [32]byte
 	}{
 		1,
 		[32]byte{2},
@@ -165,7 +165,7 @@ func TestJobEventsAreDecoded(t *testing.T) {
 		[32]byte{3},
 		[32]byte{4},
 		[32]byte{5},
-		6, 7, 8, amount(9), amount(10), amount(11),
+		6, 7, 8, 81, amount(9), amount(10), amount(101), amount(102), amount(11),
 		12, 13, 14, 15, 16, 17, 0,
 		[32]byte{18},
 	}
@@ -184,7 +184,7 @@ func TestJobEventsAreDecoded(t *testing.T) {
 		&predeploy.JobAccepted{Position: at, Job: 3, Miner: miner, Bond: units(20), DueAt: 10},
 		&predeploy.JobSubmitted{Position: at, Job: 3, Miner: miner, Receipt: common.Hash{11}, Delivery: common.Hash{12}, DueAt: 13, R: common.Hash{14}, Vs: common.Hash{15}, Signed: receipt.Receipt{
 			Version: 1, Order: common.Hash{2}, Client: buyer, Miner: miner, Model: common.Hash{3}, Class: common.Hash{4}, Output: common.Hash{5},
-			PromptTokens: 6, CompletionTokens: 7, ComputeMillis: 8, PromptRate: units(9), CompletionRate: units(10), Price: units(11),
+			PromptTokens: 6, CompletionTokens: 7, ComputeMillis: 8, Items: 81, PromptRate: units(9), CompletionRate: units(10), SecondRate: units(101), ItemRate: units(102), Price: units(11),
 			TemperatureMilli: 12, TopPMilli: 13, TopK: 14, Seed: 15, StartedAt: 16, FinishedAt: 17, Evidence: common.Hash{18},
 		}},
 		&predeploy.JobChallenged{Position: at, Job: 3, DueAt: 16},

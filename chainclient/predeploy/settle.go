@@ -102,17 +102,17 @@ type orderABI struct {
 }
 
 type receiptABI struct {
-	Version                                       uint8
-	Order                                         [32]byte
-	Session                                       uint64
-	Client, Coordinator, Miner                    common.Address
-	Model, Class, Output                          [32]byte
-	PromptTokens, CompletionTokens, ComputeMillis uint64
-	PromptRate, CompletionRate, Price             *big.Int
-	TemperatureMilli, TopPMilli, TopK             uint32
-	Seed, StartedAt, FinishedAt                   uint64
-	Level                                         uint8
-	Evidence                                      [32]byte
+	Version                                                 uint8
+	Order                                                   [32]byte
+	Session                                                 uint64
+	Client, Coordinator, Miner                              common.Address
+	Model, Class, Output                                    [32]byte
+	PromptTokens, CompletionTokens, ComputeMillis, Items    uint64
+	PromptRate, CompletionRate, SecondRate, ItemRate, Price *big.Int
+	TemperatureMilli, TopPMilli, TopK                       uint32
+	Seed, StartedAt, FinishedAt                             uint64
+	Level                                                   uint8
+	Evidence                                                [32]byte
 }
 
 type singleOrderABI struct {
@@ -130,8 +130,8 @@ func receiptToABI(r receipt.Receipt) receiptABI {
 		Version: r.Version, Order: r.Order, Session: r.Session,
 		Client: r.Client, Coordinator: r.Coordinator, Miner: r.Miner,
 		Model: r.Model, Class: r.Class, Output: r.Output,
-		PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens, ComputeMillis: r.ComputeMillis,
-		PromptRate: r.PromptRate.Big(), CompletionRate: r.CompletionRate.Big(), Price: r.Price.Big(),
+		PromptTokens: r.PromptTokens, CompletionTokens: r.CompletionTokens, ComputeMillis: r.ComputeMillis, Items: r.Items,
+		PromptRate: r.PromptRate.Big(), CompletionRate: r.CompletionRate.Big(), SecondRate: r.SecondRate.Big(), ItemRate: r.ItemRate.Big(), Price: r.Price.Big(),
 		TemperatureMilli: r.TemperatureMilli, TopPMilli: r.TopPMilli, TopK: r.TopK,
 		Seed: r.Seed, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
 		Level: r.Level, Evidence: r.Evidence,

@@ -15,7 +15,8 @@ struct Order {
 }
 
 /// @notice What ran, on which input, with which output and for how much; signed by the miner.
-/// @dev Rates are base units per 10^6 tokens; startedAt and finishedAt are milliseconds since 1970.
+/// @dev Rates are base units per 10^6 tokens, per second of computeMillis, and per item; startedAt and finishedAt are
+/// milliseconds since 1970.
 struct Receipt {
     uint8 version;
     bytes32 order;
@@ -29,8 +30,11 @@ struct Receipt {
     uint64 promptTokens;
     uint64 completionTokens;
     uint64 computeMillis;
+    uint64 items;
     uint128 promptRate;
     uint128 completionRate;
+    uint128 secondRate;
+    uint128 itemRate;
     uint128 price;
     uint32 temperatureMilli;
     uint32 topPMilli;
@@ -60,18 +64,18 @@ struct SingleOrder {
 
 /// @notice A client's deposit with one coordinator. Records are kept after closing.
 /// @dev The order of fields is protocol: light clients prove the slots. Slot 0 client|expiry, 1 coordinator|dueAt,
-/// 2 spender|through|feeBps|state, 3 deposit|debited.
+/// 2 spender|feeBps|state, 3 deposit|debited|through: what a voucher changes is one slot.
 struct Session {
     address client;
     uint64 expiry;
     address coordinator;
     uint64 dueAt;
     address spender;
-    uint64 through;
     uint16 feeBps;
     uint8 state;
-    uint128 deposit;
-    uint128 debited;
+    uint96 deposit;
+    uint96 debited;
+    uint64 through;
 }
 
 /// @notice The Market's parameters. Times are seconds, feeBps is in 1/10,000.

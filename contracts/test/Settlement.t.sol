@@ -222,6 +222,12 @@ contract SettlementTest is Fixture {
         r.price += 1; // the least fraction is rounded up
         settleOrder(sealOrder(o, r, 1));
         vm.assertEq(market.session(id).debited, 0.05 ether + 1, "debited");
+        o = order(id, 2, 0.1 ether);
+        r = answer(o, 0);
+        (r.computeMillis, r.secondRate, r.items, r.itemRate) = (1500, 0.01 ether, 2, 0.02 ether);
+        r.price = 0.055 ether;
+        assertOrder(sealOrder(o, r, 1), Reason.NONE);
+        vm.assertEq(market.session(id).debited, 0.105 ether + 1, "seconds and items");
     }
 
     function test_MoreUsageThanTheOrderPaysForCostsWhatItSays() public {

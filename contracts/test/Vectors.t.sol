@@ -26,6 +26,10 @@ contract Libraries {
         return TypedData.receipt(domain, r);
     }
 
+    function price(Receipt calldata r) external pure returns (uint256) {
+        return Pricing.price(r);
+    }
+
     function voucherSigner(bytes32 domain, bytes calldata voucher) external view returns (address) {
         uint256 offset;
         assembly {
@@ -62,15 +66,19 @@ contract VectorsTest {
         json = vm.readFile(PRICE);
         uint256 n;
         for (; vm.keyExistsJson(json, item(".price", n)); ++n) {
-            uint256 got = Pricing.price(
-                uint64(number(item(".price", n), ".prompt_tokens")),
-                uint128(number(item(".price", n), ".prompt_rate")),
-                uint64(number(item(".price", n), ".completion_tokens")),
-                uint128(number(item(".price", n), ".completion_rate"))
-            );
-            vm.assertEq(got, number(item(".price", n), ".price"), item(".price", n));
+            string memory v = item(".price", n);
+            Receipt memory r;
+            r.promptTokens = uint64(number(v, ".prompt_tokens"));
+            r.promptRate = uint128(number(v, ".prompt_rate"));
+            r.completionTokens = uint64(number(v, ".completion_tokens"));
+            r.completionRate = uint128(number(v, ".completion_rate"));
+            r.computeMillis = uint64(number(v, ".compute_millis"));
+            r.secondRate = uint128(number(v, ".second_rate"));
+            r.items = uint64(number(v, ".items"));
+            r.itemRate = uint128(number(v, ".item_rate"));
+            vm.assertEq(lib.price(r), number(v, ".price"), v);
         }
-        vm.assertGe(n, 10, "vectors were read");
+        vm.assertGe(n, 20, "vectors were read");
     }
 
     function test_Fees() public {
@@ -202,8 +210,11 @@ contract VectorsTest {
         r.promptTokens = uint64(number(m, ".promptTokens"));
         r.completionTokens = uint64(number(m, ".completionTokens"));
         r.computeMillis = uint64(number(m, ".computeMillis"));
+        r.items = uint64(number(m, ".items"));
         r.promptRate = uint128(number(m, ".promptRate"));
         r.completionRate = uint128(number(m, ".completionRate"));
+        r.secondRate = uint128(number(m, ".secondRate"));
+        r.itemRate = uint128(number(m, ".itemRate"));
         r.price = uint128(number(m, ".price"));
         r.temperatureMilli = uint32(number(m, ".temperatureMilli"));
         r.topPMilli = uint32(number(m, ".topPMilli"));

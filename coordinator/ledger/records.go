@@ -58,8 +58,15 @@ type Spec struct {
 	Terms       Terms             `json:"terms,omitzero"`
 	PromptBound uint64            `json:"prompt_bound"`
 	MaxTokens   uint64            `json:"max_tokens"`
+	MaxSeconds  uint64            `json:"max_seconds,omitempty"`
+	Items       uint64            `json:"items,omitempty"`  // texts to embed, 0 for another job
 	Trace       string            `json:"trace,omitempty"`  // traceparent that the job's spans are within
 	Sealed      bool              `json:"sealed,omitempty"` // the request is an api.SealedJob, and the salt zero
+}
+
+// Bound is the most that the job may use.
+func (s Spec) Bound() market.Usage {
+	return market.Bound(s.PromptBound, s.MaxTokens, s.MaxSeconds, s.Items)
 }
 
 // Terms are what the client demands of the miner besides what the order says.

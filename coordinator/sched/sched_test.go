@@ -26,7 +26,7 @@ func miner(id byte, rate uint64, models ...common.Hash) sched.Miner {
 }
 
 func job(id byte, model common.Hash, maxPrice uint64) sched.Job {
-	return sched.Job{ID: common.Hash{id}, Terms: sched.Terms{Model: model}, PromptBound: 1_000_000, MaxTokens: 1_000_000, MaxPrice: market.Units(maxPrice)}
+	return sched.Job{ID: common.Hash{id}, Terms: sched.Terms{Model: model}, Bound: market.Usage{PromptTokens: 1_000_000, CompletionTokens: 1_000_000}, MaxPrice: market.Units(maxPrice)}
 }
 
 func TestNeverAnotherModel(t *testing.T) {

@@ -188,7 +188,7 @@ func (p *player) class(name string) common.Hash {
 // job reads model=m client=a class= miners=x,y gpu= vram= region= reputation= level= route= tokens=100 pays=1000.
 func (p *player) job(name string, o map[string]string) sched.Job {
 	j := sched.Job{
-		ID: p.hash(name), Client: p.id(o["client"]), Route: sched.Route(o["route"]), MaxTokens: max(100, p.uint(o["tokens"])), MaxPrice: market.Units(1_000_000),
+		ID: p.hash(name), Client: p.id(o["client"]), Route: sched.Route(o["route"]), Bound: market.Usage{CompletionTokens: max(100, p.uint(o["tokens"]))}, MaxPrice: market.Units(1_000_000),
 		Terms: sched.Terms{
 			Model: p.hash(o["model"]), Class: p.class(o["class"]), GPU: o["gpu"], VRAM: p.uint(o["vram"]), Region: o["region"],
 			Reputation: uint32(p.uint(o["reputation"])), Level: uint8(p.uint(o["level"])),

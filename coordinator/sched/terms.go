@@ -57,13 +57,12 @@ type Job struct {
 	Route    Route
 	Excluded []common.Address // miners that failed it
 
-	PromptBound uint64 // no miner counts more prompt tokens
-	MaxTokens   uint64
-	MaxPrice    market.Amount
+	Bound    market.Usage // no miner charges for more
+	MaxPrice market.Amount
 }
 
 // work is how much of a miner's time a job may take, in tokens.
-func (j *Job) work() uint64 { return max(1, j.PromptBound/16+j.MaxTokens) }
+func (j *Job) work() uint64 { return max(1, j.Bound.PromptTokens/16+j.Bound.CompletionTokens) }
 
 // An Offer is a model that a miner runs, where and how well.
 type Offer struct {
@@ -145,7 +144,7 @@ func (m *Miner) takes(j *Job) Reason {
 
 // price is the most that a job may cost with the miner.
 func (m *Miner) price(j *Job) market.Amount {
-	p, err := market.Price(m.Offers[j.Terms.Model].Rates, market.Usage{PromptTokens: j.PromptBound, CompletionTokens: j.MaxTokens})
+	p, err := market.Price(m.Offers[j.Terms.Model].Rates, j.Bound)
 	if err != nil {
 		return market.MaxAmount()
 	}

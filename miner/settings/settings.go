@@ -43,6 +43,8 @@ type Engine struct {
 	Models         []string `toml:"models"`       // openai: models to offer
 	PromptRate     Price    `toml:"prompt_rate"`
 	CompletionRate Price    `toml:"completion_rate"`
+	SecondRate     Price    `toml:"second_rate"`
+	ItemRate       Price    `toml:"item_rate"`
 	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
 }
 

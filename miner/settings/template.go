@@ -72,7 +72,9 @@ address = "{address}"
 # Health, status and metrics. They need no key, so the address is a local one.
 # addr = "127.0.0.1:18001"
 
-# The model that is part of the program. Rates are AITBC per 10^6 tokens.
+# The model that is part of the program. Rates are AITBC per 10^6 tokens;
+# second_rate and item_rate, if set, are charged besides: for each second of
+# computing, and for each job or text to embed.
 [[engine]]
 kind = "exact"
 name = "aitbc-tiny"

@@ -37,7 +37,7 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 			info := m.Info()
 			log.InfoContext(ctx, "model ready", "model", info.Name, "class", info.Class, "parameters", info.Parameters, "context", info.ContextLength)
 			all = append(all, miner.Offering{
-				Model: m, Rates: market.Rates{Prompt: e.PromptRate.Amount, Completion: e.CompletionRate.Amount}, MaxTokens: e.MaxTokens,
+				Model: m, Rates: market.Rates{Prompt: e.PromptRate.Amount, Completion: e.CompletionRate.Amount, Second: e.SecondRate.Amount, Item: e.ItemRate.Amount}, MaxTokens: e.MaxTokens,
 				GPU: machine.GPU, VRAMGB: machine.VRAMGB, Region: machine.Region,
 			})
 		}

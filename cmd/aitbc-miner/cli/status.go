@@ -48,7 +48,7 @@ func table(st miner.Status) string {
 	}
 	row("coordinator", "%s, %s", st.Coordinator, st.Link)
 	for _, o := range st.Offers {
-		row("model", "%s at %s and %s per 10^6 tokens", o.Model, o.Prompt.Coins(), o.Completion.Coins())
+		row("model", "%s at %s", o.Model, o.Describe())
 	}
 	row("running", "%d of %d", len(st.Running), st.Slots)
 	for _, r := range st.Running {

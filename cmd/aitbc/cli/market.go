@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/market"
 )
 
 func minersCommand() command {
@@ -58,14 +59,14 @@ func modelsCommand() command {
 					return c.printJSON(append([]api.Model{}, models...))
 				}
 				t := newTable(c.Stdout)
-				t.row("MODEL", "WEIGHTS", "CONTEXT", "PROMPT PER 10^6", "ANSWER PER 10^6", "FIRST TOKEN", "TOKENS/S", "GPU", "REGION")
+				t.row("MODEL", "WEIGHTS", "CONTEXT", "PROMPT PER 10^6", "ANSWER PER 10^6", "PER SECOND", "PER ITEM", "FIRST TOKEN", "TOKENS/S", "GPU", "REGION")
 				for _, m := range models {
 					for _, o := range m.Offers {
 						first, rate := measured(o)
-						t.row(m.ID, weights(o), o.Context, o.Prompt.Coins(), o.Completion.Coins(), first, rate, cmp.Or(o.GPU, "-"), cmp.Or(o.Region, "-"))
+						t.row(m.ID, weights(o), o.Context, o.Prompt.Coins(), o.Completion.Coins(), coinsOrDash(o.Second), coinsOrDash(o.Item), first, rate, cmp.Or(o.GPU, "-"), cmp.Or(o.Region, "-"))
 					}
 					if len(m.Offers) == 0 {
-						t.row(m.ID, "-", "-", "-", "-", "-", "-", "-", "-")
+						t.row(m.ID, "-", "-", "-", "-", "-", "-", "-", "-", "-", "-")
 					}
 				}
 				return t.flush()
@@ -88,4 +89,12 @@ func weights(o api.Offer) string {
 		return "claimed, not shown"
 	}
 	return o.Digest.Hex()[:18] + "…"
+}
+
+// coinsOrDash is an amount, or a dash for none.
+func coinsOrDash(a market.Amount) string {
+	if a.IsZero() {
+		return "-"
+	}
+	return a.Coins()
 }

@@ -94,7 +94,8 @@ func (c *call) printBundle(raw json.RawMessage) error {
 	t.row("client", r.Client.Hex())
 	t.row("miner", r.Miner.Hex())
 	t.row("coordinator", r.Coordinator.Hex())
-	t.row("tokens", fmt.Sprintf("%d prompt, %d answer, computed in %d ms", r.PromptTokens, r.CompletionTokens, r.ComputeMillis))
+	t.row("tokens", fmt.Sprintf("%d prompt, %d answer", r.PromptTokens, r.CompletionTokens))
+	t.row("computed", fmt.Sprintf("%d ms, items %d", r.ComputeMillis, r.Items))
 	t.row("price", r.Price.Coins())
 	if b.Settlement == nil {
 		t.row("settled", "not yet")

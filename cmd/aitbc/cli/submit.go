@@ -25,7 +25,7 @@ type submitFlags struct {
 	model, system, class, idempotencyKey string
 	stream, wait, noWait, raw, renew     bool
 	unsealed                             bool
-	maxTokens, topK                      uint64
+	maxTokens, maxSeconds, topK          uint64
 	temperature, topP                    *float64
 	seed                                 *uint64
 	maxPrice                             *optionalAmount
@@ -54,6 +54,7 @@ given. A prompt of "-" is read from standard input. The job costs at most
 			fs.BoolVar(&f.wait, "wait", false, "print the answer when it is complete")
 			fs.BoolVar(&f.noWait, "no-wait", false, "with --json: return at once")
 			fs.Uint64Var(&f.maxTokens, "max-tokens", 0, "longest answer, in `tokens`")
+			fs.Uint64Var(&f.maxSeconds, "max-seconds", 0, "longest computing at a price by the second (default 60), in `seconds`")
 			fs.Func("temperature", "`randomness` from 0 to 2", floatInto(&f.temperature))
 			fs.Func("top-p", "keep the likeliest tokens up to this `share`", floatInto(&f.topP))
 			fs.Uint64Var(&f.topK, "top-k", 0, "keep the `N` likeliest tokens")
@@ -247,7 +248,7 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 		return api.SubmitRequest{}, usagef("submit", "--raw and --system exclude each other")
 	}
 	r := api.SubmitRequest{
-		Model: f.model, MaxTokens: f.maxTokens, Temperature: f.temperature, TopP: f.topP,
+		Model: f.model, MaxTokens: f.maxTokens, MaxSeconds: f.maxSeconds, Temperature: f.temperature, TopP: f.topP,
 		TopK: uint32(f.topK),
 		Seed: f.seed, Stop: f.stop, TTLSeconds: uint64(f.ttl / time.Second),
 		Constraints: api.Constraints{

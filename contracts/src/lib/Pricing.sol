@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Receipt} from "../Types.sol";
+
 /// @title Pricing
 /// @notice The price of a job and the protocol's fee, each with its one rounding.
 library Pricing {
     /// @notice Rates are per this many tokens.
     uint256 internal constant TOKENS = 1e6;
+    /// @notice Milliseconds in a second, for which the rate of time is.
+    uint256 internal constant SECOND = 1e3;
     /// @notice The whole, in basis points.
     uint256 internal constant WHOLE = 1e4;
 
-    /// @notice Returns ceil((promptTokens·promptRate + completionTokens·completionRate) / 10^6).
-    /// @dev Below 2^174, so the sum cannot overflow; the caller compares with an amount below 2^128.
-    function price(uint64 promptTokens, uint128 promptRate, uint64 completionTokens, uint128 completionRate)
-        internal
-        pure
-        returns (uint256)
-    {
+    /// @notice Returns ceil((promptTokens·promptRate + completionTokens·completionRate) / 10^6 + computeMillis·secondRate / 10^3
+    /// + items·itemRate).
+    /// @dev Below 2^213, so the sum cannot overflow; the caller compares with an amount below 2^128.
+    function price(Receipt calldata r) internal pure returns (uint256) {
+        (uint256 prompt, uint256 completion) = (r.promptTokens, r.completionTokens);
+        (uint256 millis, uint256 items) = (r.computeMillis, r.items);
         unchecked {
-            uint256 sum = uint256(promptTokens) * promptRate + uint256(completionTokens) * completionRate;
+            uint256 sum = prompt * r.promptRate + completion * r.completionRate
+                + millis * r.secondRate * (TOKENS / SECOND) + items * r.itemRate * TOKENS;
             return (sum + TOKENS - 1) / TOKENS;
         }
     }

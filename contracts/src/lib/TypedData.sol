@@ -18,7 +18,7 @@ library TypedData {
         "Order(uint64 session,uint64 number,bytes32 model,bytes32 class,bytes32 input,bytes32 miners,uint128 maxPrice,uint64 deadline)"
     );
     bytes32 private constant RECEIPT = keccak256(
-        "Receipt(uint8 version,bytes32 order,uint64 session,address client,address coordinator,address miner,bytes32 model,bytes32 class,bytes32 output,uint64 promptTokens,uint64 completionTokens,uint64 computeMillis,uint128 promptRate,uint128 completionRate,uint128 price,uint32 temperatureMilli,uint32 topPMilli,uint32 topK,uint64 seed,uint64 startedAt,uint64 finishedAt,uint8 level,bytes32 evidence)"
+        "Receipt(uint8 version,bytes32 order,uint64 session,address client,address coordinator,address miner,bytes32 model,bytes32 class,bytes32 output,uint64 promptTokens,uint64 completionTokens,uint64 computeMillis,uint64 items,uint128 promptRate,uint128 completionRate,uint128 secondRate,uint128 itemRate,uint128 price,uint32 temperatureMilli,uint32 topPMilli,uint32 topK,uint64 seed,uint64 startedAt,uint64 finishedAt,uint8 level,bytes32 evidence)"
     );
     bytes32 private constant COUNTERSIGNATURE =
         keccak256("Countersignature(bytes32 receipt,address miner,uint128 minerTotal)");
@@ -49,7 +49,7 @@ library TypedData {
         assembly ("memory-safe") {
             place := r
         }
-        return _hash(domain, RECEIPT, place, 0x2e0);
+        return _hash(domain, RECEIPT, place, 0x340);
     }
 
     /// @notice Returns the digest of a coordinator's Countersignature.

@@ -87,7 +87,7 @@ library VoucherBatch {
         }
     }
 
-    /// @notice Returns slot 2 whole; spender, through and feeBps take it apart.
+    /// @notice Returns slot 2 whole; isSpender and feeBpsOf take it apart.
     function terms(uint256 base) internal view returns (uint256 word) {
         assembly ("memory-safe") {
             word := sload(add(base, 2))
@@ -101,39 +101,25 @@ library VoucherBatch {
         }
     }
 
-    /// @notice Returns through of slot 2.
-    function throughOf(uint256 word) internal pure returns (uint256 through) {
-        assembly ("memory-safe") {
-            through := shr(192, shl(32, word))
-        }
-    }
-
     /// @notice Returns feeBps of slot 2.
     function feeBpsOf(uint256 word) internal pure returns (uint256) {
-        return (word >> 224) & 0xffff;
+        return (word >> 160) & 0xffff;
     }
 
-    /// @notice Writes slot 2, which is word and holds before, with a greater through.
-    function setThrough(uint256 base, uint256 word, uint256 before, uint256 through) internal {
-        assembly ("memory-safe") {
-            // The difference does not carry: both are 64 bits wide.
-            sstore(add(base, 2), add(word, shl(160, sub(through, before))))
-        }
-    }
-
-    /// @notice Returns slot 3: what was paid in, and what is spent.
-    function funds(uint256 base) internal view returns (uint256 deposit, uint256 debited) {
+    /// @notice Returns slot 3: what was paid in, what is spent, and the number up to which vouchers went.
+    function funds(uint256 base) internal view returns (uint256 deposit, uint256 debited, uint256 through) {
         assembly ("memory-safe") {
             let word := sload(add(base, 3))
-            deposit := shr(128, shl(128, word))
-            debited := shr(128, word)
+            deposit := shr(160, shl(160, word))
+            debited := shr(160, shl(64, word))
+            through := shr(192, word)
         }
     }
 
     /// @notice Writes slot 3.
-    function setFunds(uint256 base, uint256 deposit, uint256 debited) internal {
+    function setFunds(uint256 base, uint256 deposit, uint256 debited, uint256 through) internal {
         assembly ("memory-safe") {
-            sstore(add(base, 3), or(deposit, shl(128, debited)))
+            sstore(add(base, 3), or(or(deposit, shl(96, debited)), shl(192, through)))
         }
     }
 

@@ -35,7 +35,7 @@ abstract contract MarketSessions is MarketAccounts {
         }
         if (!IRegistry(s.registry).active(COORDINATOR, coordinator)) revert CoordinatorInactive(coordinator);
 
-        uint128 deposit = _take(msg.value);
+        uint96 deposit = uint96(_take(_fits(msg.value)));
         id = ++s.sessionCount;
         uint16 feeBps = s.params.feeBps;
         s.sessions[id] = Session({
@@ -44,11 +44,11 @@ abstract contract MarketSessions is MarketAccounts {
             coordinator: coordinator,
             dueAt: expiry,
             spender: spender,
-            through: 0,
             feeBps: feeBps,
             state: OPEN,
             deposit: deposit,
-            debited: 0
+            debited: 0,
+            through: 0
         });
         s.queue.push(expiry, id);
         emit SessionOpened(id, msg.sender, coordinator, spender, deposit, expiry, feeBps);
@@ -59,8 +59,8 @@ abstract contract MarketSessions is MarketAccounts {
         Session storage x = _known(id);
         if (x.state != OPEN || block.timestamp >= x.dueAt) revert SessionNotOpen(id);
         if (msg.value == 0) revert BadAmount();
+        uint96 deposit = uint96(_fits(x.deposit + msg.value));
         uint128 amount = _take(msg.value);
-        uint128 deposit = x.deposit + amount;
         x.deposit = deposit;
         emit SessionToppedUp(id, amount, deposit);
     }
@@ -152,7 +152,7 @@ abstract contract MarketSessions is MarketAccounts {
             amount = to - debited;
         }
         fee = uint128(Pricing.fee(debited, to, x.feeBps));
-        x.debited = to;
+        x.debited = uint96(to);
         emit Debited(id, coordinator, x.through, to, fee);
     }
 
@@ -163,6 +163,12 @@ abstract contract MarketSessions is MarketAccounts {
         uint128 rest = x.deposit - debited;
         bool pushed = _push(client, rest);
         emit SessionClosed(id, client, debited, rest, pushed);
+    }
+
+    /// @dev Returns an amount that a session's deposit can be.
+    function _fits(uint256 amount) private pure returns (uint256) {
+        if (amount > type(uint96).max) revert BadAmount();
+        return amount;
     }
 
     function _known(uint64 id) private view returns (Session storage x) {

@@ -121,7 +121,7 @@ abstract contract MarketSettlement is MarketVouchers {
         ) return Reason.RECEIPT_MISMATCH;
         if (!_candidate(o.miners, e.candidates, r.miner)) return Reason.NOT_CANDIDATE;
         if (r.startedAt > r.finishedAt || r.finishedAt > uint256(o.deadline) * 1000) return Reason.LATE;
-        uint256 price = Pricing.price(r.promptTokens, r.promptRate, r.completionTokens, r.completionRate);
+        uint256 price = Pricing.price(r);
         if (r.price != (price < o.maxPrice ? price : o.maxPrice)) return Reason.WRONG_PRICE;
 
         IRegistry registry_ = IRegistry(_state().registry);

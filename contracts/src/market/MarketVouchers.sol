@@ -58,23 +58,20 @@ abstract contract MarketVouchers is MarketCredits {
             if (!VoucherBatch.isSpender(word, scratch.signer(offset, id, through, cumulative))) {
                 return (Reason.BAD_SPENDER_SIGNATURE, 0, 0);
             }
-            uint256 before = VoucherBatch.throughOf(word);
+            (uint256 deposit, uint256 debited, uint256 before) = VoucherBatch.funds(base);
             reason = Reason.STALE;
-            if (through > before) {
-                VoucherBatch.setThrough(base, word, before, through);
-                reason = Reason.NONE;
-            } else {
-                through = before;
-            }
-            (uint256 deposit, uint256 debited) = VoucherBatch.funds(base);
+            if (through > before) reason = Reason.NONE;
+            else through = before;
             if (cumulative > deposit) cumulative = deposit;
             if (cumulative > debited) {
                 amount = cumulative - debited;
                 fee = Pricing.fee(debited, cumulative, VoucherBatch.feeBpsOf(word));
-                VoucherBatch.setFunds(base, deposit, cumulative);
-                VoucherBatch.emitDebited(Debited.selector, id, key, through, cumulative, fee);
                 reason = Reason.NONE;
+            } else {
+                cumulative = debited;
             }
+            if (reason == Reason.NONE) VoucherBatch.setFunds(base, deposit, cumulative, through);
+            if (amount != 0) VoucherBatch.emitDebited(Debited.selector, id, key, through, cumulative, fee);
         }
     }
 }

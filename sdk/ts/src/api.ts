@@ -26,6 +26,8 @@ export interface Ask {
   messages?: Chat[]
   input?: string[]
   max_tokens?: number
+  /** Longest that a miner computes at a price by the second; 60 if not given. */
+  max_seconds?: number
   temperature?: number
   top_p?: number
   top_k?: number
@@ -42,7 +44,8 @@ export interface Ask {
 export interface Quote {
   order: Order
   max_tokens: number
-  offers: { miner: Address; class: string; prompt_rate: string; completion_rate: string; sealing_key?: string }[]
+  max_seconds?: number
+  offers: { miner: Address; class: string; prompt_rate: string; completion_rate: string; second_rate?: string; item_rate?: string; sealing_key?: string }[]
 }
 
 export interface SignedVoucher {

@@ -49,10 +49,10 @@ function promptBound(a: Ask): number {
 }
 
 /** What the miner is sent, and what of it all may know if it is sealed. */
-function requestOf(a: Ask, maxTokens: number) {
+function requestOf(a: Ask, maxTokens: number, maxSeconds: number | undefined) {
   const milli = (v: number | undefined) => Math.round((v ?? 1) * 1000)
   const seed = a.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!
-  const sampling = { max_tokens: maxTokens, temperature_milli: milli(a.temperature), top_p_milli: milli(a.top_p), top_k: a.top_k ?? 0, seed: String(seed) }
+  const sampling = { max_tokens: maxTokens, max_seconds: maxSeconds, temperature_milli: milli(a.temperature), top_p_milli: milli(a.top_p), top_k: a.top_k ?? 0, seed: String(seed) }
   const content = { prompt: a.prompt, messages: a.messages, input: a.input, stop: a.stop, logprobs: a.logprobs, top_logprobs: a.top_logprobs }
   const shared = { v: 1, model: a.model, ...sampling }
   return { bytes: stringToBytes(JSON.stringify({ ...shared, ...content })), shared }
@@ -61,6 +61,13 @@ function requestOf(a: Ask, maxTokens: number) {
 const sendings = 5
 const signings = 16 // for one job, if the coordinator says that the number was taken
 const slack = 120
+
+/** The most that a job may cost with any of some offers. */
+function dearest(a: Ask, bound: number, q: Quote, offers: Quote['offers']): bigint {
+  const usage = { promptTokens: BigInt(bound), completionTokens: BigInt(q.max_tokens), computeMillis: BigInt(q.max_seconds ?? 0) * 1_000n, items: BigInt(Math.max(1, a.input?.length ?? 0)) }
+  const costs = offers.map((x) => price({ prompt: BigInt(x.prompt_rate), completion: BigInt(x.completion_rate), second: BigInt(x.second_rate ?? 0), item: BigInt(x.item_rate ?? 0) }, usage))
+  return costs.reduce((most, x) => (x > most ? x : most), 0n)
+}
 
 /** Spends from a session whose spender key is here and nowhere else. */
 export class Session {
@@ -100,12 +107,12 @@ export class Session {
 
   async #order(a: Ask): Promise<Ordered> {
     const bound = promptBound(a)
-    const cost = (x: Quote['offers'][number]) => price(BigInt(bound), BigInt(quote.max_tokens), BigInt(x.prompt_rate), BigInt(x.completion_rate))
     const quote = await this.coordinator.quote({
       model: a.model,
       prompt_bound: bound,
       max_tokens: a.max_tokens,
-      embeddings: a.input !== undefined,
+      max_seconds: a.max_seconds,
+      embeddings: a.input?.length,
       max_price: a.max_price?.toString(),
       ttl_seconds: a.ttl_seconds,
       constraints: a.constraints,
@@ -113,13 +120,13 @@ export class Session {
       sealed: !this.plain,
     })
     this.#check(a, bound, quote)
-    const request = requestOf(a, quote.max_tokens)
+    const request = requestOf(a, quote.max_tokens, quote.max_seconds)
     const salt = randomSalt()
     const order = { ...quote.order, input: inputCommitment(salt, request.bytes) }
     const to = this.plain ? [] : await this.#recipients(quote)
     if (!this.plain) {
       order.miners = minersHash(to.map((m) => m.miner))
-      if (a.max_price === undefined) order.maxPrice = String(to.reduce((most, m) => (cost(m) > most ? cost(m) : most), 0n))
+      if (a.max_price === undefined) order.maxPrice = String(dearest(a, bound, quote, to))
     }
     for (let n = 1; ; n++) {
       try {
@@ -194,12 +201,12 @@ export class Session {
     const need = (ok: boolean, what: string) => {
       if (!ok) throw new Disagreement(`quote: ${what}`)
     }
-    const costs = q.offers.map((x) => price(BigInt(bound), BigInt(q.max_tokens), BigInt(x.prompt_rate), BigInt(x.completion_rate)))
-    const most = a.max_price ?? costs.reduce((m, x) => (x > m ? x : m), 0n)
+    const most = a.max_price ?? dearest(a, bound, q, q.offers)
     need(o.session === this.id, `it is for session ${o.session}`)
     need(!c.models?.length || c.models.includes(o.model), `the weights ${o.model} were not asked for`)
     need(o.class === (c.class ? classHash(c.class) : zeroHash) && o.miners === minersHash(c.miners ?? []), 'class or miners are others')
     need(q.max_tokens > 0 && (!a.max_tokens || a.input !== undefined || q.max_tokens <= a.max_tokens), `it is for ${q.max_tokens} tokens`)
+    need(!a.max_seconds || (q.max_seconds ?? 0) <= a.max_seconds, `it is for ${q.max_seconds} seconds`)
     need(BigInt(o.maxPrice) <= most, `${o.maxPrice} is more than ${most}`)
     need(!a.ttl_seconds || o.deadline <= Date.now() / 1000 + a.ttl_seconds + slack, 'its deadline is later than was asked for')
   }

@@ -26,8 +26,11 @@ export const types = {
     { name: 'promptTokens', type: 'uint64' },
     { name: 'completionTokens', type: 'uint64' },
     { name: 'computeMillis', type: 'uint64' },
+    { name: 'items', type: 'uint64' },
     { name: 'promptRate', type: 'uint128' },
     { name: 'completionRate', type: 'uint128' },
+    { name: 'secondRate', type: 'uint128' },
+    { name: 'itemRate', type: 'uint128' },
     { name: 'price', type: 'uint128' },
     { name: 'temperatureMilli', type: 'uint32' },
     { name: 'topPMilli', type: 'uint32' },
@@ -124,8 +127,11 @@ export interface Receipt {
   promptTokens: number
   completionTokens: number
   computeMillis: number
+  items: number
   promptRate: string
   completionRate: string
+  secondRate: string
+  itemRate: string
   price: string
   temperatureMilli: number
   topPMilli: number

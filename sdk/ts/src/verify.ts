@@ -52,8 +52,11 @@ export async function verifySigned(b: Bundle, d: Domain): Promise<Signers> {
   need(minersHash(candidates) === o.miners, 'terms', 'the candidates are not the order’s')
   need(candidates.length === 0 || candidates.some((c) => isAddressEqual(c, r.miner)), 'terms', 'the miner is none of the candidates')
   need(r.startedAt <= r.finishedAt && Math.floor(r.finishedAt / 1000) <= o.deadline, 'terms', 'it ended before it began, or too late')
-  const full = price(BigInt(r.promptTokens), BigInt(r.completionTokens), BigInt(r.promptRate), BigInt(r.completionRate))
+  const full = price(
+    { prompt: BigInt(r.promptRate), completion: BigInt(r.completionRate), second: BigInt(r.secondRate), item: BigInt(r.itemRate) },
+    { promptTokens: BigInt(r.promptTokens), completionTokens: BigInt(r.completionTokens), computeMillis: BigInt(r.computeMillis), items: BigInt(r.items) },
+  )
   const most = BigInt(o.maxPrice)
-  need(BigInt(r.price) === (full < most ? full : most), 'price', `${r.price} is not what its tokens cost`)
+  need(BigInt(r.price) === (full < most ? full : most), 'price', `${r.price} is not what it used costs`)
   return signers
 }

@@ -63,9 +63,12 @@ const salted = new Map<Hex, Uint8Array>()
 
 type Body = { signed: { order: Order; signature: Hex; salt: string; request: string; sealed?: { public: Record<string, unknown>; prompt_bound: number; box: Box } }; constraints?: { miners?: Address[] } }
 
+const rates = { prompt_rate: '1000000', completion_rate: '2000003', second_rate: '5000' }
+const cost = (prompt: number, completion: number, millis: number) =>
+  price({ prompt: 1_000_000n, completion: 2_000_003n, second: 5_000n, item: 0n }, { promptTokens: BigInt(prompt), completionTokens: BigInt(completion), computeMillis: BigInt(millis), items: 1n })
+
 /** A coordinator with one miner that answers "Hello", and what it may lie about. */
 function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) => void; id: Hex; bundle: (b: Bundle) => void; due: string; events: string; failures: number; conflicts: number }> = {}) {
-  const rates = { prompt_rate: '1000000', completion_rate: '2000003' }
   const model = keccak256(stringToBytes('weights'))
   const orders: Body['signed'][] = []
   const bodies: string[] = []
@@ -77,7 +80,8 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
     ;[7, 8].forEach((t) => out.token(t))
     const r = {
       version: 1, order, session: 7, client: client.address, coordinator: boss.address, miner: miner.address, model: s.order.model, class: classHash('exact/1'), output: await out.root(),
-      promptTokens: 5, completionTokens: 2, computeMillis: 1, promptRate: rates.prompt_rate, completionRate: rates.completion_rate, price: String(price(5n, 2n, 1_000_000n, 2_000_003n)),
+      promptTokens: 5, completionTokens: 2, computeMillis: 1, items: 1, promptRate: rates.prompt_rate, completionRate: rates.completion_rate, secondRate: rates.second_rate, itemRate: '0',
+      price: String(cost(5, 2, 1)),
       temperatureMilli: 1000, topPMilli: 1000, topK: 0, seed: '1', startedAt: 1, finishedAt: 2, level: 0, evidence: zeroHash,
     }
     const receiptDigest = digest(d.chainId, d.market, 'Receipt', r)
@@ -91,16 +95,16 @@ function played(lie: Partial<{ quote: (q: { order: Order; max_tokens: number }) 
   }
   const routes = async (method: string, path: string, body: string): Promise<unknown> => {
     if (path === '/v1/account') {
-      const cost = String(price(5n, 2n, 1_000_000n, 2_000_003n) * BigInt(orders.length))
+      const spent = String(cost(5, 2, 1) * BigInt(orders.length))
       const last = seen.vouchers.at(-1)
-      return { session: 7, mode: 'self', spender: spender.address, vouchers: { ...(last ? { last } : {}), due: { session: 7, through: orders.length, cumulative: lie.due ?? cost } } }
+      return { session: 7, mode: 'self', spender: spender.address, vouchers: { ...(last ? { last } : {}), due: { session: 7, through: orders.length, cumulative: lie.due ?? spent } } }
     }
     if (path === '/v1/jobs/quote') {
       seen.quotes.push(body)
       const asked = JSON.parse(body) as { max_tokens: number; prompt_bound: number }
       const q = {
-        order: { session: 7, number: orders.length + 1, model, class: zeroHash, input: zeroHash, miners: zeroHash, maxPrice: String(price(BigInt(asked.prompt_bound), BigInt(asked.max_tokens), 1_000_000n, 2_000_003n)), deadline: Math.floor(Date.now() / 1000) + 60 },
-        max_tokens: asked.max_tokens, offers: [{ miner: miner.address, class: 'exact/1', ...rates, sealing_key: base64(hexToBytes(box.public)) }],
+        order: { session: 7, number: orders.length + 1, model, class: zeroHash, input: zeroHash, miners: zeroHash, maxPrice: String(cost(asked.prompt_bound, asked.max_tokens, 60_000)), deadline: Math.floor(Date.now() / 1000) + 60 },
+        max_tokens: asked.max_tokens, max_seconds: 60, offers: [{ miner: miner.address, class: 'exact/1', ...rates, sealing_key: base64(hexToBytes(box.public)) }],
       }
       lie.quote?.(q)
       return q
@@ -232,7 +236,7 @@ describe('sealing', () => {
     const request = JSON.parse(new TextDecoder().decode(content.slice(32))) as Record<string, unknown>
     expect(request).toMatchObject({ ...sent.signed.sealed!.public, messages: ask.messages, stop: ['a secret stop'] })
     expect(inputCommitment(content.slice(0, 32), content.slice(32))).toBe(o.order.input)
-    expect(BigInt(o.order.maxPrice)).toBe(price(44n, 16n, 1_000_000n, 2_000_003n))
+    expect(BigInt(o.order.maxPrice)).toBe(cost(44, 16, 60_000))
   })
   it('seals to no key that the chain does not know', async () => {
     const p = played()

@@ -36,7 +36,9 @@ describe('typed data', () => {
 describe('prices', () => {
   const v = load('market/testdata/vectors/price.json') as { price: Record<string, string>[]; fee: Record<string, string>[] }
   it.each(v.price)('price %#', (c) => {
-    expect(price(BigInt(c.prompt_tokens!), BigInt(c.completion_tokens!), BigInt(c.prompt_rate!), BigInt(c.completion_rate!))).toBe(BigInt(c.price!))
+    const rates = { prompt: BigInt(c.prompt_rate!), completion: BigInt(c.completion_rate!), second: BigInt(c.second_rate!), item: BigInt(c.item_rate!) }
+    const usage = { promptTokens: BigInt(c.prompt_tokens!), completionTokens: BigInt(c.completion_tokens!), computeMillis: BigInt(c.compute_millis!), items: BigInt(c.items!) }
+    expect(price(rates, usage)).toBe(BigInt(c.price!))
   })
   it.each(v.fee)('fee %#', (c) => {
     expect(fee(BigInt(c.before!), BigInt(c.after!), BigInt(c.bps!))).toBe(BigInt(c.fee!))
