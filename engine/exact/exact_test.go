@@ -83,6 +83,7 @@ func bits(logits []float32) string {
 // The hashes of logits that every CPU must give; seen on amd64 and 386.
 var goldenLogits = map[gguf.Type]string{
 	gguf.F32: "21d002ac2081b212", gguf.F16: "2b742acb2b6e3a6d", gguf.BF16: "2ee998754bcc221f", gguf.Q8_0: "9863142688818851",
+	gguf.Q4_0: "e91b9e70be99733d", gguf.Q4K: "aaa826e4dc4a817e", gguf.Q6K: "6dc92f52e950e794",
 }
 
 var someTokens = []uint32{1, 4, 263, 270, 277, 266, 20, 99, 264, 265, 5, 276, 275, 30, 31, 32, 263, 264, 265, 266, 267, 268, 1, 270, 271, 272, 273, 274, 275, 276, 277, 278, 279, 40, 41, 42, 43}
@@ -102,7 +103,7 @@ func TestLogitsAreTheGoldenBits(t *testing.T) {
 
 func TestLogitsDoNotDependOnThreadsOrChunks(t *testing.T) {
 	open := map[string]func(threads int) *exact.Model{"embedded": func(threads int) *exact.Model { return embedded(t, threads) }}
-	for _, kind := range []gguf.Type{gguf.Q8_0, gguf.F16} {
+	for _, kind := range []gguf.Type{gguf.Q8_0, gguf.F16, gguf.Q4_0, gguf.Q4K, gguf.Q6K} {
 		file := synthetic{kind: kind}.file(t)
 		open[kind.String()] = func(threads int) *exact.Model { return load(t, file, threads) }
 	}

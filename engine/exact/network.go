@@ -240,6 +240,6 @@ func (s *state) mix(layer, head, seen int, scale float32, q, out []float32) {
 	clear(out)
 	for t, weight := range scores {
 		at := t*step + shared
-		kernel.AddScaled(out, weight, values[at:at+n.headWidth])
+		kernel.AddWeighted(out, []float32{weight}, values[at:at+n.headWidth])
 	}
 }

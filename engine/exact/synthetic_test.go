@@ -23,7 +23,7 @@ type synthetic struct {
 }
 
 const (
-	layers, heads, kvHeads, hidden, contextLength = 2, 4, 2, 96, 256
+	layers, heads, kvHeads, contextLength = 2, 4, 2, 256
 )
 
 // words are the tokens beside control and byte tokens.
@@ -35,6 +35,10 @@ func (s synthetic) file(t testing.TB) []byte {
 	t.Helper()
 	if s.width == 0 {
 		s.width = 64
+	}
+	hidden := 96
+	if s.kind == gguf.Q4K || s.kind == gguf.Q6K { // have blocks of 256
+		s.width, hidden = 256, 256
 	}
 	var w gguf.Writer
 	w.Text("general.architecture", "llama")
@@ -58,7 +62,7 @@ func (s synthetic) file(t testing.TB) []byte {
 	if s.change != nil {
 		s.change(&w)
 	}
-	s.tensors(&w, len(tokens))
+	s.tensors(&w, len(tokens), hidden)
 	var out bytes.Buffer
 	if _, err := w.WriteTo(&out); err != nil {
 		t.Fatal(err)
@@ -83,7 +87,7 @@ func vocabulary() (tokens []string, scores []float32, kinds []int32) {
 	return tokens, scores, kinds
 }
 
-func (s synthetic) tensors(w *gguf.Writer, tokens int) {
+func (s synthetic) tensors(w *gguf.Writer, tokens, hidden int) {
 	r := rand.New(rand.NewPCG(1, uint64(s.kind)))
 	kv := s.width / heads * kvHeads
 	matrix := func(name string, rows, cols int) {
@@ -124,9 +128,38 @@ func (s synthetic) tensors(w *gguf.Writer, tokens int) {
 // every machine.
 func randomMatrix(r *rand.Rand, kind gguf.Type, name string, rows, cols int) gguf.Tensor {
 	t := gguf.Tensor{Name: name, Type: kind, Dims: []uint64{uint64(cols), uint64(rows)}}
+	scale := func(exponent int) {
+		t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(exponent<<10|r.IntN(1024)))
+	}
+	random := func(n int) {
+		for range n {
+			t.Data = append(t.Data, byte(r.IntN(256)))
+		}
+	}
+	switch kind {
+	case gguf.Q4_0:
+		for range rows * cols / 32 {
+			scale(9)
+			random(16)
+		}
+		return t
+	case gguf.Q4K:
+		for range rows * cols / 256 {
+			scale(3)
+			scale(6)
+			random(140)
+		}
+		return t
+	case gguf.Q6K:
+		for range rows * cols / 256 {
+			random(208)
+			scale(1)
+		}
+		return t
+	}
 	for range rows * cols / gguf.QBlock {
 		if kind == gguf.Q8_0 {
-			t.Data = binary.LittleEndian.AppendUint16(t.Data, uint16(5<<10|r.IntN(1024))) // 2^-10 to 2^-9
+			scale(5) // 2^-10 to 2^-9
 		}
 		for range gguf.QBlock {
 			switch kind {

@@ -28,7 +28,10 @@ type Type uint32
 const (
 	F32  Type = 0
 	F16  Type = 1
+	Q4_0 Type = 2
 	Q8_0 Type = 8
+	Q4K  Type = 12
+	Q6K  Type = 14
 	BF16 Type = 30
 )
 
@@ -46,6 +49,12 @@ func (t Type) String() string {
 		return "f32"
 	case F16:
 		return "f16"
+	case Q4_0:
+		return "q4_0"
+	case Q4K:
+		return "q4_k"
+	case Q6K:
+		return "q6_k"
 	case Q8_0:
 		return "q8_0"
 	case BF16:
@@ -63,6 +72,12 @@ func (t Type) block() (elements, bytes uint64, ok bool) {
 		return 1, 2, true
 	case Q8_0:
 		return QBlock, QBlockBytes, true
+	case Q4_0:
+		return QBlock, 18, true
+	case Q4K:
+		return 256, 144, true
+	case Q6K:
+		return 256, 210, true
 	}
 	return 0, 0, false
 }

@@ -314,7 +314,7 @@ func (d *decoder) tensor() (info, error) {
 	t.Type = Type(kind)
 	per, bytes, known := t.Type.block()
 	if !known {
-		return info{}, d.errorf("tensor %q has %s, known are f32, f16, bf16 and q8_0", name, t.Type)
+		return info{}, d.errorf("tensor %q has %s, known are f32, f16, bf16, q8_0, q4_0, q4_k and q6_k", name, t.Type)
 	}
 	if t.Dims[0]%per != 0 {
 		return info{}, d.errorf("rows of tensor %q are no whole blocks of %d", name, per)

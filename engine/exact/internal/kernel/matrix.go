@@ -1,140 +1,164 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aitbc/aitbc/engine/gguf"
 )
 
-// A Matrix holds weights row by row, either as bytes with a scale for each block
-// or as float32.
+// A Matrix holds weights row by row, as they are in the file.
 type Matrix struct {
 	Rows, Cols int
 
-	bytes  []int8
-	scales []float32
-	floats []float32
+	kind gguf.Type
+	data []byte
+	step int // bytes of a row
 }
 
-// NewMatrix takes the weights of a tensor that must be rows × cols. Q8_0 stays
-// bytes; F16 and BF16 become float32, exactly. Weights that are not finite are
-// refused.
+// NewMatrix takes the weights of a tensor that must be rows × cols. The matrix
+// refers to the tensor's data. Weights that are not finite are refused.
 func NewMatrix(t gguf.Tensor, rows, cols int) (*Matrix, error) {
 	if len(t.Dims) != 2 || t.Dims[0] != uint64(cols) || t.Dims[1] != uint64(rows) { //nolint:gosec // sizes are positive
 		return nil, fmt.Errorf("tensor %q has extents %v, not [%d %d]", t.Name, t.Dims, cols, rows)
 	}
-	m := &Matrix{Rows: rows, Cols: cols}
-	if t.Type != gguf.Q8_0 {
-		var err error
-		m.floats, err = Floats(t)
-		return m, err
+	m := &Matrix{Rows: rows, Cols: cols, kind: t.Type, data: t.Data, step: len(t.Data) / rows}
+	if m.Quantized() {
+		return m, checkScales(t)
 	}
-	blocks := len(t.Data) / gguf.QBlockBytes
-	m.bytes, m.scales = make([]int8, blocks*Block), make([]float32, blocks)
-	for k := range blocks {
-		raw := t.Data[k*gguf.QBlockBytes : (k+1)*gguf.QBlockBytes]
-		m.scales[k] = half(binary.LittleEndian.Uint16(raw))
-		if !finite(m.scales[k]) {
-			return nil, fmt.Errorf("tensor %q: the scale of block %d is not finite", t.Name, k)
-		}
-		for i, v := range raw[2:] {
-			m.bytes[k*Block+i] = int8(v) //nolint:gosec // the byte is a signed number
+	widened := make([]float32, cols)
+	for r := range rows {
+		widen(m.kind, widened, m.row(r))
+		for c, v := range widened {
+			if !finite(v) {
+				return nil, fmt.Errorf("tensor %q: element %d is not finite", t.Name, r*cols+c)
+			}
 		}
 	}
 	return m, nil
 }
 
-// Floats returns the elements of an F32, F16 or BF16 tensor. Weights that are not
-// finite are refused.
-func Floats(t gguf.Tensor) ([]float32, error) {
-	out := make([]float32, t.Elements())
-	for i := range out {
-		switch t.Type {
-		case gguf.F32:
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Data[4*i:]))
-		case gguf.F16:
-			out[i] = half(binary.LittleEndian.Uint16(t.Data[2*i:]))
-		case gguf.BF16:
-			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(t.Data[2*i:])) << 16)
-		default:
-			return nil, fmt.Errorf("tensor %q is %s, not f32, f16 or bf16", t.Name, t.Type)
-		}
-		if !finite(out[i]) {
-			return nil, fmt.Errorf("tensor %q: element %d is not finite", t.Name, i)
-		}
-	}
-	return out, nil
-}
+// Quantized says whether the weights are integers with scales, so that products need
+// a quantised batch.
+func (m *Matrix) Quantized() bool { return quantised(m.kind) }
 
-func finite(v float32) bool { return v-v == 0 }
+// Bytes counts what the weights take.
+func (m *Matrix) Bytes() int { return len(m.data) }
 
-// half converts IEEE 754 binary16.
-func half(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10)&31, uint32(h)&1023
-	switch exp {
-	case 0:
-		return math.Float32frombits(sign | math.Float32bits(float32(frac)/(1<<24)))
-	case 31:
-		return math.Float32frombits(sign | 255<<23 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
-}
+func (m *Matrix) row(r int) []byte { return m.data[r*m.step : (r+1)*m.step] }
 
-// Row writes row i as float32 to out.
-func (m *Matrix) Row(out []float32, i int) {
-	if m.floats != nil {
-		copy(out, m.floats[i*m.Cols:(i+1)*m.Cols])
+// Row writes row r as float32 to out.
+func (m *Matrix) Row(out []float32, r int) {
+	if !m.Quantized() {
+		widen(m.kind, out, m.row(r))
 		return
 	}
+	w := newRow(m.Cols)
+	w.unpack(m.kind, m.row(r))
 	for c := range out {
-		k := i*m.Cols + c
-		out[c] = float32(float32(m.bytes[k]) * m.scales[k/Block])
+		out[c] = float32(float32(w.words[c]) * w.scales[c/Block])
+		if m.kind == gguf.Q4K {
+			out[c] -= w.minima[c/Block]
+		}
 	}
+}
+
+// A Product is what [Multiply] computes: Y is M·x for each vector x.
+type Product struct {
+	Y *Batch
+	M *Matrix
 }
 
 // minWork is the number of products below which a second thread costs more than it
 // saves.
 const minWork = 1 << 17
 
-// Mul writes the products of the matrix with the first count vectors of x to those
-// of y, on up to threads threads. A matrix of bytes needs x quantised.
-func (m *Matrix) Mul(y, x *Batch, count, threads int) {
-	threads = min(threads, m.Rows, max(1, m.Rows*m.Cols*count/minWork))
-	if threads == 1 {
-		m.mulRows(y, x, count, 0, m.Rows)
+// Multiply computes products with the first count vectors of x, on up to threads
+// threads. Matrices of integers need x quantised. Threads take rows of the results
+// from each other; no sum is ever split, so the results are the same for any number.
+func Multiply(x *Batch, count, threads int, products ...Product) {
+	work, parts := 0, make([]int, len(products))
+	for i, p := range products {
+		work += p.M.Rows * p.M.Cols * count
+		parts[i] = max(1, p.M.Cols*count)
+	}
+	type task struct {
+		p        Product
+		from, to int
+	}
+	var tasks []task
+	threads = min(threads, max(1, work/minWork))
+	for i, p := range products {
+		size := p.M.Rows
+		if threads > 1 {
+			size = max(4, min(p.M.Rows/threads, minWork*4/parts[i])/4*4)
+		}
+		for from := 0; from < p.M.Rows; from += size {
+			tasks = append(tasks, task{p: p, from: from, to: min(from+size, p.M.Rows)})
+		}
+	}
+	Parallel(threads, len(tasks), func(i int) { tasks[i].p.M.mulRows(tasks[i].p.Y, x, count, tasks[i].from, tasks[i].to) })
+}
+
+// Parallel calls f for 0 to n-1, on up to threads threads.
+func Parallel(threads, n int, f func(i int)) {
+	if threads = min(threads, n); threads <= 1 {
+		for i := range n {
+			f(i)
+		}
 		return
 	}
-	// Threads split the rows of the result; no sum is ever split.
-	var wg sync.WaitGroup
-	for i := range threads {
-		wg.Go(func() { m.mulRows(y, x, count, m.Rows*i/threads, m.Rows*(i+1)/threads) })
+	var next atomic.Int64
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= n {
+				return
+			}
+			f(i)
+		}
 	}
+	var wg sync.WaitGroup
+	for range threads - 1 {
+		wg.Go(work)
+	}
+	work()
 	wg.Wait()
 }
 
+// Mul is [Multiply] for one matrix.
+func (m *Matrix) Mul(y, x *Batch, count, threads int) {
+	Multiply(x, count, threads, Product{Y: y, M: m})
+}
+
+// mulRows computes rows from to to, by SIMD where the CPU and the sizes allow it.
 func (m *Matrix) mulRows(y, x *Batch, count, from, to int) {
-	if m.floats != nil {
+	if fast && m.Cols%lanes == 0 {
+		m.mulRowsFast(y, x, count, from, to)
+		return
+	}
+	m.mulRowsPlain(y, x, count, from, to)
+}
+
+// mulRowsPlain says what the results are.
+func (m *Matrix) mulRowsPlain(y, x *Batch, count, from, to int) {
+	if !m.Quantized() {
+		widened := make([]float32, m.Cols)
 		for r := from; r < to; r++ {
-			row := m.floats[r*m.Cols : (r+1)*m.Cols]
+			widen(m.kind, widened, m.row(r))
 			for i := range count {
-				y.F[i*y.Width+r] = Dot(row, x.Row(i))
+				y.F[i*y.Width+r] = dotPlain(widened, x.Row(i))
 			}
 		}
 		return
 	}
-	blocks := m.Cols / Block
+	w := newRow(m.Cols)
 	for r := from; r < to; r++ {
-		bytes := m.bytes[r*m.Cols : (r+1)*m.Cols]
-		scales := m.scales[r*blocks : (r+1)*blocks]
+		w.unpack(m.kind, m.row(r))
 		for i := range count {
-			y.F[i*y.Width+r] = dotBytes(bytes, scales, x.bytes[i*x.Width:(i+1)*x.Width], x.scales[i*blocks:(i+1)*blocks])
+			words, scales, sums := x.quantised(i)
+			y.F[i*y.Width+r] = w.dot(m.kind == gguf.Q4K, words, scales, sums)
 		}
 	}
 }
-
-// Quantized says whether the weights are bytes, so that Mul needs a quantised batch.
-func (m *Matrix) Quantized() bool { return m.floats == nil }

@@ -12,6 +12,15 @@ func tree(l *[lanes]float32) float32 {
 
 // Dot returns the sum of a[i]·b[i]: element i goes to lane i mod 8.
 func Dot(a, b []float32) float32 {
+	if fast && len(a) >= lanes && len(a)%lanes == 0 {
+		var out [1]float32
+		scoresFast(out[:], a, b[:len(a)], 1)
+		return out[0]
+	}
+	return dotPlain(a, b)
+}
+
+func dotPlain(a, b []float32) float32 {
 	var l [lanes]float32
 	b = b[:len(a)]
 	for len(a) >= lanes && len(b) >= lanes {
@@ -29,14 +38,6 @@ func Dot(a, b []float32) float32 {
 		l[i] += float32(a[i] * b[i])
 	}
 	return tree(&l)
-}
-
-// AddScaled adds factor·x to y.
-func AddScaled(y []float32, factor float32, x []float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += float32(factor * x[i])
-	}
 }
 
 // Add adds x to y.
@@ -64,10 +65,10 @@ func Softmax(x []float32) {
 			top = v
 		}
 	}
+	exponentials(x, top)
 	var sum float32
-	for i, v := range x {
-		x[i] = float32(Exp(float64(v - top)))
-		sum += x[i]
+	for _, v := range x {
+		sum += v
 	}
 	scale := 1 / sum
 	for i := range x {
@@ -75,11 +76,60 @@ func Softmax(x []float32) {
 	}
 }
 
+// exponentials replaces each x by e^(x-top).
+func exponentials(x []float32, top float32) {
+	for i := 0; i < len(x); {
+		i += expFast(x[i:], top)
+		for end := min(i+16, len(x)); i < end; i++ {
+			x[i] = float32(Exp(float64(x[i] - top)))
+		}
+	}
+}
+
 // Gate writes silu(gate)·up to gate, where silu(v) = v/(1+e^-v).
 func Gate(gate, up []float32) {
 	up = up[:len(gate)]
-	for i, v := range gate {
-		gate[i] = float32(float32(float64(v)/(1+Exp(-float64(v)))) * up[i])
+	for i := 0; i < len(gate); {
+		i += gateFast(gate[i:], up[i:])
+		for end := min(i+16, len(gate)); i < end; i++ {
+			v := gate[i]
+			gate[i] = float32(float32(float64(v)/(1+Exp(-float64(v)))) * up[i])
+		}
+	}
+}
+
+// Scores writes the dot products of q with each key, times scale, to scores. Keys
+// stand one after another.
+func Scores(scores, q, keys []float32, scale float32) {
+	keys = keys[:len(scores)*len(q)]
+	if fast && len(q)%lanes == 0 && len(scores) > 0 {
+		scoresFast(scores, q, keys, scale)
+		return
+	}
+	scoresPlain(scores, q, keys, scale)
+}
+
+func scoresPlain(scores, q, keys []float32, scale float32) {
+	for t := range scores {
+		scores[t] = float32(dotPlain(q, keys[t*len(q):(t+1)*len(q)]) * scale)
+	}
+}
+
+// AddWeighted adds each value times its weight to out, one after another.
+func AddWeighted(out, weights, values []float32) {
+	values = values[:len(weights)*len(out)]
+	if fast && len(out)%lanes == 0 && len(weights) > 0 {
+		weightedFast(out, weights, values)
+		return
+	}
+	weightedPlain(out, weights, values)
+}
+
+func weightedPlain(out, weights, values []float32) {
+	for t, w := range weights {
+		for i, v := range values[t*len(out) : (t+1)*len(out)] {
+			out[i] += float32(w * v)
+		}
 	}
 }
 

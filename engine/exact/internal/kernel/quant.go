@@ -1,0 +1,188 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+// quantised says whether rows of the type are multiplied as integers.
+func quantised(t gguf.Type) bool {
+	switch t {
+	case gguf.Q8_0, gguf.Q4_0, gguf.Q4K, gguf.Q6K:
+		return true
+	default:
+		return false
+	}
+}
+
+// A row is one row of quantised weights taken apart: weight i is
+// words[i]·scales[i/Block], less minima[i/Block] where the type has minima.
+type row struct {
+	words          []int16
+	scales, minima []float32
+}
+
+func newRow(cols int) row {
+	return row{words: make([]int16, cols), scales: make([]float32, cols/Block), minima: make([]float32, cols/Block)}
+}
+
+// unpack takes a row of the type apart. The words of Q6_K are already multiplied by
+// the byte that sixteen of them share, since a lane has products of both halves of
+// a block.
+func (w *row) unpack(t gguf.Type, src []byte) {
+	switch t {
+	case gguf.Q8_0:
+		for k := range w.scales {
+			raw := src[k*34 : (k+1)*34]
+			w.scales[k] = half(binary.LittleEndian.Uint16(raw))
+			for i, v := range raw[2:] {
+				w.words[k*Block+i] = int16(int8(v)) //nolint:gosec // the byte is a signed number
+			}
+		}
+	case gguf.Q4_0:
+		for k := range w.scales {
+			raw := src[k*18 : (k+1)*18]
+			w.scales[k] = half(binary.LittleEndian.Uint16(raw))
+			for i, v := range raw[2:] {
+				w.words[k*Block+i], w.words[k*Block+16+i] = int16(v&15)-8, int16(v>>4)-8
+			}
+		}
+	case gguf.Q4K:
+		for k := range len(w.scales) / 8 {
+			w.unpackQ4K(8*k, src[k*144:(k+1)*144])
+		}
+	case gguf.Q6K:
+		for k := range len(w.scales) / 8 {
+			w.unpackQ6K(8*k, src[k*210:(k+1)*210])
+		}
+	default: // has no integers
+	}
+}
+
+// unpackQ4K takes eight blocks apart, the first of which is block k.
+func (w *row) unpackQ4K(k int, raw []byte) {
+	d, least := half(binary.LittleEndian.Uint16(raw)), half(binary.LittleEndian.Uint16(raw[2:]))
+	packed := raw[4:16]
+	for j := range 8 {
+		var scale, minimum byte // of six bits each
+		if j < 4 {
+			scale, minimum = packed[j]&63, packed[j+4]&63
+		} else {
+			scale, minimum = packed[j+4]&15|packed[j-4]>>6<<4, packed[j+4]>>4|packed[j]>>6<<4
+		}
+		w.scales[k+j], w.minima[k+j] = float32(d*float32(scale)), float32(least*float32(minimum))
+		words, quants := w.words[(k+j)*Block:(k+j+1)*Block], raw[16+j/2*Block:]
+		for i := range words {
+			words[i] = int16(quants[i] >> (j % 2 * 4) & 15)
+		}
+	}
+}
+
+func (w *row) unpackQ6K(k int, raw []byte) {
+	d := half(binary.LittleEndian.Uint16(raw[208:]))
+	for j := range 8 {
+		w.scales[k+j] = d
+		part := j / 4 // of 128 weights
+		low, high, scales := raw[part*64+j%2*32:], raw[128+part*32:], raw[192+2*j:]
+		words := w.words[(k+j)*Block : (k+j+1)*Block]
+		for i := range words {
+			q := int16(low[i]>>(j%4/2*4)&15 | high[i]>>(j%4*2)&3<<4)
+			words[i] = (q - 32) * int16(int8(scales[i/16])) //nolint:gosec // the byte is a signed number
+		}
+	}
+}
+
+// dot multiplies the row with a quantised vector. Within a block, lane l sums the
+// products 2l, 2l+1, 16+2l and 17+2l as integers (the order that suits 128-bit
+// halves); each lane's sum is then converted, scaled and added to the lane. Minima
+// count as many times as the block's values add up to.
+func (w *row) dot(minima bool, x []int16, scales, sums []float32) float32 {
+	var o [lanes]float32
+	for k, scale := range w.scales {
+		a, b := (*[Block]int16)(w.words[k*Block:]), (*[Block]int16)(x[k*Block:])
+		scale = float32(scale * scales[k])
+		for l := range o {
+			s := int32(a[2*l])*int32(b[2*l]) + int32(a[2*l+1])*int32(b[2*l+1]) +
+				int32(a[16+2*l])*int32(b[16+2*l]) + int32(a[17+2*l])*int32(b[17+2*l])
+			o[l] += float32(float32(s) * scale)
+		}
+	}
+	if !minima {
+		return tree(&o)
+	}
+	return tree(&o) - Dot(w.minima, sums[:len(w.minima)])
+}
+
+// checkScales refuses quantised weights that are not finite.
+func checkScales(t gguf.Tensor) error {
+	size, offsets := 34, []int{0}
+	switch t.Type {
+	case gguf.Q4_0:
+		size = 18
+	case gguf.Q4K:
+		size, offsets = 144, []int{0, 2}
+	case gguf.Q6K:
+		size, offsets = 210, []int{208}
+	default: // Q8_0
+	}
+	for at := 0; at < len(t.Data); at += size {
+		for _, o := range offsets {
+			if t.Data[at+o+1]&0x7c == 0x7c { // the exponent of infinities and of what is no number
+				return fmt.Errorf("tensor %q: the scale of block %d is not finite", t.Name, at/size)
+			}
+		}
+	}
+	return nil
+}
+
+// Floats returns the elements of an F32, F16 or BF16 tensor. Weights that are not
+// finite are refused.
+func Floats(t gguf.Tensor) ([]float32, error) {
+	if quantised(t.Type) {
+		return nil, fmt.Errorf("tensor %q is %s, not f32, f16 or bf16", t.Name, t.Type)
+	}
+	out := make([]float32, t.Elements())
+	widen(t.Type, out, t.Data)
+	for i, v := range out {
+		if !finite(v) {
+			return nil, fmt.Errorf("tensor %q: element %d is not finite", t.Name, i)
+		}
+	}
+	return out, nil
+}
+
+// widen writes elements of F32, F16 or BF16 as float32, exactly.
+func widen(t gguf.Type, out []float32, in []byte) {
+	switch t {
+	case gguf.F16:
+		for i := range out {
+			out[i] = half(binary.LittleEndian.Uint16(in[2*i:]))
+		}
+	case gguf.BF16:
+		for i := range out {
+			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(in[2*i:])) << 16)
+		}
+	default:
+		for i := range out {
+			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(in[4*i:]))
+		}
+	}
+}
+
+func finite(v float32) bool { return v-v == 0 }
+
+// half converts IEEE 754 binary16.
+func half(h uint16) float32 {
+	sign := uint32(h>>15) << 31
+	exp, frac := uint32(h>>10)&31, uint32(h)&1023
+	switch exp {
+	case 0:
+		return math.Float32frombits(sign | math.Float32bits(float32(frac)/(1<<24)))
+	case 31:
+		return math.Float32frombits(sign | 255<<23 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}

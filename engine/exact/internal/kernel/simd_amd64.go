@@ -1,0 +1,229 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"sync"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+// fast says that the CPU has what the assembly uses. It computes the same bits as
+// the functions in Go; the build tag purego leaves it out.
+var fast = cpu.X86.HasAVX2 && cpuid(1)&(1<<29) != 0 // F16C
+
+func cpuid(leaf uint32) (c uint32)
+
+//go:noescape
+func rowsQ80(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
+
+//go:noescape
+func rowsQ40(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
+
+//go:noescape
+func rowsQ4K(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
+
+//go:noescape
+func rowsQ6K(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
+
+//go:noescape
+func unpackQ80(w *int16, scales *float32, src *byte, blocks int)
+
+//go:noescape
+func unpackQ40(w *int16, scales *float32, src *byte, blocks int)
+
+//go:noescape
+func unpackQ4K(w *int16, scales, minima *float32, src *byte, blocks int)
+
+//go:noescape
+func unpackQ6K(w *int16, scales *float32, src *byte, blocks int)
+
+//go:noescape
+func tileWords(out *[8]float32, w *int16, ws *float32, x *int16, xs *float32, groups int)
+
+//go:noescape
+func tileFloats(out *[8]float32, w, x *float32, wstep, xstep, eights int)
+
+//go:noescape
+func widenF16(out *float32, in *byte, eights int)
+
+//go:noescape
+func widenBF16(out *float32, in *byte, eights int)
+
+//go:noescape
+func fourF32(out *float32, w *byte, x *float32, wstep, eights int)
+
+//go:noescape
+func fourF16(out *float32, w *byte, x *float32, wstep, eights int)
+
+//go:noescape
+func fourBF16(out *float32, w *byte, x *float32, wstep, eights int)
+
+//go:noescape
+func scoreKeys(scores, q, keys *float32, scale float32, eights, count int)
+
+//go:noescape
+func addWeighted(out, weights, values *float32, eights, count int)
+
+//go:noescape
+func expMinus(x *float32, top float32, inverse *[32]float64, sixteens int) int
+
+//go:noescape
+func gateSixteens(gate, up *float32, inverse *[32]float64, sixteens int) int
+
+//go:noescape
+func quantizeBlocks(words *int16, scales, sums, x *float32, blocks int)
+
+// tile is room for four rows.
+type tile struct {
+	words          []int16
+	scales, minima []float32
+	floats         []float32
+}
+
+var tiles = sync.Pool{New: func() any { return new(tile) }}
+
+// few is the number of vectors up to which it does not pay to take rows apart.
+const few = 2
+
+func (m *Matrix) mulRowsFast(y, x *Batch, count, from, to int) {
+	switch {
+	case m.Quantized() && count <= few:
+		rows := map[gguf.Type]func(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int){
+			gguf.Q8_0: rowsQ80, gguf.Q4_0: rowsQ40, gguf.Q4K: rowsQ4K, gguf.Q6K: rowsQ6K,
+		}[m.kind]
+		for i := range count {
+			words, scales, sums := x.quantised(i)
+			rows(&y.F[i*y.Width+from], &m.row(from)[0], &words[0], &scales[0], &sums[0], m.Cols/Block, to-from)
+		}
+	case m.Quantized():
+		t := tiles.Get().(*tile)
+		for ; from < to; from += 4 {
+			m.tileWords(t, y, x, count, from, min(4, to-from))
+		}
+		tiles.Put(t)
+	case count == 1:
+		m.mulFloatsOnce(y, x, from, to)
+	default:
+		t := tiles.Get().(*tile)
+		for ; from < to; from += 4 {
+			m.tileFloats(t, y, x, count, from, min(4, to-from))
+		}
+		tiles.Put(t)
+	}
+}
+
+func (m *Matrix) tileWords(t *tile, y, x *Batch, count, from, rows int) {
+	groups := x.padded / group
+	per := x.padded / Block
+	if len(t.words) != 4*x.padded {
+		// What lies beyond the columns stays zero.
+		t.words, t.scales, t.minima = make([]int16, 4*x.padded), make([]float32, 4*per), make([]float32, 4*per)
+	}
+	for r := range rows {
+		w, scales, src := &t.words[r*x.padded], &t.scales[r*per], &m.row(from + r)[0]
+		switch m.kind {
+		case gguf.Q8_0:
+			unpackQ80(w, scales, src, m.Cols/Block)
+		case gguf.Q4_0:
+			unpackQ40(w, scales, src, m.Cols/Block)
+		case gguf.Q4K:
+			unpackQ4K(w, scales, &t.minima[r*per], src, m.Cols/Block)
+		default:
+			unpackQ6K(w, scales, src, m.Cols/Block)
+		}
+	}
+	var out [8]float32
+	for i := 0; i < count; i += 2 {
+		words, scales, _ := x.quantised(i)
+		tileWords(&out, &t.words[0], &t.scales[0], &words[0], &scales[0], groups)
+		for j := range min(2, count-i) {
+			_, _, sums := x.quantised(i + j)
+			for r := range rows {
+				v := out[2*r+j]
+				if m.kind == gguf.Q4K {
+					v -= Dot(t.minima[r*per:(r+1)*per], sums)
+				}
+				y.F[(i+j)*y.Width+from+r] = v
+			}
+		}
+	}
+}
+
+// mulFloatsOnce multiplies with one vector.
+func (m *Matrix) mulFloatsOnce(y, x *Batch, from, to int) {
+	four := fourF32
+	switch m.kind {
+	case gguf.F16:
+		four = fourF16
+	case gguf.BF16:
+		four = fourBF16
+	default: // F32
+	}
+	whole := from + (to-from)/4*4
+	for r := from; r < whole; r += 4 {
+		four(&y.F[r], &m.row(r)[0], &x.F[0], m.step, m.Cols/lanes)
+	}
+	if whole < to {
+		m.mulRowsPlain(y, x, 1, whole, to)
+	}
+}
+
+func (m *Matrix) tileFloats(t *tile, y, x *Batch, count, from, rows int) {
+	if len(t.floats) != 4*m.Cols {
+		t.floats = make([]float32, 4*m.Cols)
+	}
+	for r := range rows {
+		out, src := t.floats[r*m.Cols:(r+1)*m.Cols], m.row(from+r)
+		switch m.kind {
+		case gguf.F16:
+			widenF16(&out[0], &src[0], m.Cols/lanes)
+		case gguf.BF16:
+			widenBF16(&out[0], &src[0], m.Cols/lanes)
+		default:
+			widen(m.kind, out, src)
+		}
+	}
+	var out [8]float32
+	for i := 0; i < count; i += 2 {
+		pair := min(2, count-i)
+		tileFloats(&out, &t.floats[0], &x.F[i*x.Width], 4*m.Cols, (pair-1)*4*x.Width, m.Cols/lanes)
+		for j := range pair {
+			for r := range rows {
+				y.F[(i+j)*y.Width+from+r] = out[2*r+j]
+			}
+		}
+	}
+}
+
+func quantizeFast(words []int16, scales, sums, x []float32) {
+	if len(x) > 0 {
+		quantizeBlocks(&words[0], &scales[0], &sums[0], &x[0], len(x)/Block)
+	}
+}
+
+// expFast replaces each x by e^(x-top), sixteen at a time; what it leaves to others
+// is from the returned place on.
+func expFast(x []float32, top float32) int {
+	if len(x) < 16 {
+		return 0
+	}
+	return 16 * expMinus(&x[0], top, &inverse, len(x)/16)
+}
+
+func gateFast(gate, up []float32) int {
+	if len(gate) < 16 {
+		return 0
+	}
+	return 16 * gateSixteens(&gate[0], &up[0], &inverse, len(gate)/16)
+}
+
+func scoresFast(scores, q, keys []float32, scale float32) {
+	scoreKeys(&scores[0], &q[0], &keys[0], scale, len(q)/lanes, len(scores))
+}
+
+func weightedFast(out, weights, values []float32) {
+	addWeighted(&out[0], &weights[0], &values[0], len(out)/lanes, len(weights))
+}
