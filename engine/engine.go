@@ -102,6 +102,10 @@ type Request struct {
 	// TopLogprobs likeliest. An engine that does not have them leaves them out.
 	Logprobs    bool
 	TopLogprobs uint32
+	// Scope names those for whom an engine may reuse what it computed for this
+	// request, as they could tell by its speed what others asked; empty means nobody.
+	// It changes no answer.
+	Scope string
 }
 
 // Limits on a request, checked by Validate.

@@ -24,6 +24,7 @@ import (
 type job struct {
 	id         common.Hash
 	lease      string
+	client     string // for whom an engine may reuse what it computed
 	deadline   time.Time
 	started    time.Time
 	cancel     context.CancelCauseFunc // nil for a job of an earlier run
@@ -41,7 +42,7 @@ func (s *Service) work(ctx context.Context, a *api.Assignment) {
 	ctx, span := s.cfg.Tracer.Start(trace.With(ctx, trace.Parse(a.Trace)), trace.Consumer, "work", trace.String("aitbc.job", a.JobID.Hex()))
 	defer span.End()
 	offering, req, answer, err := s.check(ctx, a, time.Now())
-	j := &job{id: a.JobID, lease: a.Lease, deadline: deadline(a.Order), started: time.Now(), pieces: newPieces(answer), span: span}
+	j := &job{id: a.JobID, lease: a.Lease, client: a.Client.Hex(), deadline: deadline(a.Order), started: time.Now(), pieces: newPieces(answer), span: span}
 	if err != nil {
 		s.fail(ctx, j, err)
 		return
@@ -117,7 +118,9 @@ func answer(ctx context.Context, m engine.Model, req api.Request, j *job) (outco
 		return embed(ctx, m, req, j)
 	}
 	start := time.Now()
-	res, err := m.Generate(ctx, request(req), func(t engine.Token) error {
+	asked := request(req)
+	asked.Scope = j.client
+	res, err := m.Generate(ctx, asked, func(t engine.Token) error {
 		p := api.Piece{Text: t.Text, Likely: likely(t.Logprob)}
 		if t.HasID {
 			p.ID = &t.ID

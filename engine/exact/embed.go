@@ -22,7 +22,7 @@ func (m *Model) Embed(ctx context.Context, texts []string) (vectors [][]float32,
 		if err != nil {
 			return nil, tokens, fmt.Errorf("text %d: %w", i, err)
 		}
-		v, err := m.net.newState().mean(ctx, ids)
+		v, err := m.mean(ctx, ids)
 		if err != nil {
 			return nil, tokens, err
 		}
@@ -33,19 +33,11 @@ func (m *Model) Embed(ctx context.Context, texts []string) (vectors [][]float32,
 
 // mean reads a text and returns the mean of its tokens' final values, of length 1. Products are rounded before they are
 // added, so that no processor fuses the two.
-func (s *state) mean(ctx context.Context, tokens []uint32) ([]float32, error) {
-	sum, row := make([]float32, s.net.width), make([]float32, s.net.width)
-	for len(tokens) > 0 {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		n := min(len(tokens), chunk)
-		s.read(tokens[:n])
-		tokens = tokens[n:]
-		for i := range n {
-			kernel.Norm(row, s.x.Row(i), s.net.outputNorm, s.net.eps)
-			kernel.Add(sum, row)
-		}
+func (m *Model) mean(ctx context.Context, tokens []uint32) ([]float32, error) {
+	sum := make([]float32, m.net.width)
+	j := job{seq: new(sequence), tokens: tokens, wants: allValues, out: func(row []float32) { kernel.Add(sum, row) }}
+	if err := m.schedule.run(ctx, &j); err != nil {
+		return nil, err
 	}
 	square := 0.0
 	for _, x := range sum {

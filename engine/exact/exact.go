@@ -1,12 +1,15 @@
-// Package exact runs llama-architecture models from GGUF files in pure Go, so that
-// the same request gives the same tokens, and the same logits to the last bit, on
-// every CPU and with any number of threads. Whoever has the weights can replay an
-// answer and compare it.
+// Package exact runs models of the architectures llama, qwen2 and qwen3 from GGUF
+// files in Go and its assembly, so that the same request gives the same tokens, and
+// the same logits to the last bit, on every CPU, with any number of threads and in
+// any company. Whoever has the weights can replay an answer and compare it.
 //
-// Weights are F32, F16, BF16 or Q8_0; vocabularies are SentencePiece's. Q8_0
-// weights meet activations that are quantised to bytes as well; package kernel has
-// the order of operations and sampler the choice of tokens, which together are
-// the meaning of the class "exact/1". A model is named by [Digest].
+// Weights are F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K. Quantised weights meet
+// activations that are quantised to bytes as well; package kernel has the order of
+// operations and sampler the choice of tokens, which together are the meaning of the
+// class "exact/1". A model is named by [Digest].
+//
+// Requests that run at the same time go through the network together, and those of
+// one scope share what they have in common from the beginning.
 //
 // A small model of our own is embedded (training/ makes it), so that a fresh
 // machine runs real jobs at once.
@@ -17,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/aitbc/aitbc/engine"
@@ -31,18 +35,25 @@ var embedded []byte
 type Config struct {
 	// Name is what clients call the model; empty means the name in the file.
 	Name string
-	// Threads is the most threads that one request uses; 0 means 1. It changes
-	// the speed and nothing else.
+	// Threads is the most threads that the model uses, for all its requests together;
+	// 0 means as many as the process has. It changes the speed and nothing else.
 	Threads int
+	// KeepTokens is how many tokens stay in memory after their request, for others of
+	// the same scope that begin like it; 0 means 4 contexts, but at most 256 MiB, and
+	// less than 0 none.
+	KeepTokens int
 }
 
-// Model is a loaded model. It implements [engine.Model]; requests run
-// concurrently, each with its own memory.
+// mostKept is the memory that tokens may take if nobody says how many.
+const mostKept = 256 << 20
+
+// Model is a loaded model. It implements [engine.Model].
 type Model struct {
-	net    *network
-	vocab  *vocab.Vocab
-	format *format
-	info   engine.Info
+	net      *network
+	schedule *schedule
+	vocab    *vocab.Vocab
+	format   *format
+	info     engine.Info
 }
 
 var _ engine.Model = (*Model)(nil)
@@ -82,17 +93,21 @@ func Load(data []byte, cfg Config) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrModel, err)
 	}
-	net, err := newNetwork(f, p, v.Len(), max(1, cfg.Threads))
+	threads := cfg.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	net, err := newNetwork(f, p, v.Len(), threads)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{net: net, vocab: v}
+	m := &Model{net: net, schedule: newSchedule(net, keptPages(cfg, p)), vocab: v}
 	if template, err := f.Text("tokenizer.chat_template"); err == nil {
 		m.format = formatOf(template)
 	}
 	m.info = engine.Info{
 		Name: cfg.Name, Digest: Digest(f), TokenIDs: true, ContextLength: uint64(p.context), //nolint:gosec // at most 2^20
-		Class: "exact/1;arch=llama;quant=" + quantisation(f) + ";det=bitwise",
+		Class: "exact/1;arch=" + p.name + ";quant=" + quantisation(f) + ";det=bitwise",
 	}
 	if m.info.Name == "" {
 		if m.info.Name, err = f.Text("general.name"); err != nil {
@@ -103,6 +118,14 @@ func Load(data []byte, cfg Config) (*Model, error) {
 		m.info.Parameters += t.Elements()
 	}
 	return m, nil
+}
+
+// keptPages is how many pages of tokens stay in memory.
+func keptPages(cfg Config, p params) int {
+	if cfg.KeepTokens != 0 {
+		return max(0, cfg.KeepTokens/pageSize)
+	}
+	return min(4*p.context/pageSize, mostKept/(8*p.layers*p.kvWidth()*pageSize))
 }
 
 // quantisation names the type that most of the weights have.

@@ -101,11 +101,56 @@ func TestLogitsAreTheGoldenBits(t *testing.T) {
 	}
 }
 
+// And those of the other architectures; seen on amd64, with SIMD and without, and 386.
+var goldenArchitectures = map[string]string{"qwen2": "b22c2ef43c1aee37", "qwen3": "ae1680c982961784"}
+
+func TestArchitecturesHaveTheirGoldenBits(t *testing.T) {
+	for arch, want := range goldenArchitectures {
+		m := load(t, synthetic{kind: gguf.Q8_0, arch: arch}.file(t), 1)
+		logits, err := m.Replay().Read(t.Context(), someTokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := bits(logits); got != want {
+			t.Errorf("%s: logits hash to %s, want %s", arch, got, want)
+		}
+		if class := "exact/1;arch=" + arch + ";quant=q8_0;det=bitwise"; m.Info().Class != class {
+			t.Errorf("the class is %s, want %s", m.Info().Class, class)
+		}
+	}
+}
+
+func TestStretchedPositionsChangeTheLogits(t *testing.T) {
+	read := func(change func(*gguf.Writer)) string {
+		logits, err := load(t, synthetic{kind: gguf.F32, change: change}.file(t), 1).Replay().Read(t.Context(), someTokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bits(logits)
+	}
+	stretch := func(by float32) func(*gguf.Writer) {
+		return func(w *gguf.Writer) {
+			f := gguf.Tensor{Name: "rope_freqs.weight", Type: gguf.F32, Dims: []uint64{8}}
+			for range 8 {
+				f.Data = binary.LittleEndian.AppendUint32(f.Data, math.Float32bits(by))
+			}
+			w.Tensor(f)
+		}
+	}
+	if plain := read(nil); plain != read(stretch(1)) || plain == read(stretch(4)) {
+		t.Error("a stretch of 1 changes the logits, or one of 4 does not")
+	}
+}
+
 func TestLogitsDoNotDependOnThreadsOrChunks(t *testing.T) {
 	open := map[string]func(threads int) *exact.Model{"embedded": func(threads int) *exact.Model { return embedded(t, threads) }}
 	for _, kind := range []gguf.Type{gguf.Q8_0, gguf.F16, gguf.Q4_0, gguf.Q4K, gguf.Q6K} {
 		file := synthetic{kind: kind}.file(t)
 		open[kind.String()] = func(threads int) *exact.Model { return load(t, file, threads) }
+	}
+	for arch := range goldenArchitectures {
+		file := synthetic{kind: gguf.Q4_0, arch: arch}.file(t)
+		open[arch] = func(threads int) *exact.Model { return load(t, file, threads) }
 	}
 	for name, model := range open {
 		want, err := model(1).Replay().Read(t.Context(), someTokens)
@@ -304,8 +349,15 @@ func TestUnusableModelsAreRefused(t *testing.T) {
 		"no norm":          {synthetic{without: "blk.0.attn_norm.weight"}, gguf.ErrMissing},
 		"experts":          {synthetic{change: func(w *gguf.Writer) { w.Uint("llama.expert_count", 8) }}, exact.ErrModel},
 		"scaled positions": {synthetic{change: func(w *gguf.Writer) { w.Text("llama.rope.scaling.type", "yarn") }}, exact.ErrModel},
-		"a wrong head":     {synthetic{change: func(w *gguf.Writer) { w.Uint("llama.rope.dimension_count", 7) }}, exact.ErrModel},
-		"a far end token":  {synthetic{change: func(w *gguf.Writer) { w.Uint("tokenizer.ggml.eos_token_id", 1<<30) }}, exact.ErrModel},
+		"an unknown tensor": {synthetic{change: func(w *gguf.Writer) {
+			w.Tensor(gguf.Tensor{Name: "blk.0.attn_q.bias", Type: gguf.F32, Dims: []uint64{1}, Data: make([]byte, 4)})
+		}}, exact.ErrModel},
+		"no stretch": {synthetic{change: func(w *gguf.Writer) {
+			w.Tensor(gguf.Tensor{Name: "rope_freqs.weight", Type: gguf.F32, Dims: []uint64{8}, Data: make([]byte, 32)})
+		}}, exact.ErrModel},
+		"no bias":         {synthetic{arch: "qwen2", without: "blk.0.attn_k.bias"}, gguf.ErrMissing},
+		"a wrong head":    {synthetic{change: func(w *gguf.Writer) { w.Uint("llama.rope.dimension_count", 7) }}, exact.ErrModel},
+		"a far end token": {synthetic{change: func(w *gguf.Writer) { w.Uint("tokenizer.ggml.eos_token_id", 1<<30) }}, exact.ErrModel},
 	}
 	for name, c := range tests {
 		if _, err := exact.Load(c.s.file(t), exact.Config{}); !errors.Is(err, c.want) {

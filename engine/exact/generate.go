@@ -21,7 +21,7 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 		room = min(room, req.MaxTokens)
 	}
 	g := generation{
-		model: m, room: room, state: m.net.newState(),
+		model: m, room: room, sequence: m.schedule.known.begin(req.Scope, prompt),
 		pieces:   pieces{stops: req.Stop, yield: yield, first: m.vocab.SpacePrefix()},
 		logprobs: req.Logprobs, top: int(req.TopLogprobs),
 		sampler: sampler.New(sampler.Settings{
@@ -94,13 +94,13 @@ func (m *Model) writeChat(b *builder, req engine.Request) error {
 
 // generation is one request under way.
 type generation struct {
-	model   *Model
-	state   *state
-	sampler *sampler.Sampler
-	pieces  pieces
-	room    uint64
-	ends    []uint32
-	object  *constraint // nil for plain text
+	model    *Model
+	sequence *sequence
+	sampler  *sampler.Sampler
+	pieces   pieces
+	room     uint64
+	ends     []uint32
+	object   *constraint // nil for plain text
 
 	logprobs bool
 	top      int
@@ -108,9 +108,10 @@ type generation struct {
 
 // run reads the prompt and chooses tokens until there is a reason to end.
 func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishReason, error) {
-	next := prompt
+	next := prompt[g.sequence.length:]
+	defer g.model.schedule.leave(g.sequence)
 	for made := uint64(0); ; made++ {
-		logits, err := g.state.advance(ctx, next)
+		logits, err := g.model.advance(ctx, g.sequence, next, true)
 		if err != nil { // only ctx can end it
 			return engine.Canceled, g.pieces.finish()
 		}

@@ -11,15 +11,36 @@ import (
 // ErrModel says that a file is no model that this engine can run.
 var ErrModel = errors.New("unusable model")
 
-// params are the sizes of a llama network.
+// An architecture says what its files have beside llama's, and how its positions
+// turn.
+type architecture struct {
+	// bias: queries, keys and values have a bias.
+	bias bool
+	// headNorm: each head of queries and keys is normalised.
+	headNorm bool
+	// halves: rotary positions turn the pairs (i, i+n/2) of a head, not (2i, 2i+1).
+	halves bool
+}
+
+var architectures = map[string]architecture{
+	"llama": {},
+	"qwen2": {bias: true, halves: true},
+	"qwen3": {headNorm: true, halves: true},
+}
+
+// params are the sizes of a network.
 type params struct {
+	architecture
+
+	name                                             string // of the architecture
 	layers, width, heads, kvHeads, headWidth, hidden int
 	context                                          int
 	eps                                              float32
 	ropeBase                                         float64
 }
 
-func (p params) kvWidth() int { return p.kvHeads * p.headWidth }
+func (p params) queryWidth() int { return p.heads * p.headWidth }
+func (p params) kvWidth() int    { return p.kvHeads * p.headWidth }
 
 // readParams reads and checks the sizes. Errors wrap [ErrModel] or gguf.ErrMissing.
 func readParams(f *gguf.File) (params, error) {
@@ -27,59 +48,78 @@ func readParams(f *gguf.File) (params, error) {
 	if err != nil {
 		return params{}, err
 	}
-	if arch != "llama" {
-		return params{}, fmt.Errorf("%w: architecture %q, known is \"llama\"", ErrModel, arch)
+	kind, known := architectures[arch]
+	if !known {
+		return params{}, fmt.Errorf("%w: architecture %q, known are llama, qwen2 and qwen3", ErrModel, arch)
 	}
-	for _, key := range []string{"llama.expert_count", "llama.rope.scaling.type", "llama.attention.sliding_window"} {
-		if n, err := f.Uint(key); f.Has(key) && (err != nil || n != 0) {
-			if s, _ := f.Text(key); s != "none" {
-				return params{}, fmt.Errorf("%w: %s is not supported", ErrModel, key)
-			}
-		}
+	if err := refuseExtras(f, arch); err != nil {
+		return params{}, err
 	}
-	p := params{ropeBase: 10000}
+	p := params{architecture: kind, name: arch, ropeBase: 10000}
 	for _, size := range []struct {
 		key      string
 		to       *int
 		most     uint64
 		fallback func() int
 	}{
-		{"llama.block_count", &p.layers, 1 << 10, nil},
-		{"llama.embedding_length", &p.width, 1 << 16, nil},
-		{"llama.feed_forward_length", &p.hidden, 1 << 18, nil},
-		{"llama.context_length", &p.context, 1 << 20, nil},
-		{"llama.attention.head_count", &p.heads, 1 << 10, nil},
-		{"llama.attention.head_count_kv", &p.kvHeads, 1 << 10, func() int { return p.heads }},
-		{"llama.rope.dimension_count", &p.headWidth, 1 << 12, func() int { return p.width / p.heads }},
+		{".block_count", &p.layers, 1 << 10, nil},
+		{".embedding_length", &p.width, 1 << 16, nil},
+		{".feed_forward_length", &p.hidden, 1 << 18, nil},
+		{".context_length", &p.context, 1 << 20, nil},
+		{".attention.head_count", &p.heads, 1 << 10, nil},
+		{".attention.head_count_kv", &p.kvHeads, 1 << 10, func() int { return p.heads }},
+		{".attention.key_length", &p.headWidth, 1 << 12, func() int { return p.width / p.heads }},
 	} {
-		if size.fallback != nil && !f.Has(size.key) {
+		key := arch + size.key
+		if size.fallback != nil && !f.Has(key) {
 			*size.to = size.fallback()
 			continue
 		}
-		n, err := f.Uint(size.key)
+		n, err := f.Uint(key)
 		if err != nil {
 			return params{}, err
 		}
 		if n == 0 || n > size.most {
-			return params{}, fmt.Errorf("%w: %s is %d, 1 to %d are allowed", ErrModel, size.key, n, size.most)
+			return params{}, fmt.Errorf("%w: %s is %d, 1 to %d are allowed", ErrModel, key, n, size.most)
 		}
 		*size.to = int(n) //nolint:gosec // at most size.most
 	}
-	if p.heads%p.kvHeads != 0 || p.heads*p.headWidth != p.width || p.headWidth%2 != 0 {
+	if p.heads%p.kvHeads != 0 || p.headWidth == 0 || p.headWidth%2 != 0 || p.queryWidth() > 1<<16 {
 		return params{}, fmt.Errorf("%w: %d heads, %d of keys, %d wide do not fit a width of %d", ErrModel, p.heads, p.kvHeads, p.headWidth, p.width)
 	}
-	eps, err := f.Float("llama.attention.layer_norm_rms_epsilon")
-	if err != nil {
-		return params{}, err
+	for _, key := range []string{".rope.dimension_count", ".attention.value_length"} {
+		if n, err := f.Uint(arch + key); f.Has(arch+key) && (err != nil || n != uint64(p.headWidth)) { //nolint:gosec // positive
+			return params{}, fmt.Errorf("%w: %s%s is %d, and heads are %d wide", ErrModel, arch, key, n, p.headWidth)
+		}
 	}
-	if f.Has("llama.rope.freq_base") {
-		if p.ropeBase, err = f.Float("llama.rope.freq_base"); err != nil {
-			return params{}, err
+	return p, p.readFloats(f)
+}
+
+func (p *params) readFloats(f *gguf.File) error {
+	eps, err := f.Float(p.name + ".attention.layer_norm_rms_epsilon")
+	if err != nil {
+		return err
+	}
+	if key := p.name + ".rope.freq_base"; f.Has(key) {
+		if p.ropeBase, err = f.Float(key); err != nil {
+			return err
 		}
 	}
 	if !(eps > 0 && eps < 1) || !(p.ropeBase >= 1 && p.ropeBase <= math.MaxFloat32) {
-		return params{}, fmt.Errorf("%w: norm epsilon %v, rope base %v", ErrModel, eps, p.ropeBase)
+		return fmt.Errorf("%w: norm epsilon %v, rope base %v", ErrModel, eps, p.ropeBase)
 	}
 	p.eps = float32(eps)
-	return p, nil
+	return nil
+}
+
+// refuseExtras refuses what would change the results and is not computed here.
+func refuseExtras(f *gguf.File, arch string) error {
+	for _, key := range []string{".expert_count", ".rope.scaling.type", ".rope.scale_linear", ".attention.sliding_window"} {
+		if n, err := f.Uint(arch + key); f.Has(arch+key) && (err != nil || n != 0) {
+			if s, _ := f.Text(arch + key); s != "none" {
+				return fmt.Errorf("%w: %s%s is not supported", ErrModel, arch, key)
+			}
+		}
+	}
+	return nil
 }

@@ -28,25 +28,44 @@ func (m *Model) Prompt(req engine.Request) ([]uint32, error) { return m.prompt(r
 
 // A Replay reads tokens and shows the logits of what follows. It belongs to one
 // goroutine.
-type Replay struct{ state *state }
+type Replay struct {
+	model *Model
+	seq   *sequence
+}
 
 // Replay begins at an empty text.
-func (m *Model) Replay() *Replay { return &Replay{state: m.net.newState()} }
+func (m *Model) Replay() *Replay { return &Replay{model: m, seq: new(sequence)} }
 
 // Read reads tokens and returns the logits of the next, for each token of the
 // vocabulary. How the tokens are split over calls does not change a bit of them.
+// After an error the replay is of no use.
 func (r *Replay) Read(ctx context.Context, tokens []uint32) ([]float32, error) {
+	if err := r.model.check(tokens, r.seq.length); err != nil {
+		return nil, err
+	}
+	return r.model.advance(ctx, r.seq, tokens, false)
+}
+
+// check says whether tokens can be read behind the first length ones.
+func (m *Model) check(tokens []uint32, length int) error {
 	if len(tokens) == 0 {
-		return nil, fmt.Errorf("%w: no tokens", engine.ErrBadRequest)
+		return fmt.Errorf("%w: no tokens", engine.ErrBadRequest)
 	}
 	for _, id := range tokens {
-		if int(id) >= r.state.net.embed.Rows {
-			return nil, fmt.Errorf("%w: token %d of %d", engine.ErrBadRequest, id, r.state.net.embed.Rows)
+		if int(id) >= m.net.embed.Rows {
+			return fmt.Errorf("%w: token %d of %d", engine.ErrBadRequest, id, m.net.embed.Rows)
 		}
 	}
-	if n := r.state.length + len(tokens); n > r.state.net.context {
-		return nil, fmt.Errorf("%w: %d tokens, the context has %d", engine.ErrTooLong, n, r.state.net.context)
+	if n := length + len(tokens); n > m.net.context {
+		return fmt.Errorf("%w: %d tokens, the context has %d", engine.ErrTooLong, n, m.net.context)
 	}
-	logits, err := r.state.advance(ctx, tokens)
-	return slices.Clone(logits), err
+	return nil
+}
+
+// advance reads tokens and returns the logits of what follows. again says that more
+// tokens will follow soon.
+func (m *Model) advance(ctx context.Context, seq *sequence, tokens []uint32, again bool) ([]float32, error) {
+	var logits []float32
+	err := m.schedule.run(ctx, &job{seq: seq, tokens: tokens, again: again, out: func(row []float32) { logits = slices.Clone(row) }})
+	return logits, err
 }

@@ -14,6 +14,7 @@ import (
 // synthetic describes a small random model, made in the test.
 type synthetic struct {
 	kind     gguf.Type
+	arch     string // "" is llama
 	width    int
 	template string
 	output   bool // has an output matrix of its own
@@ -40,16 +41,23 @@ func (s synthetic) file(t testing.TB) []byte {
 	if s.kind == gguf.Q4K || s.kind == gguf.Q6K { // have blocks of 256
 		s.width, hidden = 256, 256
 	}
+	if s.arch == "" {
+		s.arch = "llama"
+	}
 	var w gguf.Writer
-	w.Text("general.architecture", "llama")
+	w.Text("general.architecture", s.arch)
 	w.Text("general.name", "synthetic")
 	for key, n := range map[string]int{
 		"context_length": contextLength, "embedding_length": s.width, "block_count": layers, "feed_forward_length": hidden,
 		"attention.head_count": heads, "attention.head_count_kv": kvHeads,
 	} {
-		w.Uint("llama."+key, uint32(n))
+		w.Uint(s.arch+"."+key, uint32(n))
 	}
-	w.Float("llama.attention.layer_norm_rms_epsilon", 1e-5)
+	w.Float(s.arch+".attention.layer_norm_rms_epsilon", 1e-5)
+	if s.arch == "qwen3" {
+		w.Uint("qwen3.attention.key_length", uint32(2*s.width/heads))
+		w.Uint("qwen3.attention.value_length", uint32(2*s.width/heads))
+	}
 	w.Text("tokenizer.ggml.model", "llama")
 	if s.template != "" {
 		w.Text("tokenizer.chat_template", s.template)
@@ -89,18 +97,22 @@ func vocabulary() (tokens []string, scores []float32, kinds []int32) {
 
 func (s synthetic) tensors(w *gguf.Writer, tokens, hidden int) {
 	r := rand.New(rand.NewPCG(1, uint64(s.kind)))
-	kv := s.width / heads * kvHeads
+	head := s.width / heads
+	if s.arch == "qwen3" {
+		head *= 2 // heads need not add up to the width
+	}
+	query, kv := heads*head, kvHeads*head
 	matrix := func(name string, rows, cols int) {
 		if name != s.without {
 			w.Tensor(randomMatrix(r, s.kind, name, rows, cols))
 		}
 	}
-	vector := func(name string) {
+	vector := func(name string, size int) {
 		if name == s.without {
 			return
 		}
-		t := gguf.Tensor{Name: name, Type: gguf.F32, Dims: []uint64{uint64(s.width)}}
-		for range s.width {
+		t := gguf.Tensor{Name: name, Type: gguf.F32, Dims: []uint64{uint64(size)}}
+		for range size {
 			t.Data = binary.LittleEndian.AppendUint32(t.Data, math.Float32bits(float32(1+r.NormFloat64()/8)))
 		}
 		w.Tensor(t)
@@ -109,18 +121,27 @@ func (s synthetic) tensors(w *gguf.Writer, tokens, hidden int) {
 	if s.output {
 		matrix("output.weight", tokens, s.width)
 	}
-	vector("output_norm.weight")
+	vector("output_norm.weight", s.width)
 	for l := range layers {
 		b := fmt.Sprintf("blk.%d.", l)
-		vector(b + "attn_norm.weight")
-		vector(b + "ffn_norm.weight")
-		matrix(b+"attn_q.weight", s.width, s.width)
+		vector(b+"attn_norm.weight", s.width)
+		vector(b+"ffn_norm.weight", s.width)
+		matrix(b+"attn_q.weight", query, s.width)
 		matrix(b+"attn_k.weight", kv, s.width)
 		matrix(b+"attn_v.weight", kv, s.width)
-		matrix(b+"attn_output.weight", s.width, s.width)
+		matrix(b+"attn_output.weight", s.width, query)
 		matrix(b+"ffn_gate.weight", hidden, s.width)
 		matrix(b+"ffn_up.weight", hidden, s.width)
 		matrix(b+"ffn_down.weight", s.width, hidden)
+		switch s.arch {
+		case "qwen2":
+			vector(b+"attn_q.bias", query)
+			vector(b+"attn_k.bias", kv)
+			vector(b+"attn_v.bias", kv)
+		case "qwen3":
+			vector(b+"attn_q_norm.weight", head)
+			vector(b+"attn_k_norm.weight", head)
+		}
 	}
 }
 
@@ -156,6 +177,7 @@ func randomMatrix(r *rand.Rand, kind gguf.Type, name string, rows, cols int) ggu
 			scale(1)
 		}
 		return t
+	default: // below
 	}
 	for range rows * cols / gguf.QBlock {
 		if kind == gguf.Q8_0 {

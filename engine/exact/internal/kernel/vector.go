@@ -142,3 +142,13 @@ func Rotate(x, sin, cos []float32) {
 		x[2*i+1] = float32(a*s) + float32(b*c)
 	}
 }
+
+// RotateHalves is [Rotate] for the pairs (i, i+n/2).
+func RotateHalves(x, sin, cos []float32) {
+	low, high := x[:len(sin)], x[len(sin):]
+	for i, s := range sin {
+		a, b, c := low[i], high[i], cos[i]
+		low[i] = float32(a*c) - float32(b*s)
+		high[i] = float32(a*s) + float32(b*c)
+	}
+}
