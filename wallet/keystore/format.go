@@ -3,12 +3,14 @@ package keystore
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	gethkeystore "github.com/ethereum/go-ethereum/accounts/keystore"
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
+	"github.com/google/uuid"
 
 	"github.com/aitbc/aitbc/internal/secret"
 )
@@ -82,7 +84,7 @@ func parse(b []byte) (keyFile, error) {
 		return k, fmt.Errorf("%w: version %d, want 3", ErrFormat, k.Version)
 	case c.Cipher != "aes-128-ctr" || len(c.CipherParams.IV) != 16:
 		return k, fmt.Errorf("%w: cipher", ErrFormat)
-	case len(c.CipherText) != 32 || len(c.MAC) != 32 || p.DKLen != 32 || len(p.Salt) == 0:
+	case len(c.CipherText) < 30 || len(c.CipherText) > 32 || len(c.MAC) != 32 || p.DKLen != 32 || len(p.Salt) == 0:
 		return k, fmt.Errorf("%w: a field has the wrong length", ErrFormat)
 	}
 	switch c.KDF {
@@ -104,6 +106,21 @@ func parse(b []byte) (keyFile, error) {
 // Decrypt opens a Web3 v3 key file's content. It returns [ErrFormat] or
 // [ErrPassphrase], wrapped. An address in the file must be the key's.
 func Decrypt(file []byte, passphrase secret.Text) (*Key, error) {
+	plain, err := DecryptPrivate(file, passphrase)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plain)
+	private, err := crypto.ToECDSA(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%w: it holds no private key", ErrFormat)
+	}
+	return &Key{address: crypto.PubkeyToAddress(private.PublicKey), private: private}, nil
+}
+
+// DecryptPrivate is [Decrypt] for those who keep keys by themselves: it returns
+// the private key's 32 bytes, to be wiped by the caller.
+func DecryptPrivate(file []byte, passphrase secret.Text) ([]byte, error) {
 	f, err := parse(file)
 	if err != nil {
 		return nil, err
@@ -112,16 +129,54 @@ func Decrypt(file []byte, passphrase secret.Text) (*Key, error) {
 	if err != nil {
 		return nil, ErrPassphrase
 	}
-	private, err := crypto.ToECDSA(plain)
-	clear(plain)
+	if short := 32 - len(plain); short > 0 { // old programs left zeros at the front out
+		padded := append(make([]byte, short, 32), plain...)
+		clear(plain)
+		plain = padded
+	}
+	address, err := addressOf(plain)
 	if err != nil {
+		clear(plain)
 		return nil, fmt.Errorf("%w: it holds no private key", ErrFormat)
 	}
-	address := crypto.PubkeyToAddress(private.PublicKey)
 	if f.Address != nil && common.Address(*f.Address) != address {
+		clear(plain)
 		return nil, fmt.Errorf("%w: it holds the key of another address", ErrFormat)
 	}
-	return &Key{address: address, private: private}, nil
+	return plain, nil
+}
+
+func addressOf(private []byte) (common.Address, error) {
+	k, err := crypto.ToECDSA(private)
+	if err != nil {
+		return common.Address{}, ErrKey
+	}
+	return crypto.PubkeyToAddress(k.PublicKey), nil
+}
+
+// EncryptPrivate returns a Web3 v3 key file of a private key. It returns
+// [ErrKey], or an error for an empty passphrase.
+func EncryptPrivate(private []byte, passphrase secret.Text, cost Cost) ([]byte, error) {
+	address, err := addressOf(private)
+	if err != nil {
+		return nil, ErrKey
+	}
+	if passphrase.Empty() {
+		return nil, errors.New("encrypt key: the passphrase is empty")
+	}
+	box, err := gethkeystore.EncryptDataV3(private, []byte(passphrase.Reveal()), cost.N, cost.P)
+	if err != nil {
+		return nil, fmt.Errorf("encrypt key: %w", err)
+	}
+	id, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("encrypt key: %w", err)
+	}
+	b, err := json.Marshal(map[string]any{"address": hex.EncodeToString(address[:]), "crypto": box, "id": id.String(), "version": 3})
+	if err != nil {
+		return nil, fmt.Errorf("encrypt key: %w", err)
+	}
+	return b, nil
 }
 
 // envelope returns the encrypted part for go-ethereum, made of checked values

@@ -1,0 +1,54 @@
+package guard_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/aitbc/aitbc/wallet/guard"
+)
+
+func TestABufferHoldsItsSecretUntilItIsDestroyed(t *testing.T) {
+	t.Parallel()
+	source := []byte("a secret of some length")
+	b, err := guard.NewBuffer(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(source, make([]byte, len(source))) {
+		t.Error("the source was not wiped")
+	}
+	if err := b.Use(func(s []byte) error {
+		if string(s) != "a secret of some length" {
+			return fmt.Errorf("it holds %q", s)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "%v %+v %#v %s %x", b, b, b, b, b)
+	slog.New(slog.NewTextHandler(&out, nil)).Info("m", "b", b)
+	if err := json.NewEncoder(&out).Encode(map[string]any{"b": b}); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(out.String(), "secret") {
+		t.Errorf("shown: %s", out.String())
+	}
+	boom := errors.New("boom")
+	if err := b.Use(func([]byte) error { return boom }); !errors.Is(err, boom) {
+		t.Errorf("Use = %v", err)
+	}
+	for range 2 {
+		if err := b.Destroy(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := b.Use(func([]byte) error { return nil }); !errors.Is(err, guard.ErrWiped) {
+		t.Errorf("after Destroy: %v", err)
+	}
+}
