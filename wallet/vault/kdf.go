@@ -56,7 +56,7 @@ func Calibrate(target time.Duration, most uint32, run func(Cost) time.Duration) 
 	}
 	if took > 0 && took < target {
 		rounds := int64(best.Time) * int64(target/took)
-		best.Time = max(best.Time, uint32(min(rounds, maxTime, maxWork/int64(best.MemoryKiB))))
+		best.Time = max(best.Time, uint32(min(rounds, maxTime, maxWork/int64(best.MemoryKiB)))) //nolint:gosec // at most maxTime
 	}
 	return best
 }
