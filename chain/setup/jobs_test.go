@@ -104,7 +104,7 @@ func (n *net) submit(o order) {
 	zero := new(big.Int)
 	n.call(works, 0, "submitResult", o.id, jobReceipt{
 		Version: r.Version, Order: r.Order, Client: r.Client, Miner: r.Miner, Model: r.Model, Output: r.Output,
-		PromptRate: zero, CompletionRate: zero, Price: r.Price.Big(), StartedAt: ms, FinishedAt: ms,
+		PromptRate: zero, CompletionRate: zero, SecondRate: zero, ItemRate: zero, Price: r.Price.Big(), StartedAt: ms, FinishedAt: ms,
 	}, common.Hash(raw[:32]), vs, crypto.Keccak256Hash([]byte("done")))
 }
 
