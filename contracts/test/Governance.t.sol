@@ -167,8 +167,8 @@ contract GovernanceTest is Fixture {
         uint64 expiry = uint64(time()) + 1 days;
         assertSlot(slot, uint256(uint160(client)) | uint256(expiry) << 160);
         assertSlot(slot + 1, uint256(uint160(coordinator)) | uint256(expiry) << 160);
-        assertSlot(slot + 2, uint256(uint160(spender)) | uint256(77) << 160 | uint256(250) << 224 | uint256(1) << 240);
-        assertSlot(slot + 3, uint256(3 ether) | uint256(1 ether) << 128);
+        assertSlot(slot + 2, uint256(uint160(spender)) | uint256(250) << 160 | uint256(1) << 176);
+        assertSlot(slot + 3, uint256(3 ether) | uint256(1 ether) << 96 | uint256(77) << 192);
     }
 
     function test_DomainIsTheMarkets() public view {

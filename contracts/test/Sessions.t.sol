@@ -58,6 +58,23 @@ contract SessionsTest is Fixture {
         market.topUp{value: 1}(id);
     }
 
+    function test_ADepositIsBelow2To96() public {
+        uint256 most = type(uint96).max;
+        vm.deal(client, 2 * most);
+        vm.startPrank(client);
+        vm.expectRevert(IMarketEvents.BadAmount.selector);
+        market.openSession{value: most + 1}(coordinator, spender, uint64(time()) + 1 days);
+        uint64 id = market.openSession{value: most - 1}(coordinator, spender, uint64(time()) + 1 days);
+        vm.expectRevert(IMarketEvents.BadAmount.selector);
+        market.topUp{value: 2}(id);
+        market.topUp{value: 1}(id);
+        vm.stopPrank();
+        settleVouchers(voucher(id, type(uint64).max, type(uint128).max));
+        vm.assertEq(market.session(id).debited, most, "debited");
+        vm.assertEq(market.session(id).deposit, most, "deposit");
+        vm.assertEq(market.session(id).through, type(uint64).max, "through");
+    }
+
     function test_TopUpRefusedAtExpiryAndAfter() public {
         uint64 id = open(1 ether);
         vm.warp(time() + 1 days);

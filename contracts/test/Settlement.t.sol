@@ -226,7 +226,7 @@ contract SettlementTest is Fixture {
         r = answer(o, 0);
         (r.computeMillis, r.secondRate, r.items, r.itemRate) = (1500, 0.01 ether, 2, 0.02 ether);
         r.price = 0.055 ether;
-        assertOrder(sealOrder(o, r, 1), Reason.NONE);
+        settleOrder(sealOrder(o, r, 1));
         vm.assertEq(market.session(id).debited, 0.105 ether + 1, "seconds and items");
     }
 
