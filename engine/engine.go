@@ -53,6 +53,9 @@ type Info struct {
 	Class string
 	// Claimed says that the engine cannot show which weights run.
 	Claimed bool
+	// Seconds says that this runs containers: CompletionTokens counts begun seconds
+	// of wall time, and Digest names an image.
+	Seconds bool
 	// TokenIDs says that tokens carry their id in the model's vocabulary.
 	TokenIDs bool
 	// ContextLength is the most tokens of prompt and answer together, 0 if unknown.
@@ -75,12 +78,28 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// A Request asks for one answer. Either Messages or Prompt is set.
+// A Container says what to run in a container of an image.
+type Container struct {
+	Command []string          // the image's own if empty
+	Env     map[string]string // beside the image's own
+	Files   []File            // for the program to read
+}
+
+// A File lies in a folder, at a path with slashes.
+type File struct {
+	Path string
+	Data []byte
+}
+
+// A Request asks for one answer. Either Messages or Prompt is set, or Container
+// for a model that counts seconds.
 type Request struct {
 	// Messages is a conversation, put into the model's own chat format.
 	Messages []Message
 	// Prompt is text to be continued as it stands, without any chat format.
 	Prompt string
+	// Container is what to run.
+	Container *Container
 	// MaxTokens bounds the answer; 0 means what fits the context.
 	MaxTokens uint64
 	// TemperatureMilli is the sampling temperature in thousandths; 0 is greedy.
