@@ -27,13 +27,14 @@ type Constraints struct {
 	Verification  uint8            `json:"verification,omitempty"`   // least level
 }
 
-// SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt, Messages
-// and Input is given; Input asks for an embedding of each text. Numbers left out take the model's or the market's default.
+// SubmitRequest is the body of POST /v1/jobs. Exactly one of Prompt, Messages,
+// Input and Container is given; Input asks for an embedding of each text. Numbers left out take the model's or the market's default.
 type SubmitRequest struct {
 	Model       string         `json:"model,omitempty"`
 	Prompt      string         `json:"prompt,omitempty"`
 	Messages    []Message      `json:"messages,omitempty"`
 	Input       []string       `json:"input,omitempty"`
+	Container   *Container     `json:"container,omitempty"`
 	MaxTokens   uint64         `json:"max_tokens,omitempty"`
 	MaxSeconds  uint64         `json:"max_seconds,omitempty"` // longest that a miner computes, and is paid for, at a price by the second; 60 if not given
 	Temperature *float64       `json:"temperature,omitempty"` // 0 to 2, kept in thousandths
@@ -83,8 +84,9 @@ type Job struct {
 	CreatedAt  int64               `json:"created_at"` // milliseconds since 1970
 	FinishedAt int64               `json:"finished_at,omitempty"`
 	ExpiresAt  int64               `json:"expires_at"`
-	Sealed     bool                `json:"sealed,omitempty"`   // output and the text of tokens are lines that only the client can open
-	Timeline   *Timeline           `json:"timeline,omitempty"` // of a job with a receipt
+	Container  bool                `json:"container,omitempty"` // output has the lines of receipt/artifact
+	Sealed     bool                `json:"sealed,omitempty"`    // output and the text of tokens are lines that only the client can open
+	Timeline   *Timeline           `json:"timeline,omitempty"`  // of a job with a receipt
 }
 
 // Timeline says where the time of a job went, by the coordinator's clock until
@@ -142,6 +144,7 @@ type Request struct {
 	Prompt           string          `json:"prompt,omitempty"`
 	Messages         []Message       `json:"messages,omitempty"`
 	Input            []string        `json:"input,omitempty"` // embeddings: one piece each, its float32s as base64
+	Container        *Container      `json:"container,omitempty"`
 	MaxTokens        uint64          `json:"max_tokens"`
 	MaxSeconds       uint64          `json:"max_seconds,omitempty"` // of computing, 0 for no bound but the deadline
 	TemperatureMilli uint32          `json:"temperature_milli"`

@@ -21,7 +21,10 @@ type Offer struct {
 	Parameters uint64      `json:"parameters"`
 	market.Rates
 
-	Embeddings   bool   `json:"embeddings,omitempty"` // it turns texts into vectors, too
+	// Kind is empty for a model, else [KindContainer].
+	Kind         string `json:"kind,omitempty"`
+	MaxSeconds   uint64 `json:"max_seconds,omitempty"` // of a container: the longest run
+	Embeddings   bool   `json:"embeddings,omitempty"`  // it turns texts into vectors, too
 	GPU          string `json:"gpu,omitempty"`
 	VRAMGB       uint64 `json:"vram_gb,omitempty"` // GiB
 	Region       string `json:"region,omitempty"`

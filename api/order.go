@@ -22,6 +22,7 @@ type QuoteRequest struct {
 	MaxTokens   uint64         `json:"max_tokens,omitempty"`
 	MaxSeconds  uint64         `json:"max_seconds,omitempty"`
 	Embeddings  uint64         `json:"embeddings,omitempty"` // texts, 0 for another job
+	Container   bool           `json:"container,omitempty"`
 	MaxPrice    *market.Amount `json:"max_price,omitempty"`
 	TTLSeconds  uint64         `json:"ttl_seconds,omitempty"`
 	Constraints Constraints    `json:"constraints,omitzero"`
@@ -66,6 +67,7 @@ type SealedJob struct {
 	Public      Request    `json:"public"`
 	PromptBound uint64     `json:"prompt_bound"` // see [Request.PromptBound]
 	Embeddings  uint64     `json:"embeddings,omitempty"`
+	Container   bool       `json:"container,omitempty"`
 	Box         sealed.Box `json:"box"`
 }
 
@@ -127,7 +129,7 @@ func (r *Request) Bound() market.Usage {
 // not checked.
 func (r SubmitRequest) Request() (*Request, error) {
 	out := &Request{
-		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, TemperatureMilli: 1000, TopPMilli: 1000, TopK: r.TopK,
+		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, Container: r.Container, MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, TemperatureMilli: 1000, TopPMilli: 1000, TopK: r.TopK,
 		Stop: r.Stop, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 	}
 	if err := errors.Join(milli("temperature", r.Temperature, 2, &out.TemperatureMilli), milli("top_p", r.TopP, 1, &out.TopPMilli)); err != nil {

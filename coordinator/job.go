@@ -27,7 +27,7 @@ func (s *Service) owned(ctx context.Context, c Caller, id common.Hash) (*ledger.
 func (s *Service) Describe(j *ledger.Job) api.Job {
 	out := api.Job{
 		JobID: j.ID, State: j.State, Payment: j.Payment, Model: j.Model, Usage: j.Usage, MaxPrice: j.MaxPrice, Price: j.Price, Fee: j.Fee,
-		Block: j.Block, Attempts: j.Attempts, CreatedAt: j.Created, FinishedAt: j.Finished, ExpiresAt: j.Expires, Sealed: j.Spec.Sealed,
+		Block: j.Block, Attempts: j.Attempts, CreatedAt: j.Created, FinishedAt: j.Finished, ExpiresAt: j.Expires, Container: j.Spec.Container, Sealed: j.Spec.Sealed,
 	}
 	if j.Miner != (common.Address{}) {
 		out.Miner = &j.Miner
@@ -62,7 +62,7 @@ func timeline(j *ledger.Job) *api.Timeline {
 	if created := uint64(max(0, j.Created)); x.StartedAt > created { // else the miner's clock is behind
 		t.QueuedMS = x.StartedAt - created
 	}
-	if t.RanMS > 0 {
+	if t.RanMS > 0 && !j.Spec.Container {
 		t.TokensPerSecond = 1000 * float64(x.CompletionTokens) / float64(t.RanMS)
 	}
 	if started := int64(min(x.StartedAt, 1<<52)); j.FirstToken > started {

@@ -51,6 +51,13 @@ const noEmbeddings sched.Reason = "embeddings"
 // noSealing is why an offer does not do for a sealed job.
 const noSealing sched.Reason = "sealing"
 
+// noKind is why an offer does not do for a job of the other kind: models answer,
+// and images run programs.
+const noKind sched.Reason = "kind"
+
+// tooLong is why an offer does not do for a program that may run for longer.
+const tooLong sched.Reason = "max_seconds"
+
 // unmet says which demand of a job an offer of its model does not meet, in the scheduler's words; Ready if none.
 func unmet(p *presence, o api.Offer, r ask, t ledger.Terms) sched.Reason {
 	c := r.constraints
@@ -59,6 +66,10 @@ func unmet(p *presence, o api.Offer, r ask, t ledger.Terms) sched.Reason {
 		return sched.NotAllowed
 	case len(c.Models) > 0 && !slices.Contains(c.Models, o.Digest):
 		return sched.NoModel
+	case r.container != (o.Kind == api.KindContainer):
+		return noKind
+	case r.container && r.maxSeconds > o.MaxSeconds:
+		return tooLong
 	case r.texts > 0 && !o.Embeddings:
 		return noEmbeddings
 	case r.sealed && len(o.SealingKey) == 0:
@@ -141,7 +152,7 @@ func (s *Service) measureLocked(l *lease, st *stream, tokens uint64, now time.Ti
 		return old + fresher*(v-old)
 	}
 	x.FirstTokenMS = uint64(mean(float64(x.FirstTokenMS), float64(first.Sub(l.since).Milliseconds())))
-	if took := now.Sub(first).Seconds(); tokens > 1 && took > 0 {
+	if took := now.Sub(first).Seconds(); l.offer.Kind == "" && tokens > 1 && took > 0 {
 		x.TokensPerSecond = mean(x.TokensPerSecond, float64(tokens-1)/took)
 	}
 	x.Jobs++

@@ -40,7 +40,7 @@ type menu struct {
 func (s *Service) menuLocked(r ask, demands ledger.Terms) menu {
 	d := dish{r.model, r.texts > 0, r.sealed}
 	demands.Route = "" // chooses among those that do
-	plain := demands == (ledger.Terms{}) && r.constraints.Class == "" && len(r.constraints.Miners) == 0 && len(r.constraints.Models) == 0
+	plain := demands == (ledger.Terms{}) && r.constraints.Class == "" && len(r.constraints.Miners) == 0 && len(r.constraints.Models) == 0 && !r.container
 	now := time.Now()
 	if m, ok := s.menus[d]; ok && plain && now.Before(m.until) {
 		return m

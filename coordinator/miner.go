@@ -124,6 +124,8 @@ func checkOffers(offers []api.Offer, slots int) error {
 			return apierr.New(apierr.Invalid, "offers[%d]: model, class and max_tokens are required", i)
 		case o.Claimed != (o.Digest == receipt.ClaimedModel(o.Model)):
 			return apierr.New(apierr.Invalid, "offers[%d]: claimed says one thing and the digest another", i)
+		case o.Kind != "" && o.Kind != api.KindContainer || o.Kind == api.KindContainer && (o.Embeddings || o.Claimed || !o.Prompt.IsZero() || !o.Completion.IsZero() || o.Second.IsZero() || o.MaxSeconds == 0):
+			return apierr.New(apierr.Invalid, "offers[%d]: kind is empty or %q; images are named by digest, make no embeddings, and have a second_rate, max_seconds and no rates by tokens", i, api.KindContainer)
 		case len(o.GPU) > 100 || len(o.Region) > 32 || o.VRAMGB > 1<<12 || o.Measured != nil:
 			return apierr.New(apierr.Invalid, "offers[%d]: gpu has at most 100 bytes, region 32, vram_gb is at most %d, and what is measured is not the miner's to say", i, 1<<12)
 		case o.Verification > maxLevel:

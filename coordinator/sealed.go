@@ -58,6 +58,7 @@ type content struct {
 	public      api.Request
 	promptBound uint64
 	texts       uint64 // to embed, 0 for another job
+	container   bool
 	stored      []byte
 	salt        []byte
 	sealed      bool
@@ -75,7 +76,7 @@ func open(in *api.SignedOrder) (content, error) {
 	if len(in.Salt) != len(receipt.Salt{}) || receipt.Input(receipt.Salt(in.Salt), in.Request) != in.Order.Input {
 		return content{}, apierr.New(apierr.Invalid, "the order's input is not the commitment to salt and request")
 	}
-	return content{public: req, promptBound: req.PromptBound(), texts: uint64(len(req.Input)), stored: in.Request, salt: in.Salt}, nil
+	return content{public: req, promptBound: req.PromptBound(), texts: uint64(len(req.Input)), container: req.Container != nil, stored: in.Request, salt: in.Salt}, nil
 }
 
 // shut checks a request that the coordinator may not read: that its form is
@@ -96,10 +97,12 @@ func shut(in *api.SignedOrder, miners []common.Address) (content, error) {
 		return bad("a sealed order has no salt or request beside it")
 	case p.Version != 1:
 		return bad("signed.sealed.public is not of version 1")
-	case p.Prompt != "" || p.Messages != nil || p.Input != nil || p.Stop != nil || p.Tools != nil || p.ResponseFormat != nil || p.Logprobs || p.TopLogprobs != 0:
+	case p.Prompt != "" || p.Messages != nil || p.Input != nil || p.Container != nil || p.Stop != nil || p.Tools != nil || p.ResponseFormat != nil || p.Logprobs || p.TopLogprobs != 0:
 		return bad("signed.sealed.public has content: seal it")
 	case h.PromptBound == 0 || h.PromptBound > promptBoundMost:
 		return bad("prompt_bound is from 1 to %d", promptBoundMost)
+	case h.Container && h.Embeddings > 0:
+		return bad("a job is for embeddings or a container")
 	case h.Embeddings > maxInputs || h.Embeddings > 0 && p.MaxTokens > 1:
 		return content{}, errEmbedding
 	case len(h.Box.Content) > maxSealed:
@@ -112,7 +115,7 @@ func shut(in *api.SignedOrder, miners []common.Address) (content, error) {
 	if err != nil {
 		return content{}, fmt.Errorf("encode request: %w", err)
 	}
-	return content{public: p, promptBound: h.PromptBound, texts: h.Embeddings, stored: stored, salt: make([]byte, len(receipt.Salt{})), sealed: true}, nil
+	return content{public: p, promptBound: h.PromptBound, texts: h.Embeddings, container: h.Container, stored: stored, salt: make([]byte, len(receipt.Salt{})), sealed: true}, nil
 }
 
 // checkSealingKey returns nil for a key of the right size, or none.

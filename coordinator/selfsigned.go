@@ -40,8 +40,11 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 	if r.Model == "" || r.PromptBound == 0 || r.MaxTokens > 1<<20 || r.MaxSeconds > maxMaxSeconds || r.Embeddings > maxInputs {
 		return api.Quote{}, apierr.New(apierr.Invalid, "model and prompt_bound are required, max_tokens is at most %d, max_seconds at most %d, and embeddings at most %d", 1<<20, maxMaxSeconds, maxInputs)
 	}
-	if r.Embeddings > 0 {
+	if r.Embeddings > 0 || r.Container {
 		r.MaxTokens = 1 // of which none is used
+	}
+	if r.Container && r.TTLSeconds == 0 {
+		r.TTLSeconds = s.containerTTL(r.MaxSeconds)
 	}
 	deadline, err := s.deadline(time.Now(), session, r.TTLSeconds)
 	if err != nil {
@@ -51,7 +54,7 @@ func (s *Service) Quote(ctx context.Context, c Caller, r api.QuoteRequest) (api.
 	if err != nil {
 		return api.Quote{}, err
 	}
-	a := ask{model: r.Model, texts: r.Embeddings, sealed: r.Sealed, promptBound: r.PromptBound, maxTokens: r.MaxTokens, maxSeconds: r.MaxSeconds, maxPrice: r.MaxPrice, constraints: r.Constraints}
+	a := ask{model: r.Model, texts: r.Embeddings, container: r.Container, sealed: r.Sealed, promptBound: r.PromptBound, maxTokens: r.MaxTokens, maxSeconds: r.MaxSeconds, maxPrice: r.MaxPrice, constraints: r.Constraints}
 	t, err := s.terms(a, demands)
 	if err != nil {
 		return api.Quote{}, err
@@ -154,7 +157,7 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 		return nil, apierr.New(apierr.Invalid, format, a...)
 	}
 	o, in := r.Signed.Order, r.Signed
-	if given(r.Model != "", r.Prompt != "", r.Messages != nil, r.Input != nil, r.MaxTokens != 0, r.MaxSeconds != 0, r.Temperature != nil, r.TopP != nil, r.TopK != 0, r.Seed != nil, r.Stop != nil,
+	if given(r.Model != "", r.Prompt != "", r.Messages != nil, r.Input != nil, r.Container != nil, r.MaxTokens != 0, r.MaxSeconds != 0, r.Temperature != nil, r.TopP != nil, r.TopK != 0, r.Seed != nil, r.Stop != nil,
 		r.Logprobs, r.TopLogprobs != 0, r.MaxPrice != nil, r.TTLSeconds != 0) > 0 {
 		return bad("beside \"signed\" only constraints and route are given: the rest is in its request and order")
 	}
@@ -187,7 +190,7 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 	}
 	c := r.Constraints
 	c.Models = []common.Hash{o.Model}
-	t, err := s.terms(ask{model: req.Model, texts: known.texts, sealed: known.sealed, promptBound: known.promptBound, maxTokens: req.MaxTokens, maxSeconds: req.MaxSeconds, maxPrice: &o.MaxPrice, constraints: c}, demands)
+	t, err := s.terms(ask{model: req.Model, texts: known.texts, container: known.container, sealed: known.sealed, promptBound: known.promptBound, maxTokens: req.MaxTokens, maxSeconds: req.MaxSeconds, maxPrice: &o.MaxPrice, constraints: c}, demands)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +205,7 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 	return &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
 		Spec: ledger.Spec{
-			Order: o, Signature: in.Signature, Salt: known.salt, Candidates: r.Constraints.Miners, Terms: demands, PromptBound: known.promptBound, MaxTokens: req.MaxTokens, MaxSeconds: req.MaxSeconds, Items: known.texts, Sealed: known.sealed,
+			Order: o, Signature: in.Signature, Salt: known.salt, Candidates: r.Constraints.Miners, Terms: demands, PromptBound: known.promptBound, MaxTokens: req.MaxTokens, MaxSeconds: req.MaxSeconds, Items: known.texts, Container: known.container, Sealed: known.sealed,
 		},
 		Request: known.stored, MaxPrice: o.MaxPrice, Created: now.UnixMilli(), Expires: int64(min(o.Deadline, 1<<40)) * 1000,
 	}, nil

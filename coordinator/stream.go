@@ -34,13 +34,13 @@ type stream struct {
 	made    time.Time
 	asked   time.Time // when another replica was last asked for pieces
 	broken  bool      // the answer is another than what readers were given
-	sealed  bool      // no two miners' pieces are alike
+	unlike  bool      // no two miners' pieces are alike
 	run     int       // how often the answer began anew
 }
 
 func newStream(j *ledger.Job) *stream {
 	return &stream{
-		client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), over: make(chan struct{}), made: time.Now(), sealed: j.Spec.Sealed,
+		client: j.Client, session: j.Session, state: j.State, changed: make(chan struct{}), over: make(chan struct{}), made: time.Now(), unlike: j.Spec.Sealed || j.Spec.Container,
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *stream) setState(st market.JobState) {
 }
 
 // restart prepares for another miner: what nobody has read is forgotten, and what
-// is sealed.
+// another miner will not say again.
 func (s *stream) restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *stream) restart() {
 	}
 	if !s.seen {
 		s.pieces = nil
-	} else if s.sealed { // readers are told to begin anew
+	} else if s.unlike { // readers are told to begin anew
 		s.pieces, s.seen = nil, false
 		s.run++
 	}

@@ -56,7 +56,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		return nil, err
 	}
 	req.Tools, req.ResponseFormat = x.Tools, x.ResponseFormat
-	if len(r.Input) > 0 {
+	if len(r.Input) > 0 || r.Container != nil {
 		r.MaxTokens = 1 // of which none is used
 	}
 	session, err := s.cfg.Store.Session(ctx, c.Session)
@@ -67,6 +67,9 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		return nil, errSelfSigned(session.ID)
 	}
 	now := time.Now()
+	if r.Container != nil && r.TTLSeconds == 0 {
+		r.TTLSeconds = s.containerTTL(r.MaxSeconds)
+	}
 	deadline, err := s.deadline(now, session, r.TTLSeconds)
 	if err != nil {
 		return s.orderedBefore(ctx, session.ID, x, err)
@@ -76,7 +79,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 		return nil, err
 	}
 	terms, err := s.terms(ask{
-		model: r.Model, texts: uint64(len(r.Input)), promptBound: req.PromptBound(), maxTokens: r.MaxTokens, maxSeconds: r.MaxSeconds, maxPrice: r.MaxPrice, constraints: r.Constraints,
+		model: r.Model, texts: uint64(len(r.Input)), container: r.Container != nil, promptBound: req.PromptBound(), maxTokens: r.MaxTokens, maxSeconds: r.MaxSeconds, maxPrice: r.MaxPrice, constraints: r.Constraints,
 	}, demands)
 	if err != nil {
 		return s.orderedBefore(ctx, session.ID, x, err)
@@ -98,7 +101,7 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	}
 	j := &ledger.Job{
 		Session: session.ID, Client: session.Client, Model: req.Model,
-		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.bound.PromptTokens, MaxTokens: terms.maxTokens, MaxSeconds: terms.maxSeconds, Items: uint64(len(r.Input))},
+		Spec:    ledger.Spec{Order: order, Salt: salt[:], Candidates: r.Constraints.Miners, Terms: demands, PromptBound: terms.bound.PromptTokens, MaxTokens: terms.maxTokens, MaxSeconds: terms.maxSeconds, Items: uint64(len(r.Input)), Container: r.Container != nil},
 		Request: raw, MaxPrice: terms.maxPrice, Created: now.UnixMilli(), Expires: deadline.UnixMilli(),
 	}
 	return s.admit(ctx, c, session, j, x, func(j *ledger.Job) (err error) {
@@ -198,6 +201,20 @@ func check(r api.SubmitRequest) (*api.Request, error) {
 	return req, sound(req)
 }
 
+// aroundContainer is the time that a container's job has beside the program's,
+// to wait, start and hand in its files.
+const aroundContainer = 2 * time.Minute
+
+// containerTTL is the time of a job that runs for so many seconds, if its client
+// names none; 0 for the usual one.
+func (s *Service) containerTTL(seconds uint64) uint64 {
+	around := uint64(aroundContainer / time.Second)
+	if seconds+around <= uint64(defaultTTL/time.Second) {
+		return 0
+	}
+	return min(seconds+around, uint64(s.longest()/time.Second))
+}
+
 var (
 	errEmbedding  = apierr.New(apierr.Invalid, "an embedding has no max_tokens, sampling, stop or logprobs")
 	errCandidates = apierr.New(apierr.Invalid, "more than %d candidate miners", maxCandidates)
@@ -209,8 +226,10 @@ func sound(r *api.Request) error {
 	switch {
 	case r.Model == "" || len(r.Model) > 200:
 		return bad("model is required (GET /v1/models lists what is on offer)")
-	case given(r.Prompt != "", len(r.Messages) > 0, len(r.Input) > 0) != 1:
-		return bad("give one of prompt, messages and input")
+	case given(r.Prompt != "", len(r.Messages) > 0, len(r.Input) > 0, r.Container != nil) != 1:
+		return bad("give one of prompt, messages, input and container")
+	case r.Container != nil && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.TemperatureMilli != 1000 || r.TopPMilli != 1000 || r.TopK != 0 || r.Tools != nil || r.ResponseFormat != nil):
+		return bad("a container has max_seconds, and no max_tokens, sampling, stop, logprobs, tools or format")
 	case len(r.Input) > maxInputs:
 		return bad("more than %d texts in input", maxInputs)
 	case len(r.Input) > 0 && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.TemperatureMilli != 1000 || r.TopPMilli != 1000 || r.TopK != 0):
@@ -227,6 +246,11 @@ func sound(r *api.Request) error {
 		return bad("max_seconds is above %d", maxMaxSeconds)
 	case len(r.Stop) > maxStops:
 		return bad("more than %d stop strings", maxStops)
+	}
+	if r.Container != nil {
+		if err := r.Container.Check(); err != nil {
+			return bad("%v", err)
+		}
 	}
 	size := len(r.Prompt)
 	for i, text := range r.Input {

@@ -32,6 +32,7 @@ const defaultMaxSeconds = 60
 type ask struct {
 	model       string
 	texts       uint64 // to embed, 0 for another job
+	container   bool
 	sealed      bool
 	promptBound uint64 // no tokenizer makes more tokens of the prompt
 	maxTokens   uint64 // 0 for the default

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Errors that callers test for.
@@ -53,9 +54,9 @@ type Info struct {
 	Class string
 	// Claimed says that the engine cannot show which weights run.
 	Claimed bool
-	// Seconds says that this runs containers: CompletionTokens counts begun seconds
-	// of wall time, and Digest names an image.
-	Seconds bool
+	// Container says that this runs programs in containers: Digest names an image,
+	// nothing counts tokens, and results say how long programs ran.
+	Container bool
 	// TokenIDs says that tokens carry their id in the model's vocabulary.
 	TokenIDs bool
 	// ContextLength is the most tokens of prompt and answer together, 0 if unknown.
@@ -83,6 +84,7 @@ type Container struct {
 	Command []string          // the image's own if empty
 	Env     map[string]string // beside the image's own
 	Files   []File            // for the program to read
+	Longest time.Duration     // that the program may run; 0 for what the image's owner allows
 }
 
 // A File lies in a folder, at a path with slashes.
@@ -92,7 +94,7 @@ type File struct {
 }
 
 // A Request asks for one answer. Either Messages or Prompt is set, or Container
-// for a model that counts seconds.
+// for an image.
 type Request struct {
 	// Messages is a conversation, put into the model's own chat format.
 	Messages []Message
@@ -220,4 +222,7 @@ type Result struct {
 	PromptTokens     uint64
 	CompletionTokens uint64
 	FinishReason     FinishReason
+	// Ran is how long a program in a container ran, from its start to its end. What
+	// comes before and after is the engine's.
+	Ran time.Duration
 }

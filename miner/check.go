@@ -67,6 +67,9 @@ func (s *Service) check(ctx context.Context, a *api.Assignment, now time.Time) (
 	if req.Model != info.Name {
 		return o, req, nil, refuse("model_mismatch", "request and order name different models")
 	}
+	if info.Container != (req.Container != nil) {
+		return o, req, nil, refuse("bad_request", "an image runs programs in containers, and a model answers: the request is of the other kind")
+	}
 	if req.MaxTokens == 0 || req.MaxTokens > o.MaxTokens {
 		return o, req, nil, refuse("bad_request", "max_tokens must be from 1 to %d", o.MaxTokens)
 	}

@@ -284,16 +284,17 @@ func (c *coordinator) result(w http.ResponseWriter, r *http.Request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, again := c.results[id]; !again {
-		out, hidden := receipt.NewOutput(salt), false
+		out, hidden, ids := receipt.NewOutput(salt), false, false
 		for _, p := range c.streams[id] {
 			hidden = hidden || p.Token
+			ids = ids || p.ID != nil || p.Token
 			if p.ID != nil {
 				out.Token(*p.ID)
 			} else {
 				out.Text(p.Text)
 			}
 		}
-		if uint64(out.Len()) != in.Receipt.CompletionTokens {
+		if n := uint64(out.Len()); ids && n != in.Receipt.CompletionTokens || n == 0 {
 			return apierr.New(apierr.StreamGap, "send the stream again")
 		}
 		if !hidden && out.Root() != in.Receipt.Output {

@@ -64,7 +64,9 @@ func (s *Service) work(ctx context.Context, a *api.Assignment) {
 	side.Go(func() (err error) { got, err = s.stream(streaming, j); return err })
 	done, err := generate(running, offering.Model, req, j)
 	j.pieces.end()
-	s.measure(j, done)
+	if !offering.Model.Info().Container {
+		s.measure(j, done)
+	}
 	if err = stopReason(running, err); err != nil {
 		stopStream()
 		_ = side.Wait() // ended by us, or the reason that we have
@@ -92,12 +94,14 @@ type outcome struct {
 	elapsed time.Duration
 	usage   market.Usage
 	finish  engine.FinishReason
+	ran     time.Duration // of a program in a container
 }
 
 // generate runs a request on a model for as long as it allows, and collects the
-// pieces. An answer that is not whole by then has come to its length.
+// pieces. An answer that is not whole by then has come to its length. An image
+// sees to the time itself: it counts only that of the program.
 func generate(ctx context.Context, m engine.Model, req api.Request, j *job) (outcome, error) {
-	if req.MaxSeconds == 0 {
+	if req.MaxSeconds == 0 || m.Info().Container {
 		return answer(ctx, m, req, j)
 	}
 	within, stop := context.WithTimeoutCause(ctx, time.Duration(min(req.MaxSeconds, 1<<30))*time.Second, errSeconds)
@@ -134,7 +138,7 @@ func answer(ctx context.Context, m engine.Model, req api.Request, j *job) (outco
 		}
 		return nil
 	})
-	o := outcome{started: start, elapsed: time.Since(start), finish: res.FinishReason}
+	o := outcome{started: start, elapsed: time.Since(start), finish: res.FinishReason, ran: res.Ran}
 	o.usage = market.Usage{PromptTokens: res.PromptTokens, CompletionTokens: min(res.CompletionTokens, req.MaxTokens)}
 	return o, err
 }
@@ -189,6 +193,12 @@ func request(r api.Request) engine.Request {
 	for _, m := range r.Messages {
 		e.Messages = append(e.Messages, engine.Message(m))
 	}
+	if c := r.Container; c != nil {
+		e.Container = &engine.Container{Command: c.Command, Env: c.Env, Longest: time.Duration(min(r.MaxSeconds, 1<<30)) * time.Second}
+		for _, f := range c.Files {
+			e.Container.Files = append(e.Container.Files, engine.File(f))
+		}
+	}
 	return e
 }
 
@@ -208,14 +218,17 @@ func stopReason(ctx context.Context, err error) error {
 func (s *Service) receipt(a *api.Assignment, o Offering, req api.Request, j *job, done outcome, n int) spool.Result {
 	d, coordinator, _ := s.link.parties()
 	info := o.Model.Info()
-	if len(req.Input) == 0 && (info.TokenIDs || n < j.pieces.len()) {
+	if len(req.Input) == 0 && !info.Container && (info.TokenIDs || n < j.pieces.len()) {
 		// Pieces are tokens, or the most that we can say of a cut answer.
 		done.usage.CompletionTokens = min(uint64(n), req.MaxTokens) //nolint:gosec // a length
 	}
 	millis := uint64(max(0, done.elapsed.Milliseconds()))
 	done.usage.ComputeMillis, done.usage.Items = millis, req.Items()
+	if info.Container {
+		done.usage.ComputeMillis = min(millis, uint64(max(0, done.ran.Milliseconds())))
+	}
 	if req.MaxSeconds > 0 { // the last token may have come a little later
-		done.usage.ComputeMillis = min(millis, req.MaxSeconds*1000)
+		done.usage.ComputeMillis = min(done.usage.ComputeMillis, req.MaxSeconds*1000)
 	}
 	price, err := market.Price(o.Rates, done.usage)
 	if err != nil || price.Cmp(a.Order.MaxPrice) > 0 {

@@ -63,6 +63,8 @@ type Offering struct {
 	Model     engine.Model
 	Rates     market.Rates
 	MaxTokens uint64 // longest answer
+	// MaxSeconds is the longest run of a program in a container.
+	MaxSeconds uint64
 	// What the owner says of the machine that runs it.
 	GPU    string
 	VRAMGB uint64 // GiB
@@ -76,6 +78,9 @@ func (o Offering) offer(sealing *sealed.Key) api.Offer {
 		Model: i.Name, Digest: i.Digest, Class: i.Class, Claimed: i.Claimed,
 		Context: i.ContextLength, MaxTokens: o.MaxTokens, Parameters: i.Parameters, Rates: o.Rates,
 		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region, Embeddings: embeds,
+	}
+	if i.Container {
+		out.Kind, out.MaxSeconds = api.KindContainer, o.MaxSeconds
 	}
 	if sealing != nil {
 		out.SealingKey = sealing.Public()

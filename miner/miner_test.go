@@ -87,6 +87,7 @@ func (p *parrot) Generate(ctx context.Context, req engine.Request, yield func(en
 type rig struct {
 	*coordinator
 	model *parrot
+	runs  engine.Model // in place of model, if it is set
 	dir   string
 	chain miner.Chain
 	grace time.Duration
@@ -135,8 +136,12 @@ func (r *rig) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	model := engine.Model(r.model)
+	if r.runs != nil {
+		model = r.runs
+	}
 	r.svc, err = miner.New(miner.Config{
-		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: []miner.Offering{{Model: r.model, Rates: r.rates, MaxTokens: 100}},
+		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: []miner.Offering{{Model: model, Rates: r.rates, MaxTokens: 100}},
 		Slots: 2, Spool: kept, Sealing: r.sealing, Grace: r.grace, Version: "test", Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -282,6 +287,7 @@ func TestAssignmentsThatDoNotAddUpAreRefused(t *testing.T) {
 		"another order":     {"order_mismatch", func(a *api.Assignment, _ *api.Request) { a.JobID = common.Hash{1} }},
 		"no signature":      {"bad_signature", func(a *api.Assignment, _ *api.Request) { a.OrderSignature[64] = 29 }},
 		"unknown fields":    {"bad_request", func(a *api.Assignment, _ *api.Request) { a.Request = []byte(`{"v":1,"x":2}`) }},
+		"a program":         {"bad_request", func(_ *api.Assignment, q *api.Request) { q.Prompt, q.Messages, q.Container = "", nil, &api.Container{} }},
 		"another version":   {"bad_request", func(_ *api.Assignment, q *api.Request) { q.Version = 2 }},
 		"too many tokens":   {"bad_request", func(_ *api.Assignment, q *api.Request) { q.MaxTokens = 101 }},
 		"lower rates":       {"rates_mismatch", func(a *api.Assignment, _ *api.Request) { a.Completion = market.Units(1) }},

@@ -133,7 +133,7 @@ func (s *Session) Submit(ctx context.Context, r api.SubmitRequest) (Order, error
 func (s *Session) order(ctx context.Context, r api.SubmitRequest, req api.Request) (Order, error) {
 	asked := time.Now()
 	q, err := s.client.Quote(ctx, api.QuoteRequest{
-		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, Embeddings: uint64(len(r.Input)), MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route, Sealed: !s.Plain,
+		Model: r.Model, PromptBound: req.PromptBound(), MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, Embeddings: uint64(len(r.Input)), Container: r.Container != nil, MaxPrice: r.MaxPrice, TTLSeconds: r.TTLSeconds, Constraints: r.Constraints, Route: r.Route, Sealed: !s.Plain,
 	})
 	if err != nil {
 		return Order{}, err
@@ -191,7 +191,7 @@ func (s *Session) place(ctx context.Context, o *Order, r api.SubmitRequest, req 
 		body.Signed.Salt, body.Signed.Request = o.Salt[:], raw
 		return s.send(ctx, *o, body)
 	}
-	hidden := api.SealedJob{Public: req.Public(), PromptBound: req.PromptBound(), Embeddings: uint64(len(req.Input))}
+	hidden := api.SealedJob{Public: req.Public(), PromptBound: req.PromptBound(), Embeddings: uint64(len(req.Input)), Container: req.Container != nil}
 	if hidden.Box, o.answers, err = sealed.Seal(o.JobID, slices.Concat(o.Salt[:], raw), to); err != nil {
 		return err
 	}

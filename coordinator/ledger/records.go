@@ -59,7 +59,8 @@ type Spec struct {
 	PromptBound uint64            `json:"prompt_bound"`
 	MaxTokens   uint64            `json:"max_tokens"`
 	MaxSeconds  uint64            `json:"max_seconds,omitempty"`
-	Items       uint64            `json:"items,omitempty"`  // texts to embed, 0 for another job
+	Items       uint64            `json:"items,omitempty"` // texts to embed, 0 for another job
+	Container   bool              `json:"container,omitempty"`
 	Trace       string            `json:"trace,omitempty"`  // traceparent that the job's spans are within
 	Sealed      bool              `json:"sealed,omitempty"` // the request is an api.SealedJob, and the salt zero
 }

@@ -175,7 +175,7 @@ func release(ctx context.Context, d *daemon, name string) error {
 
 // Info implements [engine.Model]. The digest is the image's.
 func (m *Model) Info() engine.Info {
-	return engine.Info{Name: m.cfg.Name, Digest: m.digest, Class: m.class, Seconds: true}
+	return engine.Info{Name: m.cfg.Name, Digest: m.digest, Class: m.class, Container: true}
 }
 
 // Close implements [engine.Model].

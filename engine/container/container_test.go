@@ -77,7 +77,7 @@ func (b *bench) run(t *testing.T, m *container.Model, args ...string) artifact.R
 	if err != nil {
 		t.Fatalf("%v: %v", args, err)
 	}
-	if r.Image != b.image || r.End.Seconds == 0 || r.End.Seconds != res.CompletionTokens {
+	if r.Image != b.image || r.End.Millis == 0 || r.End.Millis != uint64(res.Ran.Milliseconds()) || res.CompletionTokens != 0 {
 		t.Errorf("%v: image %s, end %+v, result %+v", args, r.Image, r.End, res)
 	}
 	b.clean(t)
@@ -111,7 +111,7 @@ func TestJobs(t *testing.T) {
 	if r := b.run(t, m, "bytes"); r.Out != "a\uFFFDb€\n" {
 		t.Errorf("bytes: %q", r.Out)
 	}
-	if r := b.run(t, m, "silent"); string(r.Files["late"]) != "late" || r.End.Seconds < 2 {
+	if r := b.run(t, m, "silent"); string(r.Files["late"]) != "late" || r.End.Millis < 1500 {
 		t.Errorf("a program that closes its output: %+v", r)
 	}
 
@@ -212,11 +212,11 @@ func TestHostilePrograms(t *testing.T) {
 		}
 	})
 	t.Run("cannot outlive its time", func(t *testing.T) {
-		r, res, err := guest(t.Context(), m, engine.Request{MaxTokens: 2}, "hang")
+		r, res, err := guest(t.Context(), m, engine.Request{Container: &engine.Container{Longest: 2 * time.Second}}, "hang")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.End.Reason != artifact.Time || r.End.Seconds != 2 || res.FinishReason != engine.Length || r.Out != "hanging\nhanging\n" {
+		if r.End.Reason != artifact.Time || r.End.Millis != 2000 || res.FinishReason != engine.Length || r.Out != "hanging\nhanging\n" {
 			t.Errorf("%+v %+v %q", r.End, res, r.Out)
 		}
 		b.clean(t)
@@ -273,7 +273,7 @@ func TestJobsThatAreCalledOffEndAtOnce(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || res.FinishReason != engine.Canceled || res.CompletionTokens == 0 {
+	if err != nil || res.FinishReason != engine.Canceled || res.Ran == 0 {
 		t.Fatalf("%+v %v", res, err)
 	}
 	if r, err := artifact.Read(text.String()); err != nil || r.End.Reason != artifact.Canceled {
@@ -350,7 +350,7 @@ func TestImagesAreNamedByTheirDigest(t *testing.T) {
 		t.Errorf("no engine: %v", err)
 	}
 	info := b.open(t, nil).Info()
-	if got := fmt.Sprintf("sha256:%x", info.Digest); got != b.image || !info.Seconds || info.Claimed {
+	if got := fmt.Sprintf("sha256:%x", info.Digest); got != b.image || !info.Container || info.Claimed {
 		t.Errorf("%+v is not %s", info, b.image)
 	}
 }

@@ -32,8 +32,8 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 		return engine.Result{}, err
 	}
 	longest := m.cfg.Longest
-	if req.MaxTokens > 0 {
-		longest = min(longest, time.Duration(min(req.MaxTokens, 1<<30))*time.Second)
+	if req.Container.Longest > 0 {
+		longest = min(longest, req.Container.Longest)
 	}
 	if d, ok := ctx.Deadline(); ok {
 		longest = min(longest, time.Until(d)-beforeEnd)
@@ -128,7 +128,8 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 		return engine.Result{}, err
 	}
 	last, took, err := r.watch(ctx, id, printed, began)
-	res = engine.Result{CompletionTokens: seconds(took, r.longest), FinishReason: finish(last.Reason)}
+	// What killing it takes is not its client's.
+	res = engine.Result{Ran: max(time.Millisecond, min(took, r.longest)), FinishReason: finish(last.Reason)}
 	if err != nil {
 		return res, err
 	}
@@ -138,7 +139,7 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 	if last.Files, last.Skipped, err = r.files(after, keeper); err != nil {
 		return res, err
 	}
-	last.Seconds = res.CompletionTokens
+	last.Millis = uint64(res.Ran.Milliseconds()) //nolint:gosec // not negative
 	return res, r.say(artifact.Line{End: &last})
 }
 
@@ -152,11 +153,6 @@ func (r *run) broken(ctx context.Context, err error) (engine.Result, error) {
 		return engine.Result{}, fmt.Errorf("%w: %w", engine.ErrBadRequest, err)
 	}
 	return engine.Result{}, fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
-}
-
-// seconds counts those that a program began.
-func seconds(took, longest time.Duration) uint64 {
-	return uint64((min(took, longest) + time.Second - 1) / time.Second) //nolint:gosec // not negative
 }
 
 func finish(reason string) engine.FinishReason {

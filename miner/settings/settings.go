@@ -17,7 +17,7 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-// Price is an amount per 10^6 tokens that a person writes in AITBC, as in "0.5".
+// Price is an amount per 10^6 tokens, or per second, that a person writes in AITBC, as in "0.5".
 type Price struct{ market.Amount }
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
@@ -30,6 +30,8 @@ func (p *Price) UnmarshalText(b []byte) (err error) {
 const (
 	KindExact  = "exact"  // pure Go, in this process
 	KindOpenAI = "openai" // Ollama and any other server that speaks OpenAI's protocol
+	// KindContainer runs clients' programs in containers of an image.
+	KindContainer = "container"
 )
 
 // Engine is one [[engine]] table: a way to run models, and their price.
@@ -46,6 +48,17 @@ type Engine struct {
 	SecondRate     Price    `toml:"second_rate"`
 	ItemRate       Price    `toml:"item_rate"`
 	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
+
+	// Of a container.
+	Socket     string  `toml:"socket"`      // of Docker's or Podman's engine
+	Image      string  `toml:"image"`       // "sha256:…" or repository@sha256:…
+	MaxSeconds uint64  `toml:"max_seconds"` // longest run
+	CPUs       float64 `toml:"cpus"`
+	MemoryMB   int64   `toml:"memory_mb"`
+	DiskMB     int64   `toml:"disk_mb"`
+	OutputKB   int64   `toml:"output_kb"`
+	Processes  int64   `toml:"processes"`
+	GPUs       []int   `toml:"gpus"`
 }
 
 // Machine is what an owner says of the machine.
@@ -140,35 +153,10 @@ func (s *Settings) Validate() error {
 	if err := httpx.CheckBind(s.Server.Addr, false); err != nil {
 		return fmt.Errorf("server.addr: %w", err)
 	}
-	for i, e := range s.Engines {
-		if err := e.validate(); err != nil {
+	for i := range s.Engines {
+		if err := s.Engines[i].validate(); err != nil {
 			return fmt.Errorf("engine %d: %w", i+1, err)
 		}
-	}
-	return nil
-}
-
-func (e *Engine) validate() error {
-	switch e.Kind {
-	case KindExact:
-		if e.URL != "" || e.APIKeyFile != "" || len(e.Models) != 0 {
-			return errors.New("url, api_key_file and models belong to kind \"openai\"")
-		}
-	case KindOpenAI:
-		if e.URL == "" || len(e.Models) == 0 {
-			return errors.New("kind \"openai\" needs url and models")
-		}
-		if e.Path != "" || e.Name != "" || e.Threads != 0 {
-			return errors.New("path, name and threads belong to kind \"exact\"")
-		}
-	default:
-		return fmt.Errorf("kind is %q: want \"exact\" or \"openai\"", e.Kind)
-	}
-	if e.MaxTokens == 0 || e.MaxTokens > 1<<20 {
-		return fmt.Errorf("max_tokens is %d: want 1 to %d", e.MaxTokens, 1<<20)
-	}
-	if e.Threads < 0 || e.Threads > 1024 {
-		return fmt.Errorf("threads is %d: want 0 to 1024", e.Threads)
 	}
 	return nil
 }

@@ -91,7 +91,8 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"open server":    {`# addr = "127.0.0.1:18001"`, `addr = "0.0.0.0:18001"`, "server.addr"},
 		"negative rate":  {`prompt_rate = "0.1"`, `prompt_rate = "-1"`, "not an amount"},
 		"bad address":    {address.Hex(), "0x12", "want 40 for Address"},
-		"wrong fields":   {`name = "aitbc-tiny"`, `url = "http://x"`, "belong to kind"},
+		"wrong fields":   {`name = "aitbc-tiny"`, `url = "http://x"`, `kind "exact" has no url`},
+		"image by name":  {"kind = \"exact\"\nname = \"aitbc-tiny\"\nprompt_rate = \"0.1\"\ncompletion_rate = \"0.5\"\nmax_tokens = 512", "kind = 'container'\nname = 'x'\nsecond_rate = '1'", "needs name, image and second_rate"},
 		"port":           {"port_offset = 0", "port_offset = 60000", "port offset"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,5 +110,21 @@ func TestBadSettingsAreNamed(t *testing.T) {
 				t.Fatalf("err = %v", err)
 			}
 		})
+	}
+}
+
+func TestAContainerHasItsUsualLimits(t *testing.T) {
+	t.Parallel()
+	text := settings.Initial{Address: address}.Text() + "[[engine]]\nkind = 'container'\nname = 'tool'\nimage = 'sha256:12'\nsecond_rate = '0.000001'\n"
+	s, err := settings.Load(write(t, text), none, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Engines[1]
+	if rates := e.Rates(); rates != (market.Rates{Second: market.Units(1e12)}) {
+		t.Errorf("rates %+v", rates)
+	}
+	if e.Socket != "/var/run/docker.sock" || e.MaxSeconds != 600 || e.CPUs != 1 || e.MemoryMB != 512 || e.DiskMB != 256 || e.OutputKB != 4096 || e.Processes != 128 {
+		t.Errorf("%+v", e)
 	}
 }

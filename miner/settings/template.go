@@ -91,4 +91,21 @@ max_tokens = 512
 # prompt_rate = "1"
 # completion_rate = "2"
 # max_tokens = 4096
+
+# Programs of clients in containers of an image, which is named by its digest:
+# docker image inspect --format '{{.Id}}' IMAGE shows it. They have no network
+# and no rights, and nothing but what is said here. More images are more tables.
+# [[engine]]
+# kind = "container"
+# name = "python-3.12"
+# image = "sha256:…"
+# second_rate = "0.0001"
+# max_seconds = 600
+# cpus = 1
+# memory_mb = 512
+# disk_mb = 256                # of the job's folder, which lies in memory too
+# output_kb = 4096             # printed and left as files, together
+# processes = 128
+# gpus = []                    # devices that a program may use
+# socket = "/var/run/docker.sock"
 `

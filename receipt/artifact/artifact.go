@@ -69,7 +69,7 @@ const (
 type End struct {
 	Reason   string `json:"reason"`
 	ExitCode int    `json:"exit_code"`
-	Seconds  uint64 `json:"seconds"` // begun ones: what is charged
+	Millis   uint64 `json:"millis"` // that it ran: what is charged
 	Files    []File `json:"files,omitempty"`
 	Skipped  uint64 `json:"skipped,omitempty"` // files left out: no plain files, of names that nobody should write, or too large
 }

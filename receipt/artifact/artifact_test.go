@@ -26,7 +26,7 @@ func file(path, data string) artifact.File {
 }
 
 func end(files ...artifact.File) artifact.Line {
-	return artifact.Line{End: &artifact.End{Reason: artifact.Exited, Seconds: 1, Files: files}}
+	return artifact.Line{End: &artifact.End{Reason: artifact.Exited, Millis: 1, Files: files}}
 }
 
 var start = artifact.Line{Start: &artifact.Start{Image: "sha256:1"}}
