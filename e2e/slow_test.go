@@ -57,19 +57,24 @@ func slowServer(t *testing.T, pause time.Duration) string {
 // offerSlow makes the network's miner sell the slow server's model too.
 func offerSlow(t *testing.T, n *network.Network, url string) {
 	t.Helper()
+	offer(t, n, slowModel, fmt.Sprintf("kind = \"openai\"\nurl = %q\nmodels = [%q]\nprompt_rate = \"1\"\ncompletion_rate = \"2\"\nmax_tokens = 512\n", url, slowModel))
+}
+
+// offer gives the network's miner one more engine, and waits until a model of it is on offer.
+func offer(t *testing.T, n *network.Network, model, engine string) {
+	t.Helper()
 	file := filepath.Join(n.Home.Miner(), "config.toml")
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(raw), "slots = 1", "slots = 4", 1) +
-		fmt.Sprintf("\n[[engine]]\nkind = \"openai\"\nurl = %q\nmodels = [%q]\nprompt_rate = \"1\"\ncompletion_rate = \"2\"\nmax_tokens = 512\n", url, slowModel)
+	text := strings.Replace(string(raw), "slots = 1", "slots = 4", 1) + "\n[[engine]]\n" + engine
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	n.Kill("miner")
-	n.Wait("the slow model", func() bool {
+	n.Wait("the model "+model, func() bool {
 		out, err := n.Run("models", "--json")
-		return err == nil && strings.Contains(string(out), `"`+slowModel+`"`)
+		return err == nil && strings.Contains(string(out), `"`+model+`"`)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -190,7 +191,16 @@ func (n *Network) Run(args ...string) (stdout []byte, err error) {
 
 // RunWithInput is [Network.Run] with a standard input.
 func (n *Network) RunWithInput(input string, args ...string) (stdout []byte, err error) {
-	return n.run(filepath.Join(n.bin, "aitbc"), input, append(args, "--home", string(n.Home))...)
+	return n.run(filepath.Join(n.bin, "aitbc"), input, before(args, "--home", string(n.Home))...)
+}
+
+// before puts flags where a command still takes them: before "--", or at the end.
+func before(args []string, flags ...string) []string {
+	i := slices.Index(args, "--")
+	if i < 0 {
+		i = len(args)
+	}
+	return slices.Insert(slices.Clone(args), i, flags...)
 }
 
 // Check runs aitbcd check on this network at a height, or at the newest block
@@ -226,7 +236,7 @@ func (n *Network) run(path, input string, args ...string) ([]byte, error) {
 // JSON runs an aitbc command with --json and decodes the value that it prints.
 func (n *Network) JSON(out any, args ...string) {
 	n.t.Helper()
-	raw, err := n.Run(append(args, "--json")...)
+	raw, err := n.Run(before(args, "--json")...)
 	if err != nil {
 		n.t.Fatal(err)
 	}

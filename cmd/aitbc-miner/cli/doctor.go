@@ -16,6 +16,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
+	"github.com/aitbc/aitbc/engine/container"
 	"github.com/aitbc/aitbc/engine/openai"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/secret"
@@ -160,6 +161,18 @@ func (d *doctor) engine(ctx context.Context, e settings.Engine) {
 		} else {
 			d.say(check, good, "", "%s", e.Path)
 		}
+		return
+	}
+	if e.Kind == settings.KindContainer {
+		ctx, cancel := context.WithTimeout(ctx, askWithin)
+		defer cancel()
+		m, err := container.Open(ctx, containerConfig(d.set, e))
+		if err != nil {
+			d.say(check, bad, "start Docker or Podman, let this user use "+e.Socket+", and load the image there", "%s: %v", e.Name, err)
+			return
+		}
+		_ = m.Close() // it holds connections only
+		d.say(check, good, "", "%s is %s", e.Name, e.Image)
 		return
 	}
 	cfg := openai.Config{BaseURL: e.URL}

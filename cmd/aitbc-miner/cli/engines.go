@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/engine/container"
 	"github.com/aitbc/aitbc/engine/exact"
 	"github.com/aitbc/aitbc/engine/openai"
 	"github.com/aitbc/aitbc/internal/secret"
-	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/miner"
 	"github.com/aitbc/aitbc/miner/gpu"
 	"github.com/aitbc/aitbc/miner/settings"
@@ -27,9 +28,12 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 		}
 		return errors.Join(errs...)
 	}
+	if err := sweep(ctx, set, log); err != nil {
+		return nil, nil, err
+	}
 	for i, e := range set.Engines {
 		machine := describe(set.Machine, e, set.Mining.GPUDevices, gpus)
-		models, err := open(ctx, e, log)
+		models, err := open(ctx, set, e, log)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("engine %d: %w", i+1, err), closeAll())
 		}
@@ -37,7 +41,7 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 			info := m.Info()
 			log.InfoContext(ctx, "model ready", "model", info.Name, "class", info.Class, "parameters", info.Parameters, "context", info.ContextLength)
 			all = append(all, miner.Offering{
-				Model: m, Rates: market.Rates{Prompt: e.PromptRate.Amount, Completion: e.CompletionRate.Amount, Second: e.SecondRate.Amount, Item: e.ItemRate.Amount}, MaxTokens: e.MaxTokens,
+				Model: m, Rates: e.Rates(), MaxTokens: e.MaxTokens, MaxSeconds: e.MaxSeconds,
 				GPU: machine.GPU, VRAMGB: machine.VRAMGB, Region: machine.Region,
 			})
 		}
@@ -45,7 +49,33 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 	return all, closeAll, nil
 }
 
-func open(ctx context.Context, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
+// sweep removes what a miner that did not stop left in containers.
+func sweep(ctx context.Context, set *settings.Settings, log *slog.Logger) error {
+	swept := map[string]bool{}
+	for _, e := range set.Engines {
+		if e.Kind != settings.KindContainer || swept[e.Socket] {
+			continue
+		}
+		swept[e.Socket] = true
+		n, err := container.Sweep(ctx, e.Socket, set.Keys.Address.Hex())
+		if err != nil {
+			return &hinted{err, "start Docker or Podman, see that this user may use " + e.Socket + ", or take the container out of the settings"}
+		}
+		if n > 0 {
+			log.WarnContext(ctx, "containers of an earlier run were removed", "socket", e.Socket, "containers", n)
+		}
+	}
+	return nil
+}
+
+func containerConfig(set *settings.Settings, e settings.Engine) container.Config {
+	return container.Config{
+		Socket: e.Socket, Owner: set.Keys.Address.Hex(), Name: e.Name, Image: e.Image, CPUs: e.CPUs, Memory: e.MemoryMB << 20, Disk: e.DiskMB << 20,
+		Pids: e.Processes, Longest: time.Duration(e.MaxSeconds) * time.Second, Output: e.OutputKB << 10, GPUs: e.GPUs, //nolint:gosec // a day at most
+	}
+}
+
+func open(ctx context.Context, set *settings.Settings, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
 	switch e.Kind {
 	case settings.KindExact:
 		cfg := exact.Config{Name: e.Name, Threads: e.Threads}
@@ -55,6 +85,12 @@ func open(ctx context.Context, e settings.Engine, log *slog.Logger) ([]engine.Mo
 		return one(exact.Open(e.Path, cfg))
 	case settings.KindOpenAI:
 		return openServer(ctx, e, log)
+	case settings.KindContainer:
+		m, err := container.Open(ctx, containerConfig(set, e))
+		if err != nil {
+			return nil, err
+		}
+		return []engine.Model{m}, nil
 	}
 	return nil, fmt.Errorf("kind %q is unknown", e.Kind)
 }

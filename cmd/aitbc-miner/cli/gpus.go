@@ -71,8 +71,11 @@ func shown(v *uint64, by float64, format string) string {
 // describe fills in what the settings leave out about the machine: the first GPU in use, for models that a server on this
 // machine runs. Our own engine runs on the processor, and what another machine has nobody here knows.
 func describe(m settings.Machine, e settings.Engine, used []int, list []gpu.Device) settings.Machine {
-	if m.GPU != "" || e.Kind != settings.KindOpenAI || !here(e.URL) {
+	if m.GPU != "" || !onGPU(e) {
 		return m
+	}
+	if e.Kind == settings.KindContainer {
+		used = e.GPUs
 	}
 	for _, d := range list {
 		if len(used) > 0 && d.Index != used[0] {
@@ -95,10 +98,14 @@ func here(address string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// onGPUs says whether an engine may run on this machine's GPUs: a server here. Our own engine runs on the processor.
-func onGPUs(engines []settings.Engine) bool {
-	return slices.ContainsFunc(engines, func(e settings.Engine) bool { return e.Kind == settings.KindOpenAI && here(e.URL) })
+// onGPU says whether an engine may run on this machine's GPUs: a server here, or a container that is given some. Our own
+// engine runs on the processor.
+func onGPU(e settings.Engine) bool {
+	return e.Kind == settings.KindOpenAI && here(e.URL) || e.Kind == settings.KindContainer && len(e.GPUs) > 0
 }
+
+// onGPUs says whether one of the engines may.
+func onGPUs(engines []settings.Engine) bool { return slices.ContainsFunc(engines, onGPU) }
 
 // watch looks at the GPUs while the miner runs. What does not run on them goes on however they are.
 func watch(set *settings.Settings, svc *miner.Service, log *slog.Logger) *gpu.Watch {

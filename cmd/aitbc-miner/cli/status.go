@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/miner"
 )
@@ -48,7 +49,11 @@ func table(st miner.Status) string {
 	}
 	row("coordinator", "%s, %s", st.Coordinator, st.Link)
 	for _, o := range st.Offers {
-		row("model", "%s at %s", o.Model, o.Describe())
+		what := "model"
+		if o.Kind == api.KindContainer {
+			what = "image"
+		}
+		row(what, "%s at %s", o.Model, o.Describe())
 	}
 	row("running", "%d of %d", len(st.Running), st.Slots)
 	for _, r := range st.Running {

@@ -80,7 +80,7 @@ func (c *call) declare(fs *flag.FlagSet) {
 func commands() []command {
 	return []command{
 		upCommand(), downCommand(), demoCommand(), envCommand(),
-		submitCommand(), statusCommand(), resultCommand(), topCommand(), jobsCommand(), cancelCommand(), explainCommand(),
+		submitCommand(), runCommand(), statusCommand(), resultCommand(), topCommand(), jobsCommand(), cancelCommand(), explainCommand(),
 		receiptsCommand(), verifyCommand(), trustCommand(), directCommand(),
 		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), batchCommand(), keysCommand(), coordinatorCommand(),
 		stakeCommand(), validatorCommand(), rewardsCommand(), govCommand(), faucetCommand(),

@@ -131,13 +131,20 @@ func (c *call) printJob(j api.Job) error {
 	if j.Miner != nil {
 		t.row("miner", j.Miner.Hex())
 	}
-	t.row("tokens", fmt.Sprintf("%d prompt, %d answer", j.Usage.PromptTokens, j.Usage.CompletionTokens))
+	if j.Container {
+		t.row("seconds", float64(j.Usage.ComputeMillis)/1000)
+	} else {
+		t.row("tokens", fmt.Sprintf("%d prompt, %d answer", j.Usage.PromptTokens, j.Usage.CompletionTokens))
+	}
 	t.row("price", fmt.Sprintf("%s (reserved %s; fee within: %s)", j.Price.Coins(), j.MaxPrice.Coins(), j.Fee.Coins()))
 	if j.ReceiptID != nil {
 		t.row("receipt", j.ReceiptID.Hex())
 	}
 	if l := j.Timeline; l != nil {
-		text := fmt.Sprintf("waited %d ms, ran %d ms, %.0f tokens/s", l.QueuedMS, l.RanMS, l.TokensPerSecond)
+		text := fmt.Sprintf("waited %d ms, ran %d ms", l.QueuedMS, l.RanMS)
+		if l.TokensPerSecond > 0 {
+			text += fmt.Sprintf(", %.0f tokens/s", l.TokensPerSecond)
+		}
 		if l.FirstTokenMS != 0 {
 			text += fmt.Sprintf(", first token after %d ms", l.FirstTokenMS)
 		}

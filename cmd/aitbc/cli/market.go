@@ -88,7 +88,11 @@ func weights(o api.Offer) string {
 	if o.Claimed {
 		return "claimed, not shown"
 	}
-	return o.Digest.Hex()[:18] + "…"
+	short := o.Digest.Hex()[:18] + "…"
+	if o.Kind == api.KindContainer {
+		return "image " + short
+	}
+	return short
 }
 
 // coinsOrDash is an amount, or a dash for none.

@@ -22,9 +22,11 @@ func resultCommand() command {
 	return command{
 		name: "result", args: "JOB", short: "print the answer of a job", min: 1, max: 1,
 		long: `Waits for the end of the job and prints its answer. A sealed answer opens in
-the home that ordered the job, once: what opens it is then forgotten.`,
-		setup: func(*flag.FlagSet) runner {
-			return func(ctx context.Context, c *call) error { return c.result(ctx) }
+the home that ordered the job, once: what opens it is then forgotten. With
+--dir the files that a program in a container left are written there.`,
+		setup: func(fs *flag.FlagSet) runner {
+			dir := fs.String("dir", "", "write the files of a container's job to this `directory`")
+			return func(ctx context.Context, c *call) error { return c.result(ctx, *dir) }
 		},
 	}
 }
@@ -83,7 +85,7 @@ func noSealing(err error) bool {
 	return is
 }
 
-func (c *call) result(ctx context.Context) error {
+func (c *call) result(ctx context.Context, dir string) error {
 	id, err := hash("result", "job", c.args[0])
 	if err != nil {
 		return err
@@ -96,9 +98,12 @@ func (c *call) result(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f := submitFlags{wait: true}
+	follow := (&submitFlags{wait: true}).follow
+	if job.Container {
+		follow = (&runFlags{dir: dir}).follow
+	}
 	if !job.Sealed {
-		return f.follow(ctx, c, ordered{id: id, watch: watching(remote, id)})
+		return follow(ctx, c, ordered{id: id, watch: watching(remote, id)})
 	}
 	path, err := c.orderFile(id)
 	if err != nil {
@@ -127,5 +132,5 @@ func (c *call) result(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return f.follow(ctx, c, signedJob(c, s, o))
+	return follow(ctx, c, signedJob(c, s, o))
 }

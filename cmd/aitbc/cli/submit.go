@@ -66,41 +66,46 @@ given. A prompt of "-" is read from standard input. The job costs at most
 				f.seed = &n
 				return nil
 			})
-			f.maxPrice = amountFlag(fs, "max-price", "most that the job may cost, in `AITBC`")
-			fs.DurationVar(&f.ttl, "ttl", 0, "give up after this `time`, such as 90s")
-			fs.StringVar(&f.class, "class", "", "only this class of engine, by its `descriptor`")
 			fs.Func("stop", "`text` that ends the answer; may be repeated", func(s string) error {
 				f.stop = append(f.stop, s)
 				return nil
 			})
-			fs.Func("miner", "only this miner, by its `address`; may be repeated", func(s string) error {
-				if !common.IsHexAddress(s) {
-					return errors.New("want 0x and 40 hex digits")
-				}
-				f.miners = append(f.miners, common.HexToAddress(s))
-				return nil
-			})
-			fs.Func("weights", "only a model with this `digest` of its weights; may be repeated", func(s string) error {
-				var h common.Hash
-				if err := h.UnmarshalText([]byte(s)); err != nil {
-					return errors.New("want 0x and 64 hex digits")
-				}
-				f.weights = append(f.weights, h)
-				return nil
-			})
-			fs.StringVar(&f.gpu, "gpu", "", "only miners that say they have this GPU, by a `word` of its name, such as h100")
-			fs.Uint64Var(&f.vram, "min-vram", 0, "only miners that say their GPU has so many `GiB`")
-			fs.StringVar(&f.region, "region", "", "only miners that say they are in this `region`")
-			fs.UintVar(&f.reputation, "min-reputation", 0, "only miners with this reputation, in `thousandths`, from settled receipts")
-			fs.StringVar(&f.route, "route", "", "`what` decides among idle miners: price (if left out), latency or throughput")
-			fs.BoolVar(&f.renew, "renew", false, "if the session is spent or about to expire, open the next like it and order there")
-			fs.BoolVar(&f.unsealed, "unsealed", false, "in a session for which you sign: let the coordinator read prompt and answer, which are sealed to the miner otherwise")
-			fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
+			f.declareOrder(fs)
 			return func(ctx context.Context, c *call) error {
 				return c.traced(ctx, "submit", func(ctx context.Context) error { return f.run(ctx, c) })
 			}
 		},
 	}
+}
+
+// declareOrder declares what any order may say: what it may cost, and who may run it.
+func (f *submitFlags) declareOrder(fs *flag.FlagSet) {
+	f.maxPrice = amountFlag(fs, "max-price", "most that the job may cost, in `AITBC`")
+	fs.DurationVar(&f.ttl, "ttl", 0, "give up after this `time`, such as 90s")
+	fs.StringVar(&f.class, "class", "", "only this class of engine, by its `descriptor`")
+	fs.Func("miner", "only this miner, by its `address`; may be repeated", func(s string) error {
+		if !common.IsHexAddress(s) {
+			return errors.New("want 0x and 40 hex digits")
+		}
+		f.miners = append(f.miners, common.HexToAddress(s))
+		return nil
+	})
+	fs.Func("weights", "only a model with this `digest` of its weights; may be repeated", func(s string) error {
+		var h common.Hash
+		if err := h.UnmarshalText([]byte(s)); err != nil {
+			return errors.New("want 0x and 64 hex digits")
+		}
+		f.weights = append(f.weights, h)
+		return nil
+	})
+	fs.StringVar(&f.gpu, "gpu", "", "only miners that say they have this GPU, by a `word` of its name, such as h100")
+	fs.Uint64Var(&f.vram, "min-vram", 0, "only miners that say their GPU has so many `GiB`")
+	fs.StringVar(&f.region, "region", "", "only miners that say they are in this `region`")
+	fs.UintVar(&f.reputation, "min-reputation", 0, "only miners with this reputation, in `thousandths`, from settled receipts")
+	fs.StringVar(&f.route, "route", "", "`what` decides among idle miners: price (if left out), latency or throughput")
+	fs.BoolVar(&f.renew, "renew", false, "if the session is spent or about to expire, open the next like it and order there")
+	fs.BoolVar(&f.unsealed, "unsealed", false, "in a session for which you sign: let the coordinator read prompt and answer, which are sealed to the miner otherwise")
+	fs.StringVar(&f.idempotencyKey, "idempotency-key", "", "repeating a submit with the same `key` orders no second job")
 }
 
 func floatInto(dst **float64) func(string) error {
@@ -119,16 +124,7 @@ func (f *submitFlags) run(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	job, err := f.order(ctx, c, req)
-	if f.renew && apierr.HasCode(err, apierr.Insufficient) {
-		c.progress("aitbc: %v", err)
-		quiet := *c
-		quiet.Stdout = c.Stderr
-		if err := quiet.renewSession(ctx, optionalAmount{}); err != nil {
-			return err
-		}
-		job, err = f.order(ctx, c, req)
-	}
+	job, err := f.place(ctx, c, req)
 	if err != nil {
 		return err
 	}
@@ -142,6 +138,41 @@ func (f *submitFlags) run(ctx context.Context, c *call) error {
 	fmt.Fprintln(c.Stdout, job.id.Hex())
 	c.progress("aitbc: next: aitbc result %s", job.id.Hex())
 	return nil
+}
+
+// place orders a job, in the next session if there must be one.
+func (f *submitFlags) place(ctx context.Context, c *call, req api.SubmitRequest) (ordered, error) {
+	job, err := f.order(ctx, c, req)
+	if f.renew && apierr.HasCode(err, apierr.Insufficient) {
+		c.progress("aitbc: %v", err)
+		quiet := *c
+		quiet.Stdout = c.Stderr
+		if err := quiet.renewSession(ctx, optionalAmount{}); err != nil {
+			return ordered{}, err
+		}
+		job, err = f.order(ctx, c, req)
+	}
+	return job, err
+}
+
+// terms turns the flags of any order into what the coordinator is asked.
+func (f *submitFlags) terms(command string) (api.SubmitRequest, error) {
+	if f.ttl < 0 || f.ttl%time.Second != 0 {
+		return api.SubmitRequest{}, usagef(command, "--ttl %s: want whole seconds", f.ttl)
+	}
+	if f.reputation > 1000 {
+		return api.SubmitRequest{}, usagef(command, "--min-reputation %d: want thousandths, from 0 to 1000", f.reputation)
+	}
+	r := api.SubmitRequest{
+		TTLSeconds: uint64(f.ttl / time.Second), Route: f.route,
+		Constraints: api.Constraints{
+			Miners: f.miners, Class: f.class, Models: f.weights, GPU: f.gpu, MinVRAMGB: f.vram, Region: f.region, MinReputation: uint32(f.reputation),
+		},
+	}
+	if f.maxPrice.given {
+		r.MaxPrice = &f.maxPrice.value
+	}
+	return r, nil
 }
 
 // ordered is a job, and how to wait for its end.
@@ -221,14 +252,12 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 	if f.model == "" {
 		return api.SubmitRequest{}, usagef("submit", "--model is missing; aitbc models lists what is on offer")
 	}
-	if f.ttl < 0 || f.ttl%time.Second != 0 {
-		return api.SubmitRequest{}, usagef("submit", "--ttl %s: want whole seconds", f.ttl)
+	r, err := f.terms("submit")
+	if err != nil {
+		return r, err
 	}
 	if f.topK > 1<<31 {
 		return api.SubmitRequest{}, usagef("submit", "--top-k %d is too large", f.topK)
-	}
-	if f.reputation > 1000 {
-		return api.SubmitRequest{}, usagef("submit", "--min-reputation %d: want thousandths, from 0 to 1000", f.reputation)
 	}
 	prompt := c.args[0]
 	if prompt == "-" {
@@ -247,15 +276,7 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 	if f.raw && f.system != "" {
 		return api.SubmitRequest{}, usagef("submit", "--raw and --system exclude each other")
 	}
-	r := api.SubmitRequest{
-		Model: f.model, MaxTokens: f.maxTokens, MaxSeconds: f.maxSeconds, Temperature: f.temperature, TopP: f.topP,
-		TopK: uint32(f.topK),
-		Seed: f.seed, Stop: f.stop, TTLSeconds: uint64(f.ttl / time.Second),
-		Constraints: api.Constraints{
-			Miners: f.miners, Class: f.class, Models: f.weights, GPU: f.gpu, MinVRAMGB: f.vram, Region: f.region, MinReputation: uint32(f.reputation),
-		},
-		Route: f.route,
-	}
+	r.Model, r.MaxTokens, r.MaxSeconds, r.Temperature, r.TopP, r.TopK, r.Seed, r.Stop = f.model, f.maxTokens, f.maxSeconds, f.temperature, f.topP, uint32(f.topK), f.seed, f.stop
 	if f.system != "" {
 		r.Messages = append(r.Messages, api.Message{Role: "system", Content: f.system})
 	}
@@ -263,9 +284,6 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 		r.Prompt = prompt
 	} else {
 		r.Messages = append(r.Messages, api.Message{Role: "user", Content: prompt})
-	}
-	if f.maxPrice.given {
-		r.MaxPrice = &f.maxPrice.value
 	}
 	return r, nil
 }
