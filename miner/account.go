@@ -15,6 +15,7 @@ type account struct {
 	known    bool   // credited and limit are
 	distrust string // why no more work is taken, "" if it is
 	held     string // the same, by the miner's own machine
+	drained  bool   // the same, by its owner
 }
 
 // owed notes a coordinator's word on its debt. It never goes down.
@@ -35,6 +36,9 @@ func (a *account) obstacle() string {
 	}
 	if a.held != "" {
 		return a.held
+	}
+	if a.drained {
+		return "drained by its owner: aitbc-miner drain --off has it take jobs again"
 	}
 	if !a.known {
 		return "waiting to learn what the coordinator has set aside"

@@ -375,6 +375,12 @@ func (s *Service) mayWork(ctx context.Context) bool {
 // way go on.
 func (s *Service) Hold(reason string) { s.book(func(a *account) { a.held = reason }) }
 
+// Drain keeps the miner from taking more work, or has it take work again, and tells the coordinator. Jobs under way go on.
+func (s *Service) Drain(ctx context.Context, on bool) {
+	s.book(func(a *account) { a.drained = on })
+	s.beat(ctx)
+}
+
 // book changes the account, and starts or stops the taking of jobs accordingly.
 func (s *Service) book(change func(*account)) {
 	s.mu.Lock()

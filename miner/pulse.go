@@ -29,7 +29,7 @@ func (s *Service) pulse(ctx context.Context) {
 // learns how the account stands.
 func (s *Service) beat(ctx context.Context) {
 	s.mu.Lock()
-	r := api.HeartbeatRequest{Running: []common.Hash{}, Draining: s.draining}
+	r := api.HeartbeatRequest{Running: []common.Hash{}, Draining: s.draining || s.account.drained}
 	running := maps.Clone(s.jobs) // what an answer can be about: not a run that begins meanwhile
 	s.mu.Unlock()
 	r.Running = slices.AppendSeq(r.Running, maps.Keys(running))

@@ -104,3 +104,14 @@ func (r *Registry) Register(ctx context.Context, s *chainclient.Sender, reg Regi
 func (r *Registry) Increase(ctx context.Context, s *chainclient.Sender, role Role, amount market.Amount) (*types.Receipt, error) {
 	return r.send(ctx, s, amount, "increase", uint8(role))
 }
+
+// Unbond takes an amount out of the sender's stake; [Registry.Withdraw] pays it
+// after a delay. All of it ends the registration.
+func (r *Registry) Unbond(ctx context.Context, s *chainclient.Sender, role Role, amount market.Amount) (*types.Receipt, error) {
+	return r.send(ctx, s, market.Amount{}, "requestUnbond", uint8(role), amount.Big())
+}
+
+// Withdraw pays the sender what it took out of its stake, once that is due.
+func (r *Registry) Withdraw(ctx context.Context, s *chainclient.Sender, role Role) (*types.Receipt, error) {
+	return r.send(ctx, s, market.Amount{}, "withdrawUnbonded", uint8(role))
+}

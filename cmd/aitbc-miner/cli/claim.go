@@ -17,7 +17,7 @@ import (
 )
 
 func claimCommand() command {
-	return command{"claim", "Collect what coordinators owe, without them", func(fs *flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "claim", short: "Collect what coordinators owe, without them", setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 		declareAddresses(fs)
 		dry := fs.Bool("dry-run", false, "show what could be claimed, and send nothing")
 		return func(ctx context.Context, c *call) error { return c.claim(ctx, *dry) }

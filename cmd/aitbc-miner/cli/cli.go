@@ -42,6 +42,7 @@ type call struct {
 	Env
 	home  home.Dir
 	json  bool
+	args  []string
 	flags *flag.FlagSet
 }
 
@@ -49,10 +50,15 @@ type call struct {
 type command struct {
 	name, short string
 	setup       func(fs *flag.FlagSet) func(ctx context.Context, c *call) error
+	words       string // that may follow, as help shows them; "" for none
+	most        int    // of them
 }
 
 func commands() []command {
-	return []command{initCommand(), startCommand(), statusCommand(), gpuCommand(), doctorCommand(), earningsCommand(), claimCommand(), versionCommand()}
+	return []command{
+		initCommand(), startCommand(), statusCommand(), logsCommand(), drainCommand(), gpuCommand(), doctorCommand(),
+		earningsCommand(), rewardsCommand(), stakeCommand(), claimCommand(), versionCommand(),
+	}
 }
 
 // usageError reports a command line that cannot be understood.
@@ -115,17 +121,25 @@ func (k command) run(ctx context.Context, args []string, env Env) error {
 	c := &call{Env: env, flags: fs}
 	fs.BoolVar(&c.json, "json", false, "print one JSON value on standard output")
 	run := k.setup(fs)
+	// Flags may stand before and after words.
+	var words []string
+	for len(args) > 0 && len(words) < k.most && !strings.HasPrefix(args[0], "-") {
+		words, args = append(words, args[0]), args[1:]
+	}
 	switch err := fs.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprintf(env.Stdout, "Usage: aitbc-miner %s [flags]\n\n%s.\n\nFlags:\n", k.name, k.short)
+		fmt.Fprintf(env.Stdout, "Usage: aitbc-miner %s [flags]\n\n%s.\n\nFlags:\n", strings.TrimSpace(k.name+" "+k.words), k.short)
 		fs.SetOutput(env.Stdout)
 		fs.PrintDefaults()
 		return nil
 	case err != nil:
 		return &usageError{k.name + ": " + err.Error()}
-	case fs.NArg() > 0:
+	case len(words)+fs.NArg() > k.most && k.most == 0:
 		return &usageError{fmt.Sprintf("%s takes no arguments, got %q", k.name, fs.Arg(0))}
+	case len(words)+fs.NArg() > k.most:
+		return &usageError{fmt.Sprintf("%s: want %s", k.name, k.words)}
 	}
+	c.args = append(words, fs.Args()...)
 	var err error
 	if c.home, err = home.Resolve(*where, env.Getenv); err != nil {
 		return err
@@ -176,7 +190,7 @@ func (c *call) print(v any, text string) error {
 }
 
 func versionCommand() command {
-	return command{"version", "Print the version", func(*flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "version", short: "Print the version", setup: func(*flag.FlagSet) func(context.Context, *call) error {
 		return func(_ context.Context, c *call) error {
 			platform := runtime.GOOS + "/" + runtime.GOARCH
 			return c.print(map[string]string{"version": version(), "go": runtime.Version(), "platform": platform},

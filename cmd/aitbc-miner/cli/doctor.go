@@ -54,7 +54,7 @@ type finding struct {
 var errSick = errors.New("this miner gets no work until the problems above are mended")
 
 func doctorCommand() command {
-	return command{"doctor", "Say why no work comes, and what to do", func(fs *flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "doctor", short: "Say why no work comes, and what to do", setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 		declareAddresses(fs)
 		return func(ctx context.Context, c *call) error { return c.doctor(ctx) }
 	}}

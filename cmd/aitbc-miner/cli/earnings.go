@@ -19,7 +19,7 @@ import (
 const mostDays = 366
 
 func earningsCommand() command {
-	return command{"earnings", "Show what the chain paid this miner, day by day", func(fs *flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "earnings", short: "Show what the chain paid this miner, day by day", setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 		declareAddresses(fs)
 		days := fs.Int("days", 14, "how many days, today included")
 		return func(ctx context.Context, c *call) error {

@@ -28,7 +28,7 @@ const gib = 1 << 30
 const lookEvery = 10 * time.Second
 
 func gpuCommand() command {
-	return command{"gpu", "Show this machine's GPUs", func(*flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "gpu", short: "Show this machine's GPUs", setup: func(*flag.FlagSet) func(context.Context, *call) error {
 		return func(ctx context.Context, c *call) error {
 			list, err := gpu.This().Devices(ctx)
 			if len(list) == 0 && err != nil {

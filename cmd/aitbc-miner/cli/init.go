@@ -29,7 +29,7 @@ type initFlags struct {
 }
 
 func initCommand() command {
-	return command{"init", "Make a key and the miner's settings", func(fs *flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "init", short: "Make a key and the miner's settings", setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 		var f initFlags
 		fs.IntVar(&f.offset, "port-offset", 0, "shift every port by `N`")
 		fs.StringVar(&f.coordinator, "coordinator", "", "coordinator's `URL` (default http://127.0.0.1:18000, shifted)")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -32,7 +33,7 @@ import (
 )
 
 func startCommand() command {
-	return command{"start", "Register, take jobs and run them until stopped", func(fs *flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "start", short: "Register, take jobs and run them until stopped", setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 		declareAddresses(fs)
 		return func(ctx context.Context, c *call) error { return c.start(ctx) }
 	}}
@@ -67,7 +68,8 @@ func (c *call) start(ctx context.Context) error {
 	if set.Debug {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
+	recent := newRecent()
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(c.Stderr, recent), &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(log)
 	if err := home.Make(c.home.Run(), c.home.Miner()); err != nil {
 		return err
@@ -84,6 +86,10 @@ func (c *call) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, lock.Release())
 	}
+	token, err := c.newToken()
+	if err != nil {
+		return errors.Join(err, closeModels(), lock.Release())
+	}
 	ln, err := httpx.Listen(ctx, set.Server.Addr, false)
 	if err != nil {
 		return errors.Join(err, closeModels(), lock.Release())
@@ -97,7 +103,7 @@ func (c *call) start(ctx context.Context) error {
 		}},
 		lifecycle.Part{Name: "status server", Run: func(ctx context.Context, ready func()) error {
 			ready()
-			return httpx.Serve(ctx, ln, withGPUs(svc.Handler(), gpus))
+			return httpx.Serve(ctx, ln, withControl(ctx, withGPUs(svc.Handler(), gpus), token, svc, recent))
 		}},
 		lifecycle.Part{Name: "GPUs", Run: func(ctx context.Context, ready func()) error {
 			ready()

@@ -15,7 +15,7 @@ import (
 )
 
 func statusCommand() command {
-	return command{"status", "Show what the running miner does", func(fs *flag.FlagSet) func(context.Context, *call) error {
+	return command{name: "status", short: "Show what the running miner does", setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 		declareAddresses(fs)
 		return func(ctx context.Context, c *call) error { return c.status(ctx) }
 	}}
