@@ -92,6 +92,10 @@ bench: build ## measure; docs/BENCHMARKS.md says what
 bench-peers: ## measure beside River and asynq, which need PostgreSQL and redis-server
 	cd bench/peers && $(GO) test -run '^$$' -bench . -benchtime 5x -timeout 30m ./...
 
+.PHONY: bench-llama
+bench-llama: ## measure the exact engine beside llama.cpp, whose library comes from npm
+	$(GO) run ./bench/llama
+
 .PHONY: lint
 lint: ## format, vet and lint both modules
 	.ci/lint

@@ -220,6 +220,7 @@ func TestACanceledRequestLeavesTheOthersAlone(t *testing.T) {
 	asked := requests(6)
 	want := answer(t, m, asked[1])
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var wg sync.WaitGroup
 	var canceled atomic.Int32
 	for _, i := range []int{0, 2, 4} {

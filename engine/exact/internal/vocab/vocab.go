@@ -1,19 +1,21 @@
 // Package vocab turns text into the token ids of a model and back, by the
 // vocabulary that stands in the model's file.
 //
-// It understands SentencePiece vocabularies (tokenizer.ggml.model = "llama"): text
-// is split into characters, and the neighbours that make the best-scored token are
+// It understands two kinds. In SentencePiece's (tokenizer.ggml.model = "llama") text is
+// split into characters, and the neighbours that make the best-scored token are
 // joined, the leftmost first, until none are left; what the vocabulary lacks is
-// spelled in byte tokens.
+// spelled in byte tokens. In byte-pair encodings ("gpt2") text is first split into
+// words, as tokenizer.ggml.pre says, and the bytes of each are joined in the order of
+// the file's list of merges.
 package vocab
 
 import (
-	"container/heap"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aitbc/aitbc/engine/gguf"
 )
@@ -49,6 +51,9 @@ type Vocab struct {
 	addBegin       bool
 	addSpace       bool
 	longest        int
+
+	pairs *pairs        // of a byte-pair encoding, nil for SentencePiece
+	own   [256][]string // by their first byte: tokens of their own wherever they stand in text, the longest first
 }
 
 // New reads the vocabulary of a file.
@@ -57,23 +62,39 @@ func New(f *gguf.File) (*Vocab, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind != "llama" {
-		return nil, fmt.Errorf("%w: tokenizer.ggml.model is %q, known is \"llama\"", ErrUnsupported, kind)
-	}
-	v := &Vocab{ids: map[string]uint32{}, named: map[string]uint32{}, ends: map[uint32]bool{}, addBegin: true, addSpace: true}
+	v := &Vocab{ids: map[string]uint32{}, named: map[string]uint32{}, ends: map[uint32]bool{}}
 	if v.texts, err = f.Texts("tokenizer.ggml.tokens"); err != nil {
-		return nil, err
-	}
-	if v.scores, err = f.Floats("tokenizer.ggml.scores"); err != nil {
 		return nil, err
 	}
 	if v.kinds, err = f.Ints("tokenizer.ggml.token_type"); err != nil {
 		return nil, err
 	}
-	if n := len(v.texts); n == 0 || n > maxTokens || len(v.scores) != n || len(v.kinds) != n {
-		return nil, fmt.Errorf("%w: %d tokens, %d scores, %d types", ErrUnsupported, n, len(v.scores), len(v.kinds))
+	if n := len(v.texts); n == 0 || n > maxTokens || len(v.kinds) != n {
+		return nil, fmt.Errorf("%w: %d tokens, %d types", ErrUnsupported, n, len(v.kinds))
+	}
+	switch kind {
+	case "llama":
+		v.addBegin, v.addSpace = true, true
+		if v.scores, err = f.Floats("tokenizer.ggml.scores"); err != nil {
+			return nil, err
+		}
+		if len(v.scores) != len(v.texts) {
+			return nil, fmt.Errorf("%w: %d tokens, %d scores", ErrUnsupported, len(v.texts), len(v.scores))
+		}
+	case "gpt2":
+		if v.pairs, err = newPairs(f); err != nil {
+			return nil, err
+		}
+		v.addBegin = v.pairs.begin
+	default:
+		return nil, fmt.Errorf("%w: tokenizer.ggml.model is %q, known are llama and gpt2", ErrUnsupported, kind)
 	}
 	v.index()
+	if v.pairs != nil {
+		if err := v.spellable(); err != nil {
+			return nil, err
+		}
+	}
 	return v, v.special(f)
 }
 
@@ -89,10 +110,13 @@ func (v *Vocab) index() {
 			if _, dup := v.ids[text]; !dup {
 				v.ids[text] = id
 			}
-			v.longest = max(v.longest, len(text))
-			v.spoken[i] = []byte(strings.ReplaceAll(text, space, " "))
+			v.spoken[i] = v.meaning(text, v.kinds[i])
+			v.longest = max(v.longest, len(text), len(v.spoken[i]))
 			if v.kinds[i] == kindUser {
 				v.named[text] = id
+				if v.pairs != nil && text != "" {
+					v.own[text[0]] = append(v.own[text[0]], text)
+				}
 			}
 		case kindControl:
 			v.named[text] = id
@@ -104,6 +128,20 @@ func (v *Vocab) index() {
 		}
 	}
 	v.longest = max(v.longest, 1)
+	for _, own := range v.own {
+		slices.SortFunc(own, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	}
+}
+
+// meaning is what a token of text adds to an answer.
+func (v *Vocab) meaning(text string, kind int64) []byte {
+	switch {
+	case v.pairs == nil:
+		return []byte(strings.ReplaceAll(text, space, " "))
+	case kind == kindUser:
+		return []byte(text)
+	}
+	return unmap(text)
 }
 
 // special reads the ids that have a meaning, and how a prompt begins.
@@ -121,15 +159,16 @@ func (v *Vocab) special(f *gguf.File) error {
 		}
 		return uint32(n), nil //nolint:gosec // below the number of tokens
 	}
+	last := uint64(len(v.texts) - 1) //nolint:gosec // there are tokens
 	var err error
-	if v.begin, err = id("tokenizer.ggml.bos_token_id", 1); err != nil {
+	if v.begin, err = id("tokenizer.ggml.bos_token_id", min(1, last)); err != nil {
 		return err
 	}
 	if v.unknown, err = id("tokenizer.ggml.unknown_token_id", 0); err != nil {
 		return err
 	}
 	for _, key := range []string{"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"} {
-		if key == "tokenizer.ggml.eos_token_id" || f.Has(key) {
+		if v.pairs == nil && key == "tokenizer.ggml.eos_token_id" || f.Has(key) {
 			end, err := id(key, 2)
 			if err != nil {
 				return err
@@ -187,104 +226,11 @@ func byteOf(text string) (byte, bool) {
 }
 
 // Encode returns the tokens of text as it stands, without a first token or a space
-// before it. Text that is not valid UTF-8 is spelled in byte tokens.
+// before it. Text that is not valid UTF-8 is spelled in bytes, where the vocabulary
+// has them all.
 func (v *Vocab) Encode(text string) []uint32 {
-	text = strings.ReplaceAll(text, " ", space)
-	symbols := make([]symbol, 0, len(text))
-	for rest := text; rest != ""; {
-		_, n := utf8.DecodeRuneInString(rest)
-		symbols = append(symbols, symbol{text: rest[:n], prev: len(symbols) - 1, next: len(symbols) + 1})
-		rest = rest[n:]
+	if v.pairs == nil {
+		return v.encodePieces(make([]uint32, 0, len(text)), text)
 	}
-	var q queue
-	pair := func(i int) {
-		j := symbols[i].next
-		if j >= len(symbols) {
-			return
-		}
-		joined := symbols[i].text + symbols[j].text
-		if len(joined) > v.longest {
-			return
-		}
-		if id, ok := v.ids[joined]; ok {
-			heap.Push(&q, merge{left: i, right: j, text: joined, score: v.scores[id]})
-		}
-	}
-	for i := range symbols {
-		pair(i)
-	}
-	for q.Len() > 0 {
-		m := heap.Pop(&q).(merge)
-		left, right := &symbols[m.left], &symbols[m.right]
-		// A merge whose parts have since become something else is stale.
-		if left.text == "" || right.text == "" || left.next != m.right || len(left.text)+len(right.text) != len(m.text) {
-			continue
-		}
-		left.text, right.text = m.text, ""
-		left.next = right.next
-		if left.next < len(symbols) {
-			symbols[left.next].prev = m.left
-		}
-		pair(m.left)
-		if left.prev >= 0 {
-			pair(left.prev)
-		}
-	}
-	ids := make([]uint32, 0, len(symbols))
-	for _, s := range symbols {
-		if s.text != "" {
-			ids = v.spell(ids, s.text)
-		}
-	}
-	return ids
-}
-
-// spell appends the token of a symbol, or its bytes.
-func (v *Vocab) spell(ids []uint32, text string) []uint32 {
-	if id, ok := v.ids[text]; ok {
-		return append(ids, id)
-	}
-	if text == space {
-		text = " "
-	}
-	for i := range len(text) {
-		if id := v.bytes[text[i]]; id >= 0 {
-			ids = append(ids, uint32(id)) //nolint:gosec // not negative, below the number of tokens
-		} else {
-			ids = append(ids, v.unknown)
-		}
-	}
-	return ids
-}
-
-// symbol is a run of text that may still grow; those that were swallowed are empty.
-type symbol struct {
-	text       string
-	prev, next int
-}
-
-// merge is a pair of neighbours that make a token.
-type merge struct {
-	left, right int
-	text        string
-	score       float32
-}
-
-// queue orders merges by score, then from the left.
-type queue []merge
-
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	if q[i].score != q[j].score {
-		return q[i].score > q[j].score
-	}
-	return q[i].left < q[j].left
-}
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(merge)) }
-func (q *queue) Pop() any {
-	old := *q
-	m := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return m
+	return v.encodePairs(make([]uint32, 0, len(text)/3), text)
 }

@@ -80,8 +80,26 @@ func TestOtherVocabulariesAreRefused(t *testing.T) {
 		change func(*gguf.Writer)
 		want   error
 	}{
-		"another kind": {func(w *gguf.Writer) { w.Text("tokenizer.ggml.model", "gpt2") }, vocab.ErrUnsupported},
-		"no kind":      {func(*gguf.Writer) {}, gguf.ErrMissing},
+		"another kind": {func(w *gguf.Writer) { w.Text("tokenizer.ggml.model", "bert") }, vocab.ErrUnsupported},
+		"words of no known kind": {func(w *gguf.Writer) {
+			w.Text("tokenizer.ggml.model", "gpt2")
+			w.Text("tokenizer.ggml.pre", "bloom")
+		}, vocab.ErrUnsupported},
+		"no merges": {func(w *gguf.Writer) {
+			w.Text("tokenizer.ggml.model", "gpt2")
+			w.Text("tokenizer.ggml.pre", "gpt-2")
+		}, gguf.ErrMissing},
+		"half a merge": {func(w *gguf.Writer) {
+			w.Text("tokenizer.ggml.model", "gpt2")
+			w.Text("tokenizer.ggml.pre", "gpt-2")
+			w.Texts("tokenizer.ggml.merges", []string{"a "})
+		}, vocab.ErrUnsupported},
+		"no bytes": {func(w *gguf.Writer) {
+			w.Text("tokenizer.ggml.model", "gpt2")
+			w.Text("tokenizer.ggml.pre", "gpt-2")
+			w.Texts("tokenizer.ggml.merges", []string{"a b"})
+		}, vocab.ErrUnsupported},
+		"no kind": {func(*gguf.Writer) {}, gguf.ErrMissing},
 		"a first token that is not there": {func(w *gguf.Writer) {
 			w.Text("tokenizer.ggml.model", "llama")
 			w.Uint("tokenizer.ggml.bos_token_id", 99)

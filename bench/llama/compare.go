@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/aitbc/aitbc/bench/figure"
+	"github.com/aitbc/aitbc/engine/exact"
+)
+
+const (
+	promptTokens = 256
+	answerTokens = 64
+)
+
+// pair is one file in both engines.
+type pair struct {
+	ours   *ours
+	theirs *theirs
+}
+
+func (p *peer) pair(path string, vocabulary, context, threads int) (pair, error) {
+	m, err := exact.Open(path, exact.Config{Threads: threads})
+	if err != nil {
+		return pair{}, err
+	}
+	t, err := p.open(path, vocabulary, context, threads)
+	return pair{ours: &ours{model: m}, theirs: t}, err
+}
+
+func someTokens(n, vocabulary int) []uint32 {
+	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // not a secret
+	out := []uint32{1}
+	for len(out) < n {
+		out = append(out, uint32(259+r.IntN(vocabulary-259))) //nolint:gosec // of a vocabulary
+	}
+	return out
+}
+
+// agree feeds both engines the same tokens, for each type of weights of an
+// architecture, and compares what they say about the next.
+func (p *peer) agree(ctx context.Context, path, arch string, out io.Writer) error {
+	s := figure.New("The same logits: "+arch, "Random weights, 2 layers, 512 wide, 48 tokens one after another. Agreement: both have the same likeliest token. Distance: of the logits, as a part of their spread.")
+	for _, kind := range kinds {
+		shape := shape{
+			name: arch, arch: arch, width: 512, heads: 8, kvHeads: 2, head: 64, hidden: 1024,
+			layers: 2, vocabulary: 1000, context: 256, kind: kind,
+		}
+		if err := shape.write(path); err != nil {
+			return err
+		}
+		both, err := p.pair(path, shape.vocabulary, shape.context, 1)
+		if err != nil {
+			return err
+		}
+		same, total, distance, spread := 0, 0, 0.0, 0.0
+		both.ours.reset()
+		both.theirs.reset()
+		for _, id := range someTokens(48, shape.vocabulary) {
+			a, err := both.ours.read(ctx, []uint32{id})
+			if err != nil {
+				return err
+			}
+			b, err := both.theirs.read(ctx, []uint32{id})
+			if err != nil {
+				return err
+			}
+			if total++; greedy(a) == greedy(b) {
+				same++
+			}
+			for i := range a {
+				distance += square(float64(a[i]) - float64(b[i]))
+				spread += square(float64(b[i]))
+			}
+		}
+		both.theirs.close()
+		s.Sample(kind.String()+": agreement", "%", 100*float64(same)/float64(total))
+		s.AtLeast(kind.String()+": agreement", 85)
+		s.Sample(kind.String()+": distance", "%", 100*math.Sqrt(distance/spread))
+		s.AtMost(kind.String()+": distance", 5)
+	}
+	return s.Write(out)
+}
+
+func square(x float64) float64 { return x * x }
+
+// measure takes turns: one engine reads a prompt and writes an answer, then the
+// other.
+func (p *peer) measure(ctx context.Context, path string, sh shape, cfg config, out io.Writer) error {
+	if err := sh.write(path); err != nil {
+		return err
+	}
+	stat, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	for _, threads := range cfg.threads {
+		both, err := p.pair(path, sh.vocabulary, sh.context, threads)
+		if err != nil {
+			return err
+		}
+		s := figure.New(fmt.Sprintf("%s, %s, %d threads", sh.name, sh.kind, threads),
+			fmt.Sprintf("%d MB of weights; a prompt of %d tokens, then %d tokens one after another.", stat.Size()>>20, promptTokens, answerTokens))
+		for range cfg.rounds {
+			var speed [2]struct{ prefill, decode float64 }
+			for i, r := range []reader{both.ours, both.theirs} {
+				if speed[i].prefill, speed[i].decode, err = speeds(ctx, r, sh.vocabulary); err != nil {
+					return err
+				}
+			}
+			s.Sample("decode", "tokens/s", speed[0].decode)
+			s.Sample("decode, llama.cpp", "tokens/s", speed[1].decode)
+			s.Sample("decode, ratio", "×", speed[0].decode/speed[1].decode)
+			s.Sample("prefill", "tokens/s", speed[0].prefill)
+			s.Sample("prefill, llama.cpp", "tokens/s", speed[1].prefill)
+			s.Sample("prefill, ratio", "×", speed[0].prefill/speed[1].prefill)
+		}
+		s.AtLeast("decode, ratio", 0.8)
+		s.AtLeast("prefill, ratio", 0.4)
+		both.theirs.close()
+		both.ours = nil
+		runtime.GC()
+		if err := s.Write(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func speeds(ctx context.Context, r reader, vocabulary int) (prefill, decode float64, err error) {
+	r.reset()
+	began := time.Now()
+	logits, err := r.read(ctx, someTokens(promptTokens, vocabulary))
+	if err != nil {
+		return 0, 0, err
+	}
+	prefill = promptTokens / time.Since(began).Seconds()
+	began = time.Now()
+	for range answerTokens {
+		if logits, err = r.read(ctx, []uint32{greedy(logits)}); err != nil {
+			return 0, 0, err
+		}
+	}
+	return prefill, answerTokens / time.Since(began).Seconds(), nil
+}

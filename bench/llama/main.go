@@ -1,0 +1,122 @@
+// Command llama measures the exact engine beside llama.cpp, in one process, on the
+// same files: how fast answers are written and prompts are read, and whether both
+// say the same.
+//
+//	go run ./bench/llama [-kinds q8_0,q4_k] [-threads 1,2] [-rounds 5] [-lib DIR]
+//
+// llama.cpp's shared libraries come from npm (or from DIR) and are called through
+// purego. Weights are random, in the shape of models that people run, as no weights
+// can be part of this repository; the embedded model is the one trained.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/aitbc/aitbc/engine/gguf"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2) //nolint:forbidigo // this is main
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "llama:", err)
+		os.Exit(1) //nolint:forbidigo // this is main
+	}
+}
+
+var kinds = []gguf.Type{gguf.Q8_0, gguf.Q4_0, gguf.Q4K, gguf.Q6K, gguf.F16, gguf.BF16}
+
+type config struct {
+	kinds   []gguf.Type
+	threads []int
+	rounds  int
+	lib     string
+	layers  int
+}
+
+func run(ctx context.Context, args []string, out, progress io.Writer) error {
+	cfg, err := options(args, progress)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "aitbc-llama-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if cfg.lib == "" {
+		if cfg.lib, err = fetchLibrary(ctx, dir); err != nil {
+			return err
+		}
+	}
+	p, err := openLibrary(cfg.lib)
+	if err != nil {
+		return err
+	}
+	for _, arch := range []string{"llama", "qwen2", "qwen3"} {
+		if err := p.agree(ctx, filepath.Join(dir, "agree.gguf"), arch, out); err != nil {
+			return fmt.Errorf("%s: %w", arch, err)
+		}
+	}
+	for _, kind := range cfg.kinds {
+		s := shape{
+			name: "llama 2048 × " + strconv.Itoa(cfg.layers), arch: "llama", width: 2048, heads: 32, kvHeads: 4, head: 64, hidden: 5632,
+			layers: cfg.layers, vocabulary: 32000, context: 1024, kind: kind,
+		}
+		if err := p.measure(ctx, filepath.Join(dir, "measure.gguf"), s, cfg, out); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+func options(args []string, usage io.Writer) (config, error) {
+	var cfg config
+	var names, threads string
+	f := flag.NewFlagSet("llama", flag.ContinueOnError)
+	f.SetOutput(usage)
+	f.StringVar(&names, "kinds", "q8_0,q4_0,q4_k,q6_k,f16,bf16", "types of weights, with commas between")
+	f.StringVar(&threads, "threads", "1,2", "numbers of threads")
+	f.IntVar(&cfg.rounds, "rounds", 5, "rounds of each measurement")
+	f.IntVar(&cfg.layers, "layers", 8, "layers of the model: with 22 it is TinyLlama 1.1B")
+	f.StringVar(&cfg.lib, "lib", "", "`folder` with llama.cpp's libraries (default: from npm)")
+	if err := f.Parse(args); err != nil {
+		return cfg, err
+	}
+	for name := range strings.SplitSeq(names, ",") {
+		found := false
+		for _, k := range kinds {
+			if k.String() == name {
+				cfg.kinds, found = append(cfg.kinds, k), true
+			}
+		}
+		if !found {
+			return cfg, fmt.Errorf("weights of type %q are unknown: want some of %v", name, kinds)
+		}
+	}
+	for text := range strings.SplitSeq(threads, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return cfg, fmt.Errorf("threads are %q, want numbers", text)
+		}
+		cfg.threads = append(cfg.threads, n)
+	}
+	if f.NArg() > 0 || cfg.rounds < 1 || cfg.layers < 1 {
+		return cfg, errors.New("llama takes flags only; rounds and layers are at least 1")
+	}
+	return cfg, nil
+}
