@@ -32,6 +32,12 @@ const (
 	JobFailed     Code = "job_failed"
 	Internal      Code = "internal"
 	Unavailable   Code = "unavailable"
+
+	// The wallet's.
+	Locked         Code = "wallet_locked"
+	FactorRequired Code = "second_factor_required"
+	PolicyRefused  Code = "policy_refused"
+	LimitExceeded  Code = "limit_exceeded"
 )
 
 var status = map[Code]int{
@@ -51,6 +57,11 @@ var status = map[Code]int{
 	JobFailed:     http.StatusBadGateway,
 	Internal:      http.StatusInternalServerError,
 	Unavailable:   http.StatusServiceUnavailable,
+
+	Locked:         http.StatusLocked,
+	FactorRequired: http.StatusPreconditionRequired,
+	PolicyRefused:  http.StatusForbidden,
+	LimitExceeded:  http.StatusPaymentRequired,
 }
 
 // Error is an error that is safe to show to a user.

@@ -16,7 +16,7 @@ var rootLayers = [][]string{
 	{"api", "contracts", "engine"},
 	{"httpx", "wallet", "supervise"},
 	{"chainclient"},
-	{"api/client", "coordinator", "miner"},
+	{"api/client", "coordinator", "miner", "wallet/daemon"},
 	{"cmd"},
 	{"e2e", "bench"},
 }
@@ -42,7 +42,7 @@ func layer(table [][]string, dir string) int {
 }
 
 // own are directories that stand in another layer than the one that they lie in.
-var own = []string{"api/client"}
+var own = []string{"api/client", "wallet/daemon"}
 
 func first(path string) string {
 	for _, dir := range own {

@@ -130,16 +130,39 @@ func TestAtomsOfEveryKind(t *testing.T) {
 		return d.Values[len(d.Values)-1].Value, nil
 	}
 	for _, c := range [][3]string{
-		{"int8", "-128", "-128"}, {"int8", `"127"`, "127"}, {"uint8", `"0xff"`, "255"}, {"bool", "true", "true"}, {"bytes", `"0x0102"`, "0x0102"},
-		{"bytes4", `"0x01020304"`, "0x01020304"}, {"uint8[2]", "[1,2]", "2"}, {"uint8[]", "[]", "[]"}, {"string", `"a\u202eb\u0007"`, "a·b·"},
+		{"int8", "-128", "-128"},
+		{"int8", `"127"`, "127"},
+		{"uint8", `"0xff"`, "255"},
+		{"bool", "true", "true"},
+		{"bytes", `"0x0102"`, "0x0102"},
+		{"bytes4", `"0x01020304"`, "0x01020304"},
+		{"uint8[2]", "[1,2]", "2"},
+		{"uint8[]", "[]", "[]"},
+		{"string", `"a\u202eb\u0007"`, "a·b·"},
 	} {
 		if got, err := parse(c[0], c[1]); err != nil || got != c[2] {
 			t.Errorf("%s %s: %q, %v", c[0], c[1], got, err)
 		}
 	}
 	for _, c := range [][2]string{
-		{"int8", "-129"}, {"int8", "128"}, {"uint8", "256"}, {"uint8", `"0x100"`}, {"uint8", `""`}, {"uint8", `"01"`}, {"bool", `"true"`}, {"bytes", `"0x1"`}, {"bytes", `"01"`},
-		{"bytes4", `"0x010203"`}, {"bytes33", `"0x"`}, {"uint8[2]", "[1]"}, {"uint8[0]", "[]"}, {"uint8[]", "{}"}, {"function", `"0x"`}, {"uint264", "1"}, {"", "1"}, {"[]", "[]"},
+		{"int8", "-129"},
+		{"int8", "128"},
+		{"uint8", "256"},
+		{"uint8", `"0x100"`},
+		{"uint8", `""`},
+		{"uint8", `"01"`},
+		{"bool", `"true"`},
+		{"bytes", `"0x1"`},
+		{"bytes", `"01"`},
+		{"bytes4", `"0x010203"`},
+		{"bytes33", `"0x"`},
+		{"uint8[2]", "[1]"},
+		{"uint8[0]", "[]"},
+		{"uint8[]", "{}"},
+		{"function", `"0x"`},
+		{"uint264", "1"},
+		{"", "1"},
+		{"[]", "[]"},
 	} {
 		if got, err := parse(c[0], c[1]); !errors.Is(err, typeddata.ErrFormat) {
 			t.Errorf("%s %s: %q, %v", c[0], c[1], got, err)

@@ -164,7 +164,6 @@ func (v *Vault) unseal(passphrase secret.Text) error {
 	if v.state, err = open(key, s.State, v.file.stateData()); err != nil {
 		return ErrPassphrase
 	}
-	v.state = slices.Clone(v.state) // not one of those that are erased
 	if v.secrets, err = guard.NewBuffer(plain); err != nil {
 		return err
 	}

@@ -1,0 +1,233 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aitbc/aitbc/api/walletapi"
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/wallet/guard"
+	"github.com/aitbc/aitbc/wallet/otp"
+	"github.com/aitbc/aitbc/wallet/vault"
+)
+
+const recoveryCodes = 10
+
+// proven is a wallet whose passphrase, and second factor where there is one,
+// were shown.
+type proven struct {
+	vault  *vault.Vault
+	state  state
+	factor bool // a code was shown and held
+	keep   bool // the vault stays open
+}
+
+// prove opens the wallet with a proof and calls f. needCode asks for the second
+// factor where there is one. Failed attempts count. It needs the turn.
+func (s *Service) prove(w *wallet, p walletapi.Proof, needCode bool, f func(*proven) error) error {
+	var pr *proven
+	err := s.attempt(w, func() error {
+		v, err := s.opened(w, p.Passphrase)
+		if err != nil {
+			return err
+		}
+		pr = &proven{vault: v}
+		if w.open != nil { // the one that is open has the newest state
+			if err := v.Close(); err != nil {
+				return err
+			}
+			pr.vault, pr.state, pr.keep = w.open, w.state, true
+		} else if pr.state, err = s.attach(w, v); err != nil {
+			return err
+		}
+		pr.factor, err = s.factor(w, pr.vault, &pr.state, p.Code, needCode)
+		return err
+	})
+	if err == nil {
+		err = f(pr)
+	}
+	if pr != nil && !pr.keep {
+		err = errors.Join(err, pr.vault.Close())
+		guard.Sweep()
+	}
+	return err
+}
+
+// enrolled reports whether the wallet has a second factor.
+func enrolled(v *vault.Vault) (is bool, err error) {
+	err = v.Use(func(x *vault.Secrets) error { is = len(x.TOTP) > 0; return nil })
+	return is, err
+}
+
+// factor checks a code: of an authenticator, or a recovery code. It stores that
+// the code was used before it believes it. It returns whether a code was shown.
+func (s *Service) factor(w *wallet, v *vault.Vault, st *state, code string, need bool) (bool, error) {
+	on, err := enrolled(v)
+	if err != nil {
+		return false, err
+	}
+	if !on {
+		return false, nil
+	}
+	if code == "" {
+		if need {
+			return false, needCode()
+		}
+		return false, nil
+	}
+	next := *st
+	var ok bool
+	if err := v.Use(func(x *vault.Secrets) error {
+		next.TOTPStep, ok = otp.Verify(x.TOTP, code, s.now(), st.TOTPStep)
+		return nil
+	}); err != nil {
+		return false, err
+	}
+	if !ok {
+		next.TOTPStep = st.TOTPStep
+		next.Recovery, ok = otp.Redeem(code, st.Recovery)
+	}
+	if !ok {
+		return false, apierr.Wrap(errWrongCode, apierr.FactorRequired, "the code is wrong, too old, or was used already")
+	}
+	if err := w.save(v, next); err != nil {
+		return false, err
+	}
+	*st = next
+	return true, nil
+}
+
+func needCode() error {
+	return apierr.New(apierr.FactorRequired, "this needs the second factor: send a code of the authenticator, or a recovery code, as code")
+}
+
+// Factor returns how the second factor stands.
+func (s *Service) Factor(ctx context.Context, which string) (out walletapi.FactorStatus, err error) {
+	w, err := s.find(which)
+	if err != nil {
+		return out, err
+	}
+	release, err := w.take(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer release()
+	if w.open == nil {
+		return walletapi.FactorStatus{Locked: true}, nil
+	}
+	out.RecoveryCodes = len(w.state.Recovery)
+	out.TOTP, err = enrolled(w.open)
+	return out, err
+}
+
+// SetFactor begins, confirms, renews or removes a second factor.
+func (s *Service) SetFactor(ctx context.Context, which string, r walletapi.FactorRequest) (out walletapi.FactorResponse, err error) {
+	w, err := s.find(which)
+	if err != nil {
+		return out, err
+	}
+	release, err := w.take(ctx)
+	if err != nil {
+		return out, err
+	}
+	defer release()
+	proof := r.Proof
+	switch r.Action {
+	case walletapi.FactorConfirm:
+		proof.Code = "" // it is the new secret's
+	case walletapi.FactorBegin, walletapi.FactorRecovery, walletapi.FactorRemove:
+	default:
+		return out, apierr.New(apierr.Invalid, "action is one of begin, confirm, recovery and remove")
+	}
+	err = s.prove(w, proof, r.Action != walletapi.FactorConfirm, func(p *proven) error {
+		on, err := enrolled(p.vault)
+		if err != nil {
+			return err
+		}
+		switch r.Action {
+		case walletapi.FactorBegin:
+			if on {
+				return apierr.New(apierr.Conflict, "there is a second factor already: remove it first")
+			}
+			return w.beginFactor(&out)
+		case walletapi.FactorConfirm:
+			if on || w.newKey == nil {
+				return apierr.New(apierr.Conflict, "nothing waits to be confirmed: begin again")
+			}
+			if err := s.confirmFactor(w, p, r.Code, &out); err != nil {
+				return err
+			}
+			used := w.newKey
+			w.newKey = nil
+			return used.Destroy()
+		case walletapi.FactorRecovery:
+			if !on {
+				return apierr.New(apierr.Conflict, "there is no second factor")
+			}
+			codes, hashes := otp.RecoveryCodes(recoveryCodes)
+			p.state.Recovery = hashes
+			out.RecoveryCodes = codes
+			return s.noted(w, p, "2fa.recovery")
+		default:
+			if !on {
+				return apierr.New(apierr.Conflict, "there is no second factor")
+			}
+			if err := s.noted(w, p, "2fa.remove"); err != nil {
+				return err
+			}
+			if err := p.vault.Change(func(x *vault.Secrets, _ *vault.Header) error { x.TOTP = nil; return nil }); err != nil {
+				return unwritten(err)
+			}
+			p.state.Recovery = nil
+			return w.save(p.vault, p.state)
+		}
+	})
+	return out, err
+}
+
+func (w *wallet) beginFactor(out *walletapi.FactorResponse) (err error) {
+	if w.newKey != nil {
+		if err := w.newKey.Destroy(); err != nil {
+			return err
+		}
+	}
+	key := otp.NewSecret()
+	out.Secret, out.URI = otp.Text(key), otp.URI(key, "AITBC", w.header.Name)
+	w.newKey, err = guard.NewBuffer(key)
+	return err
+}
+
+// confirmFactor switches the new secret on once its first code is shown.
+func (s *Service) confirmFactor(w *wallet, p *proven, code string, out *walletapi.FactorResponse) error {
+	return s.attempt(w, func() error {
+		return w.newKey.Use(func(key []byte) error {
+			step, ok := otp.Verify(key, code, s.now(), p.state.TOTPStep)
+			if !ok {
+				return apierr.Wrap(errWrongCode, apierr.FactorRequired, "the code is wrong: is the authenticator's clock right?")
+			}
+			codes, hashes := otp.RecoveryCodes(recoveryCodes)
+			p.state.TOTPStep, p.state.Recovery = step, hashes
+			if err := s.noted(w, p, "2fa.confirm"); err != nil {
+				return err
+			}
+			if err := p.vault.Change(func(x *vault.Secrets, _ *vault.Header) error { x.TOTP = key; return nil }); err != nil {
+				return unwritten(err)
+			}
+			out.RecoveryCodes = codes
+			return nil
+		})
+	})
+}
+
+// noted writes an audit record and then the state, which knows the record.
+func (s *Service) noted(w *wallet, p *proven, action string) error {
+	if err := w.note(s.now(), record{Action: action, Result: done}); err != nil {
+		return err
+	}
+	p.state.Audit = w.audit.Head()
+	return w.save(p.vault, p.state)
+}
+
+func unwritten(err error) error {
+	return apierr.Wrap(err, apierr.Unavailable, "the wallet could not be written: is the disk full?")
+}
