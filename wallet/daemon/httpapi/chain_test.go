@@ -33,7 +33,7 @@ type chain struct {
 	calls    map[string]int
 }
 
-func newChain(t *testing.T) (*chain, *chainclient.Client) {
+func newChain(t testing.TB) (*chain, *chainclient.Client) {
 	t.Helper()
 	n := &chain{balances: map[common.Address]*big.Int{}, nonces: map[common.Address]uint64{}, calls: map[string]int{}}
 	s := httptest.NewServer(n)

@@ -35,7 +35,7 @@ var (
 
 // rig is a running daemon with a chain of its own.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	chain *chain
 	node  daemon.Options
@@ -48,7 +48,7 @@ type rig struct {
 	now time.Time // zero for the clock
 }
 
-func start(t *testing.T) *rig {
+func start(t testing.TB) *rig {
 	t.Helper()
 	n, client := newChain(t)
 	r := &rig{t: t, dir: t.TempDir(), chain: n}
