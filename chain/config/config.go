@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -180,6 +181,15 @@ func (c *Config) environment(getenv func(string) string) error {
 	if v := getenv("VALIDATOR_ADDRESS"); v != "" {
 		c.ValidatorAddress = v
 	}
+	// A container listens on its own network, and its neighbours call it by its name there.
+	if v := getenv("AITBCD_HOST"); v != "" {
+		if err := c.Host(v); err != nil {
+			return fmt.Errorf("AITBCD_HOST: %w", err)
+		}
+	}
+	if v := getenv("AITBCD_VIRTUAL_HOSTS"); v != "" {
+		c.RPC.VirtualHosts = append(slices.Clone(c.RPC.VirtualHosts), strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })...)
+	}
 	// RUST_LOG is the specification's name for the node's log level; LOG_LEVEL is ours and wins.
 	if v := getenv("RUST_LOG"); v != "" {
 		c.LogLevel = v
@@ -318,7 +328,7 @@ func (c Config) Level() (slog.Level, error) {
 // Encode writes the configuration as TOML.
 func (c Config) Encode() ([]byte, error) {
 	var b strings.Builder
-	b.WriteString("# aitbcd: the node. CONSENSUS_MODE, BLOCK_TIME, VALIDATOR_ADDRESS and LOG_LEVEL in the environment win over this file.\n")
+	b.WriteString("# aitbcd: the node. CONSENSUS_MODE, BLOCK_TIME, VALIDATOR_ADDRESS, LOG_LEVEL and AITBCD_HOST in the environment win over this file.\n")
 	if err := toml.NewEncoder(&b).Encode(c); err != nil {
 		return nil, fmt.Errorf("encode configuration: %w", err)
 	}

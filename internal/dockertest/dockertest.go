@@ -41,9 +41,25 @@ type Engine struct {
 }
 
 // Start starts an engine on a socket and with a directory of its own, and stops
-// it with the test. Where none can be started it skips the test, or fails it if
-// [Require] is set.
+// it with the test. Its containers have no network. Where none can be started it
+// skips the test, or fails it if [Require] is set.
 func Start(t testing.TB) *Engine {
+	t.Helper()
+	return start(t, syscall.CLONE_NEWNET, "--iptables=false", "--ip6tables=false")
+}
+
+// StartNetworked is [Start] with networks that are made for containers, whose
+// ports are published on this machine. Beside another engine it skips the test:
+// an engine takes away the bridge of the one before.
+func StartNetworked(t testing.TB) *Engine {
+	t.Helper()
+	if _, err := net.InterfaceByName("docker0"); err == nil {
+		without(t, "a Docker engine runs on this machine already")
+	}
+	return start(t, 0, "--ip6tables=false")
+}
+
+func start(t testing.TB, namespaces uintptr, flags ...string) *Engine {
 	t.Helper()
 	program, err := exec.LookPath("dockerd")
 	switch {
@@ -63,11 +79,11 @@ func Start(t testing.TB) *Engine {
 	e.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, "unix", e.Socket)
 	}}}
-	cmd := exec.CommandContext(context.Background(), program, //nolint:gosec // the test's
+	cmd := exec.CommandContext(context.Background(), program, append(flags, //nolint:gosec // the test's
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
-		"--host", "unix://"+e.Socket, "--bridge", "none", "--iptables=false", "--ip6tables=false", "--cgroup-parent", "/"+filepath.Base(dir))
+		"--host", "unix://"+e.Socket, "--bridge", "none", "--cgroup-parent", "/"+filepath.Base(dir))...)
 	cmd.Stdout, cmd.Stderr = &e.log, &e.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM, Cloneflags: namespaces}
 	started, ended := make(chan error, 1), make(chan struct{})
 	e.life.Go(func() { // ends with the engine
 		runtime.LockOSThread() // the kernel ends the engine with the thread that started it

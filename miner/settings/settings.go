@@ -97,6 +97,8 @@ type Settings struct {
 	} `toml:"keys"`
 	Server struct {
 		Addr string `toml:"addr" env:"AITBC_MINER_ADDR"`
+		// Public lets Addr be one that others reach: they may then read what the miner does, and change nothing.
+		Public bool `toml:"public" env:"AITBC_MINER_PUBLIC"`
 	} `toml:"server"`
 	Engines []Engine `toml:"engine"`
 }
@@ -150,7 +152,7 @@ func (s *Settings) Validate() error {
 	case len(s.Engines) == 0:
 		return errors.New("there is no [[engine]]: aitbc-miner init writes one")
 	}
-	if err := httpx.CheckBind(s.Server.Addr, false); err != nil {
+	if err := httpx.CheckBind(s.Server.Addr, s.Server.Public); err != nil {
 		return fmt.Errorf("server.addr: %w", err)
 	}
 	for i := range s.Engines {

@@ -128,3 +128,17 @@ func TestAContainerHasItsUsualLimits(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 }
+
+func TestOthersReachTheStatusOnlyIfAllowed(t *testing.T) {
+	t.Parallel()
+	d := write(t, settings.Initial{Address: address}.Text())
+	env := map[string]string{"AITBC_MINER_ADDR": "0.0.0.0:18001"}
+	get := func(name string) string { return env[name] }
+	if _, err := settings.Load(d, get, nil); err == nil || !strings.Contains(err.Error(), "loopback") {
+		t.Errorf("an open address: %v", err)
+	}
+	env["AITBC_MINER_PUBLIC"] = "true"
+	if s, err := settings.Load(d, get, nil); err != nil || s.Server.Addr != "0.0.0.0:18001" {
+		t.Errorf("%+v, %v", s.Server, err)
+	}
+}

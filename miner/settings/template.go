@@ -71,6 +71,8 @@ address = "{address}"
 [server]
 # Health, status and metrics. They need no key, so the address is a local one.
 # addr = "127.0.0.1:18001"
+# true: others may reach that address, and read what the miner does.
+# public = false
 
 # The model that is part of the program. Rates are AITBC per 10^6 tokens;
 # second_rate and item_rate, if set, are charged besides: for each second of

@@ -90,7 +90,7 @@ func (c *call) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closeModels(), lock.Release())
 	}
-	ln, err := httpx.Listen(ctx, set.Server.Addr, false)
+	ln, err := httpx.Listen(ctx, set.Server.Addr, set.Server.Public)
 	if err != nil {
 		return errors.Join(err, closeModels(), lock.Release())
 	}

@@ -3,6 +3,7 @@
 package devnet
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,13 @@ type Network struct {
 	Miner       common.Address `json:"miner"`
 	Operator    common.Address `json:"operator"`       // of the validator
 	Session     uint64         `json:"session,string"` // the client's; 0 for none yet
+
+	// At says where services are that are not on this machine's usual ports.
+	At URLs `json:"-"`
 }
+
+// URLs are addresses of services; an empty one is the usual.
+type URLs struct{ API, RPC, EthRPC string }
 
 // Load reads the network of a home. It returns [fs.ErrNotExist], wrapped, if no
 // network was ever started there.
@@ -71,16 +78,16 @@ func (n Network) PIDFile() string { return n.Home.Path("run", "up.pid") }
 func (n Network) GenesisFile() string { return n.Home.Path("node", "genesis.json") }
 
 // APIURL is the coordinator's address.
-func (n Network) APIURL() string { return n.http(home.PortCoordinator) }
+func (n Network) APIURL() string { return cmp.Or(n.At.API, n.http(home.PortCoordinator)) }
 
 // MinerURL is the miner's local address.
 func (n Network) MinerURL() string { return n.http(home.PortMiner) }
 
 // RPCURL is the node's own RPC.
-func (n Network) RPCURL() string { return n.http(home.PortChainRPC) }
+func (n Network) RPCURL() string { return cmp.Or(n.At.RPC, n.http(home.PortChainRPC)) }
 
 // EthRPCURL is the node's Ethereum RPC.
-func (n Network) EthRPCURL() string { return n.http(home.PortEthRPC) }
+func (n Network) EthRPCURL() string { return cmp.Or(n.At.EthRPC, n.http(home.PortEthRPC)) }
 
 // EventsURL is the node's WebSocket.
 func (n Network) EventsURL() string {

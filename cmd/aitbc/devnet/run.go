@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -145,6 +146,53 @@ func (n *Network) serveClient(ctx context.Context, cfg Config, ready func(Status
 			if err := n.ensureSession(ctx, cfg); err != nil && ctx.Err() == nil {
 				cfg.Progress("the client's session could not be looked after: %v", err)
 			}
+		}
+	}
+}
+
+// retryClient is how soon what failed for the client is tried again.
+const retryClient = 2 * time.Second
+
+// KeepClient sees to it that the network's client can pay, until ctx is done.
+// What fails, as when a service is not there yet, is told and tried again.
+func KeepClient(ctx context.Context, cfg Config, n Network) error {
+	for {
+		next := renewEvery
+		if err := n.ensureSession(ctx, cfg); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			cfg.Progress("the client's session could not be looked after: %v", err)
+			next = retryClient
+		}
+		wait := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return nil
+		case <-wait.C:
+		}
+	}
+}
+
+// Await returns the network of a home once it is made there and its node
+// answers.
+func Await(ctx context.Context, dir home.Dir, at URLs) (Network, error) {
+	tick := time.NewTicker(pollReady)
+	defer tick.Stop()
+	for {
+		n, err := Load(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return n, err
+		}
+		n.At = at
+		if err == nil && n.ChainID != 0 && n.nodeReady(ctx) == nil {
+			return n, nil
+		}
+		select {
+		case <-ctx.Done():
+			return n, ctx.Err()
+		case <-tick.C:
 		}
 	}
 }
