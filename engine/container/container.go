@@ -63,8 +63,8 @@ const (
 // returns [ErrImage] if it has not, and [engine.ErrUnavailable] if the engine
 // does not answer.
 func Open(ctx context.Context, cfg Config) (*Model, error) {
-	if cfg.Name == "" || cfg.Owner == "" || cfg.CPUs <= 0 || cfg.Memory < 6<<20 || cfg.Disk <= 0 || cfg.Pids <= 0 || cfg.Longest < time.Second || cfg.Output <= 0 {
-		return nil, errors.New("name, owner, cpus, memory (6 MiB at least), disk, pids, time and output must be given")
+	if cfg.Name == "" || cfg.Owner == "" || cfg.CPUs <= 0 || cfg.Memory < 16<<20 || cfg.Disk <= 0 || cfg.Pids <= 0 || cfg.Longest < time.Second || cfg.Output <= 0 {
+		return nil, errors.New("name, owner, cpus, memory (16 MiB at least), disk, pids, time and output must be given")
 	}
 	m := &Model{cfg: cfg, d: newDaemon(cfg.Socket)}
 	hexed, err := Digest(cfg.Image)
@@ -225,7 +225,8 @@ func (m *Model) keeperSpec(volume string) spec {
 		User: nobody + ":" + nobody,
 		HostConfig: hostConfig{
 			NetworkMode: "none", ReadonlyRootfs: true, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
-			Memory: 8 << 20, MemorySwap: 8 << 20, PidsLimit: 4, IpcMode: "private", Mounts: []mount{{"volume", volume, folder}}, LogConfig: map[string]string{"Type": "none"},
+			// Its program needs next to nothing; what starts it, some megabytes.
+			Memory: 32 << 20, MemorySwap: 32 << 20, PidsLimit: 4, IpcMode: "private", Mounts: []mount{{"volume", volume, folder}}, LogConfig: map[string]string{"Type": "none"},
 		},
 	}
 }

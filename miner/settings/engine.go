@@ -89,8 +89,8 @@ func (e *Engine) container() error {
 		return fmt.Errorf("max_seconds is %d: want at most a day", e.MaxSeconds)
 	case e.CPUs < 0.01 || e.CPUs > 1024:
 		return fmt.Errorf("cpus is %v: want 0.01 to 1024", e.CPUs)
-	case e.MemoryMB < 6 || e.MemoryMB > 1<<22 || e.DiskMB < 1 || e.DiskMB > 1<<22:
-		return fmt.Errorf("memory_mb is %d and disk_mb %d: want at least 6 and 1", e.MemoryMB, e.DiskMB)
+	case e.MemoryMB < 16 || e.MemoryMB > 1<<22 || e.DiskMB < 1 || e.DiskMB > 1<<22:
+		return fmt.Errorf("memory_mb is %d and disk_mb %d: want at least 16 and 1", e.MemoryMB, e.DiskMB)
 	case e.OutputKB < 1 || e.OutputKB > mostOutputKB:
 		return fmt.Errorf("output_kb is %d: want 1 to %d", e.OutputKB, mostOutputKB)
 	case e.Processes < 1 || e.Processes > 1<<16:
