@@ -34,7 +34,7 @@ func (s *Service) Describe(j *ledger.Job) api.Job {
 	}
 	if j.Signed != nil {
 		id := s.cfg.Domain.ReceiptID(j.ID)
-		out.ReceiptID, out.Timeline = &id, timeline(j)
+		out.ReceiptID, out.Timeline, out.Usage = &id, timeline(j), j.Signed.Receipt.Usage()
 	}
 	if j.ErrorCode != "" {
 		out.Error = &api.Failure{Code: j.ErrorCode, Message: j.ErrorMessage}

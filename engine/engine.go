@@ -22,6 +22,8 @@ var (
 	ErrTooLong = errors.New("prompt is longer than the context")
 	// ErrUnsupported says that this model cannot do what the request asks for.
 	ErrUnsupported = errors.New("unsupported by this model")
+	// ErrChanged says that the server behind the engine has another model now than the one on offer, or none.
+	ErrChanged = errors.New("not the model on offer")
 	// ErrUnavailable says that the server behind the engine cannot be used now.
 	ErrUnavailable = errors.New("engine unavailable")
 )

@@ -230,6 +230,8 @@ func (s *Service) receipt(a *api.Assignment, o Offering, req api.Request, j *job
 	if req.MaxSeconds > 0 { // the last token may have come a little later
 		done.usage.ComputeMillis = min(done.usage.ComputeMillis, req.MaxSeconds*1000)
 	}
+	// What a server puts before the prompt is not its client's.
+	done.usage.PromptTokens = min(done.usage.PromptTokens, req.PromptBound())
 	price, err := market.Price(o.Rates, done.usage)
 	if err != nil || price.Cmp(a.Order.MaxPrice) > 0 {
 		price = a.Order.MaxPrice
@@ -338,6 +340,8 @@ func explain(err error) *refusal {
 		return refuse("bad_request", "the engine refused the request")
 	case errors.Is(err, engine.ErrUnsupported):
 		return &refusal{"unsupported", "the model cannot do what the request asks for", true}
+	case errors.Is(err, engine.ErrChanged):
+		return &refusal{"model_mismatch", "the model's server has another model now", true}
 	case errors.Is(err, engine.ErrUnavailable):
 		return &refusal{"engine_unavailable", "the model's server cannot be used now", true}
 	case errors.Is(err, errDraining):

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/aitbc/aitbc/engine"
 )
@@ -17,6 +18,12 @@ var _ engine.Embedder = (*Model)(nil)
 func (m *Model) Embed(ctx context.Context, texts []string) (vectors [][]float32, tokens uint64, err error) {
 	if len(texts) == 0 {
 		return nil, 0, fmt.Errorf("%w: no texts", engine.ErrBadRequest)
+	}
+	if err := m.same(ctx, time.Now()); err != nil {
+		if ctx.Err() != nil {
+			return nil, 0, ctx.Err()
+		}
+		return nil, 0, err
 	}
 	body, err := json.Marshal(map[string]any{"model": m.info.Name, "input": texts, "encoding_format": "float"})
 	if err != nil {

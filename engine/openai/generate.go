@@ -22,6 +22,12 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 	if err := req.Validate(); err != nil {
 		return engine.Result{}, err
 	}
+	if err := m.same(ctx, time.Now()); err != nil {
+		if ctx.Err() != nil {
+			return engine.Result{FinishReason: engine.Canceled}, nil
+		}
+		return engine.Result{}, err
+	}
 	path, body, err := m.body(req)
 	if err != nil {
 		return engine.Result{}, err

@@ -1,8 +1,9 @@
 // Package openai runs requests on another server that speaks OpenAI's HTTP API:
 // Ollama (at its /v1), llama-server, vLLM and others.
 //
-// Such a server does not show its weights, so its models are claimed: their digest
-// is Keccak-256("claimed:" ‖ name) and their class "claimed".
+// Of Ollama and llama-server on this machine the weights are read and named by their own digest. Any other server's
+// models are claimed: their digest is Keccak-256("claimed:" ‖ name) and their class begins with "claimed". A model
+// that is another one day than when it was described is not run.
 package openai
 
 import (
@@ -181,13 +182,15 @@ func errorText(body []byte) string {
 
 // Model is a model on a server. It implements [engine.Model].
 type Model struct {
-	server *Server
-	info   engine.Info
+	server   *Server
+	info     engine.Info
+	known    string // state of the model as it was described, "" if that is not seen
+	sameness sameness
 }
 
 var _ engine.Model = (*Model)(nil)
 
-// Model returns the model of that name; context is its context length, 0 if
+// Model returns the model of that name, as claimed; context is its context length, 0 if
 // unknown. Whether the server has it is seen at the first request.
 func (s *Server) Model(name string, context uint64) *Model {
 	return &Model{server: s, info: engine.Info{Name: name, Digest: ClaimedDigest(name), Class: "claimed", Claimed: true, ContextLength: context}}

@@ -115,17 +115,14 @@ func openServer(ctx context.Context, e settings.Engine, log *slog.Logger) ([]eng
 	if err != nil {
 		return nil, err
 	}
-	// A server that starts later is no reason not to start.
-	has, err := server.Models(ctx)
-	if err != nil {
-		log.WarnContext(ctx, "the model server does not answer yet", "url", e.URL)
-	}
 	var models []engine.Model
 	for _, name := range e.Models {
-		if err == nil && !serves(has, name) {
-			log.WarnContext(ctx, "the model server does not list a model", "url", e.URL, "model", name)
+		m, err := server.Describe(ctx, name)
+		if err != nil { // a server that starts later is no reason not to start
+			log.WarnContext(ctx, "the model server does not show a model: it is offered as claimed", "url", e.URL, "model", name, "err", err)
+			m = server.Model(name, 0)
 		}
-		models = append(models, server.Model(name, 0))
+		models = append(models, m)
 	}
 	return models, nil
 }

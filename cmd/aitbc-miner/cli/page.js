@@ -34,10 +34,9 @@ const show = (s, gpus) => {
     ['miner', s.miner], ['coordinator', s.coordinator + ', ' + s.link], ['version', s.version], ['slots', s.running.length + ' of ' + s.slots],
     ['jobs', ['completed', 'canceled', 'failed', 'lost'].map((k) => j[k] + ' ' + k).join(', ')],
     ['tokens', s.totals.usage.prompt_tokens + ' prompt, ' + s.totals.usage.completion_tokens + ' answer'],
-    ['container seconds', s.totals.container_seconds],
     ['earned', coins(s.owed) + ', of which ' + coins(s.credited) + ' is paid on the chain'],
   ])
-  fill('offers', (s.offers ?? []).map((o) => [o.model, o.kind || 'model', coins(o.prompt_rate), coins(o.completion_rate), o.gpu]))
+  fill('offers', (s.offers ?? []).map((o) => [o.model, o.kind || 'model', coins(o.prompt_rate), coins(o.completion_rate), o.second_rate ? coins(o.second_rate) : '–', o.gpu]))
   fill('running', s.running.map((r) => [r.job_id, new Date(r.started).toLocaleTimeString(), r.pieces]))
   fill('gpus', gpus.map((g) => [g.name, gib(g.memory_used) + ' of ' + gib(g.memory_total), g.busy === undefined ? '–' : g.busy + ' %',
     g.temperature === undefined ? '–' : g.temperature + ' °C', g.power === undefined ? '–' : Math.round(g.power / 1000) + ' W']))

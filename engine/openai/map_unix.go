@@ -1,0 +1,31 @@
+//go:build unix
+
+package openai
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// mapFile maps a file into memory, so that no more of it is there than is read.
+func mapFile(path string) (data []byte, done func(), err error) {
+	f, err := os.Open(path) //nolint:gosec // what the server on this machine names
+	if err != nil {
+		return nil, nil, fmt.Errorf("weights: %w", err)
+	}
+	defer func() { _ = f.Close() }() // the map stays
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, fmt.Errorf("weights: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 {
+		return nil, nil, errors.New("weights: no plain file with something in it")
+	}
+	data, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED) //nolint:gosec // a descriptor
+	if err != nil {
+		return nil, nil, fmt.Errorf("weights: map: %w", err)
+	}
+	return data, func() { _ = syscall.Munmap(data) }, nil
+}
