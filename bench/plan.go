@@ -15,6 +15,7 @@ import (
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/finality"
 	"github.com/aitbc/aitbc/bench/gateway"
+	"github.com/aitbc/aitbc/bench/join"
 	"github.com/aitbc/aitbc/bench/lifecycle"
 	"github.com/aitbc/aitbc/bench/offline"
 	"github.com/aitbc/aitbc/bench/start"
@@ -83,6 +84,9 @@ var benchmarks = []benchmark{
 			idle = 5 * time.Second
 		}
 		return start.Run(ctx, start.Config{Bin: p.bin, Dir: p.dir, Rounds: min(p.rounds, 3), Idle: idle})
+	}},
+	{"join", func(ctx context.Context, p plan) (*figure.Section, error) {
+		return join.Run(ctx, join.Config{Bin: p.bin, Dir: p.dir, Rounds: min(p.rounds, 3)})
 	}},
 	{"offline", func(ctx context.Context, p plan) (*figure.Section, error) {
 		return offline.Run(ctx, offline.Config{Bin: p.bin, Dir: p.dir, Rounds: p.rounds, Slice: p.slice(time.Second)})

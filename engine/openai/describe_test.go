@@ -169,10 +169,10 @@ func TestWeightsThatCannotBeReadAreClaimed(t *testing.T) {
 func TestAModelThatIsAnotherIsNotRun(t *testing.T) {
 	t.Parallel()
 	path, _ := weights(t)
-	for name, make := range map[string]func(string) *backend{"Ollama": ollama, "llama-server": llamaServer, "vLLM": vllm} {
+	for name, kind := range map[string]func(string) *backend{"Ollama": ollama, "llama-server": llamaServer, "vLLM": vllm} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := make(path)
+			b := kind(path)
 			s, m := describe(t, b)
 			b.another.Store(true)
 			if _, _, err := ask(t, m, engine.Request{}); !errors.Is(err, engine.ErrChanged) {

@@ -23,7 +23,7 @@ func mapFile(path string) (data []byte, done func(), err error) {
 	if !info.Mode().IsRegular() || info.Size() == 0 {
 		return nil, nil, errors.New("weights: no plain file with something in it")
 	}
-	data, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED) //nolint:gosec // a descriptor
+	data, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED)
 	if err != nil {
 		return nil, nil, fmt.Errorf("weights: map: %w", err)
 	}

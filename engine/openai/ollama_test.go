@@ -35,7 +35,7 @@ func TestRealOllama(t *testing.T) {
 	}
 	home := t.TempDir()
 	command := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...) //nolint:gosec // the test's
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
 		cmd.Env = append(os.Environ(), "HOME="+home, "OLLAMA_MODELS="+filepath.Join(home, "models"), "OLLAMA_HOST="+address)
 		return cmd
 	}
@@ -54,7 +54,7 @@ func TestRealOllama(t *testing.T) {
 	})
 	late := time.After(2 * time.Minute)
 	for up := false; !up; {
-		resp, err := http.Get("http://" + address + "/api/version") //nolint:noctx // of this machine
+		resp, err := http.Get("http://" + address + "/api/version")
 		if up = err == nil; up {
 			_ = resp.Body.Close()
 			break
