@@ -33,8 +33,20 @@ type Offer struct {
 	// SealingKey is the miner's, whose hash the Registry has: with it come sealed jobs.
 	SealingKey []byte `json:"sealing_key,omitempty"`
 
+	// Benchmark is what the miner measured when it joined, by a standard job. It is
+	// its word: nothing goes by it but a person.
+	Benchmark *Benchmark `json:"benchmark,omitempty"`
+
 	// Measured is the coordinator's: a miner cannot say it.
 	Measured *Measured `json:"measured,omitempty"`
+}
+
+// Benchmark is how a model did the standard job.
+type Benchmark struct {
+	At              int64   `json:"at"` // seconds since 1970
+	FirstTokenMS    uint64  `json:"first_token_ms"`
+	TokensPerSecond float64 `json:"tokens_per_second"`
+	MemoryMB        uint64  `json:"memory_mb,omitempty"` // 10^6 bytes, 0 if not known
 }
 
 // Measured is how a miner's answers came lately: exponentially weighted means.

@@ -121,3 +121,26 @@ func TestReputationAndSpeedAreEarnedAndKept(t *testing.T) {
 	must[api.SubmitResponse](h, 202, h.key, "POST", "/v1/jobs", h.order(func(r *api.SubmitRequest) { r.Constraints.MinReputation, r.Route = 47, "latency" }))
 	m.claim()
 }
+
+// Whoever says that it is quick gets no job before one that was seen to be.
+func TestJobsGoByWhatWasMeasuredNotByWhatIsSaid(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	seen := h.miner(1)
+	defer seen.alive()()
+	seen.finish(func() api.Assignment { h.submit("hello"); return seen.claim() }(), "a", "b", "c")
+	boast := h.miner(2)
+	boast.register(offer(func(o *api.Offer) { o.Benchmark = &api.Benchmark{TokensPerSecond: 1e6, At: 1} }))
+	defer boast.alive()()
+	all := must[api.MinerList](h, 200, "", "GET", "/v1/miners", nil)
+	if len(all.Miners) != 2 || all.Miners[0].Offers[0].Benchmark == nil && all.Miners[1].Offers[0].Benchmark == nil {
+		t.Fatalf("%+v", all)
+	}
+	for range 2 { // it has two slots
+		id := must[api.SubmitResponse](h, 202, h.key, "POST", "/v1/jobs", h.order(func(r *api.SubmitRequest) { r.Route = "throughput" })).JobID
+		if a := seen.claim(); a.JobID != id {
+			t.Fatalf("%s went elsewhere", id)
+		}
+	}
+	h.refused(400, "invalid_argument", "", "POST", "/v1/miners/register", boast.login(offer(func(o *api.Offer) { o.Benchmark = &api.Benchmark{TokensPerSecond: -1} })))
+}

@@ -128,6 +128,8 @@ func checkOffers(offers []api.Offer, slots int) error {
 			return apierr.New(apierr.Invalid, "offers[%d]: kind is empty or %q; images are named by digest, make no embeddings, and have a second_rate, max_seconds and no rates by tokens", i, api.KindContainer)
 		case len(o.GPU) > 100 || len(o.Region) > 32 || o.VRAMGB > 1<<12 || o.Measured != nil:
 			return apierr.New(apierr.Invalid, "offers[%d]: gpu has at most 100 bytes, region 32, vram_gb is at most %d, and what is measured is not the miner's to say", i, 1<<12)
+		case o.Benchmark != nil && (o.Benchmark.TokensPerSecond < 0 || o.Benchmark.TokensPerSecond > 1e9 || o.Benchmark.At < 0):
+			return apierr.New(apierr.Invalid, "offers[%d]: no model is measured like that", i)
 		case o.Verification > maxLevel:
 			return apierr.New(apierr.Invalid, "offers[%d]: receipts of level %d are not verified here: at most %d", i, o.Verification, maxLevel)
 		case seen[o.Digest]:

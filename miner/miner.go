@@ -65,6 +65,8 @@ type Offering struct {
 	MaxTokens uint64 // longest answer
 	// MaxSeconds is the longest run of a program in a container.
 	MaxSeconds uint64
+	// Benchmark is how quick the model was when the miner started, nil if that was not measured.
+	Benchmark *api.Benchmark
 	// What the owner says of the machine that runs it.
 	GPU    string
 	VRAMGB uint64 // GiB
@@ -77,7 +79,7 @@ func (o Offering) offer(sealing *sealed.Key) api.Offer {
 	out := api.Offer{
 		Model: i.Name, Digest: i.Digest, Class: i.Class, Claimed: i.Claimed,
 		Context: i.ContextLength, MaxTokens: o.MaxTokens, Parameters: i.Parameters, Rates: o.Rates,
-		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region, Embeddings: embeds,
+		GPU: o.GPU, VRAMGB: o.VRAMGB, Region: o.Region, Embeddings: embeds, Benchmark: o.Benchmark,
 	}
 	if i.Container {
 		out.Kind, out.MaxSeconds = api.KindContainer, o.MaxSeconds

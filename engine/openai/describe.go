@@ -227,6 +227,28 @@ func (s *Server) vllm(ctx context.Context, name string) (about, error) {
 	return about{}, errOtherKind
 }
 
+// Memory returns how much memory the server says the model takes, 0 if it does
+// not: Ollama does.
+func (m *Model) Memory(ctx context.Context) uint64 {
+	ctx, cancel := context.WithTimeout(ctx, describeWithin)
+	defer cancel()
+	var loaded struct {
+		Models []struct {
+			Name string
+			Size uint64
+		}
+	}
+	if m.server.tell(ctx, "/api/ps", nil, &loaded) != nil {
+		return 0
+	}
+	for _, l := range loaded.Models {
+		if l.Name == m.info.Name || l.Name == m.info.Name+":latest" {
+			return l.Size
+		}
+	}
+	return 0
+}
+
 // word is a text of others as a part of a class.
 func word(s string) string {
 	clean := strings.Map(func(r rune) rune {

@@ -83,6 +83,9 @@ func ollama(path string) *backend {
 			}
 		},
 		"/v1/models": func(*backend) any { return map[string]any{"data": []any{map[string]string{"id": "m:latest"}}} },
+		"/api/ps": func(*backend) any {
+			return map[string]any{"models": []any{map[string]any{"name": "m:latest", "size": 77}, map[string]any{"name": "n", "size": 88}}}
+		},
 	}}
 }
 
@@ -144,6 +147,9 @@ func TestEveryBackEnd(t *testing.T) {
 			}
 			if info.Class != c.class || info.Claimed == c.shown || info.Digest != want || info.ContextLength != c.context {
 				t.Errorf("it says %+v", info)
+			}
+			if size := m.Memory(t.Context()); size != 0 && name != "Ollama" || size != 77 && name == "Ollama" {
+				t.Errorf("it takes %d bytes", size)
 			}
 			enginetest.Run(t, m)
 		})

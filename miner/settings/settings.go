@@ -81,6 +81,7 @@ type Settings struct {
 		GPUMaxCelsius  uint64        `toml:"gpu_max_celsius" env:"AITBC_GPU_MAX_CELSIUS"` // no more work above; 0: what the driver says
 		Slots          int           `toml:"slots" env:"AITBC_SLOTS"`                     // jobs at a time
 		Grace          time.Duration `toml:"grace"`                                       // for jobs under way at a stop
+		Benchmark      bool          `toml:"benchmark" env:"AITBC_BENCHMARK"`             // measure models at the start
 	} `toml:"mining"`
 	// Machine is what clients may choose miners by.
 	Machine     Machine `toml:"machine"`
@@ -112,6 +113,7 @@ func Load(d home.Dir, env func(string) string, flags *flag.FlagSet) (*Settings, 
 	s.Mining.StakeAmount = 10_000
 	s.Mining.ComputeEnabled = true
 	s.Mining.Slots = 1
+	s.Mining.Benchmark = true
 	s.Mining.Grace = 20 * time.Second
 	s.Keys.Dir = d.Keystore()
 	if err := config.Load(s, config.Source{File: File(d), Env: env, Flags: flags}); err != nil {

@@ -49,6 +49,8 @@ gpu_devices = []
 gpu_max_celsius = 0
 # Jobs at a time.
 slots = 1
+# Measure each model by a short standard job when the miner starts, for its offer.
+benchmark = true
 # How long jobs under way may go on when the miner is stopped.
 grace = "20s"
 

@@ -153,6 +153,9 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	if err != nil {
 		return nil, nil, errors.Join(err, closeModels())
 	}
+	if set.Mining.Benchmark && set.Mining.ComputeEnabled {
+		benchmark(ctx, offerings, log)
+	}
 	chain := onchain.New(eth, key, market.Coins(set.Mining.StakeAmount))
 	chain.SealingKeyHash = sealed.Fingerprint(sealing.Public())
 	svc, err := miner.New(miner.Config{

@@ -75,8 +75,11 @@ func modelsCommand() command {
 	}
 }
 
-// measured says how quick an offer was lately, as far as that is known.
+// measured says how quick an offer was lately, as far as that is known, else what the miner says.
 func measured(o api.Offer) (first, rate string) {
+	if o.Measured == nil && o.Benchmark != nil {
+		return fmt.Sprintf("said: %d ms", o.Benchmark.FirstTokenMS), fmt.Sprintf("said: %.0f", o.Benchmark.TokensPerSecond)
+	}
 	if o.Measured == nil {
 		return "-", "-"
 	}
