@@ -62,6 +62,15 @@ func (s *Server) Describe(ctx context.Context, name string) (*Model, error) {
 	return m, nil
 }
 
+// Parameters returns how many weights the server says a model has, 0 if it does not.
+func (s *Server) Parameters(ctx context.Context, name string) uint64 {
+	a, err := s.about(ctx, name)
+	if err != nil {
+		return 0
+	}
+	return a.parameters
+}
+
 // here says whether the server runs on this machine: the paths that it names are ours.
 func (s *Server) here() bool {
 	u, err := url.Parse(s.cfg.BaseURL)

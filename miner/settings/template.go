@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -11,9 +12,10 @@ import (
 type Initial struct {
 	Address        common.Address
 	PortOffset     int
-	PassphraseFile string // empty to ask, or to take AITBC_PASSPHRASE_FILE's
-	Coordinator    string // empty for the usual one
-	RPC            string // empty for the usual one
+	PassphraseFile string   // empty to ask, or to take AITBC_PASSPHRASE_FILE's
+	Coordinator    string   // empty for the usual one
+	RPC            string   // empty for the usual one
+	Engines        []Engine // of other servers, beside the model that is part of the program
 }
 
 // Text returns the settings as a file with explanations.
@@ -30,7 +32,27 @@ func (i Initial) Text() string {
 		"{rpc}", line("rpc_url", i.RPC, "http://127.0.0.1:8545"),
 		"{passphrase}", line("passphrase_file", i.PassphraseFile, "/path/to/a/file/of/mode/0600"),
 		"{address}", i.Address.Hex(),
-	).Replace(text)
+	).Replace(text) + i.engines()
+}
+
+// engines writes the tables of model servers.
+func (i Initial) engines() string {
+	coins := func(p Price) string { return strings.TrimSuffix(p.Coins(), " AITBC") }
+	var b strings.Builder
+	for _, e := range i.Engines {
+		fmt.Fprintf(&b, "\n[[engine]]\nkind = %q\nurl = %q\nmodels = [%s]\nprompt_rate = %q\ncompletion_rate = %q\nmax_tokens = %d\n",
+			e.Kind, e.URL, quoted(e.Models), coins(e.PromptRate), coins(e.CompletionRate), e.MaxTokens)
+	}
+	return b.String()
+}
+
+// quoted writes texts as the items of a TOML array.
+func quoted(texts []string) string {
+	var q []string
+	for _, t := range texts {
+		q = append(q, strconv.Quote(t))
+	}
+	return strings.Join(q, ", ")
 }
 
 const text = `# Settings of aitbc-miner. Unknown keys are an error.

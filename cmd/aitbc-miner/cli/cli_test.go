@@ -2,7 +2,10 @@ package cli_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"strconv"
@@ -25,6 +28,19 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// market is a model server with two models, and a coordinator at which one of them is on offer by two miners.
+func market(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/v1/models" {
+		http.NotFound(w, r)
+		return
+	}
+	offer := func(prompt, completion string) string {
+		return fmt.Sprintf(`{"model":"known","prompt_rate":%q,"completion_rate":%q}`, prompt, completion)
+	}
+	fmt.Fprintf(w, `{"object":"list","data":[{"id":"known","object":"model","offers":[%s,%s]},{"id":"unknown","object":"model"}]}`,
+		offer("300000000000000000", "900000000000000000"), offer("200000000000000000", "700000000000000000"))
+}
+
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -38,6 +54,9 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			port := ln.Addr().(*net.TCPAddr).Port
+			web := httptest.NewServer(http.HandlerFunc(market))
+			e.Defer(web.Close)
+			e.Setenv("SERVER", web.URL)
 			e.Setenv("PORT", strconv.Itoa(port))
 			e.Setenv("OFFSET", strconv.Itoa(port-home.PortMiner))
 			return ln.Close()

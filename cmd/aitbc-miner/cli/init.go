@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -24,8 +25,9 @@ import (
 type initFlags struct {
 	offset           int
 	coordinator, rpc string
-	address          string
-	yes              bool
+	address, key     string
+	servers          []string
+	yes, detect      bool
 }
 
 func initCommand() command {
@@ -35,21 +37,31 @@ func initCommand() command {
 		fs.StringVar(&f.coordinator, "coordinator", "", "coordinator's `URL` (default http://127.0.0.1:18000, shifted)")
 		fs.StringVar(&f.rpc, "rpc", "", "`URL` of the chain's Ethereum JSON-RPC (default http://127.0.0.1:8545, shifted)")
 		fs.StringVar(&f.address, "address", "", "use this key of the keystore rather than a new one")
+		fs.StringVar(&f.key, "import", "", "take the private key in this `file`, as 64 hex digits, rather than a new one")
+		fs.BoolVar(&f.detect, "detect", false, "look for model servers on this machine, and offer what they have at the price that is proposed")
+		fs.Func("server", "look for models at this `URL`, such as http://127.0.0.1:11434/v1; may be repeated", func(s string) error {
+			f.servers = append(f.servers, s)
+			return nil
+		})
 		fs.BoolVar(&f.yes, "yes", false, "ask nothing: make a random passphrase and keep it in a file of mode 0600")
-		return func(_ context.Context, c *call) error { return c.init(f) }
+		return func(ctx context.Context, c *call) error { return c.init(ctx, f) }
 	}}
 }
 
 // init writes the settings, and a key if none is named.
-func (c *call) init(f initFlags) error {
+func (c *call) init(ctx context.Context, f initFlags) error {
 	file := settings.File(c.home)
 	if _, err := os.Stat(file); err == nil {
 		return &hinted{fmt.Errorf("%s exists already", file), "edit it, or move it away and run init again"}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for settings: %w", err)
 	}
-	initial, err := f.initial()
+	who := c.person(f.yes)
+	initial, err := f.initial(who)
 	if err != nil {
+		return err
+	}
+	if initial.Engines, err = f.engines(ctx, who, initial.Coordinator); err != nil {
 		return err
 	}
 	if err := home.Make(string(c.home), c.home.Miner(), c.home.Keystore(), c.home.Secrets()); err != nil {
@@ -58,7 +70,7 @@ func (c *call) init(f initFlags) error {
 	if f.address != "" {
 		initial.Address, err = c.existing(f.address)
 	} else {
-		initial.Address, initial.PassphraseFile, err = c.create(f.yes)
+		initial.Address, initial.PassphraseFile, err = c.create(f)
 	}
 	if err != nil {
 		return err
@@ -66,14 +78,30 @@ func (c *call) init(f initFlags) error {
 	if err := atomicfile.Write(file, []byte(initial.Text()), 0o600); err != nil {
 		return err
 	}
-	return c.print(map[string]any{"address": initial.Address, "config": file, "keystore": c.home.Keystore()},
-		fmt.Sprintf("miner     %s\nsettings  %s\nkeystore  %s\n\nNext: send it 10000 AITBC for its stake and a little for fees, then run aitbc-miner start\n",
-			initial.Address, file, c.home.Keystore()))
+	offered := []string{"aitbc-tiny"}
+	for _, e := range initial.Engines {
+		offered = append(offered, e.Models...)
+	}
+	return c.print(map[string]any{"address": initial.Address, "config": file, "keystore": c.home.Keystore(), "models": offered},
+		fmt.Sprintf("miner     %s\nsettings  %s\nkeystore  %s\nmodels    %s\n\nNext: send it 10000 AITBC for its stake and a little for fees, then run aitbc-miner start\n",
+			initial.Address, file, c.home.Keystore(), strings.Join(offered, ", ")))
 }
 
 // initial returns the settings with the addresses that differ from the usual ones.
-func (f initFlags) initial() (settings.Initial, error) {
+func (f initFlags) initial(who *interview) (settings.Initial, error) {
 	i := settings.Initial{PortOffset: f.offset}
+	if f.address != "" && f.key != "" {
+		return i, &usageError{"--address and --import exclude each other"}
+	}
+	if who != nil && f.coordinator == "" {
+		usual, err := home.Loopback(home.PortCoordinator, f.offset)
+		if err != nil {
+			return i, &usageError{err.Error()}
+		}
+		if f.coordinator, err = who.coordinator("http://" + usual); err != nil {
+			return i, err
+		}
+	}
 	for _, u := range []struct {
 		given string
 		port  int
@@ -114,7 +142,8 @@ func (c *call) existing(address string) (common.Address, error) {
 }
 
 // create makes a key, under the owner's passphrase or a random one in a file.
-func (c *call) create(yes bool) (common.Address, string, error) {
+func (c *call) create(f initFlags) (common.Address, string, error) {
+	yes := f.yes
 	cost, file := keystore.Standard(), ""
 	pass, err := keystore.Passphrase(keystore.PassphraseSource{Env: c.Getenv, In: c.terminal(yes), Out: c.Stderr, Confirm: true})
 	if errors.Is(err, keystore.ErrNoPassphrase) {
@@ -132,11 +161,52 @@ func (c *call) create(yes bool) (common.Address, string, error) {
 	if err != nil {
 		return common.Address{}, "", err
 	}
-	k, err := store.Create(pass)
+	k, err := f.make(store, pass)
 	if err != nil {
 		return common.Address{}, "", err
 	}
 	return k.Address(), cmp.Or(file, c.Getenv(keystore.PassphraseFileVariable)), nil
+}
+
+// make adds a key to the store: a new one, or the one that is to be imported.
+func (f initFlags) make(store *keystore.Store, pass secret.Text) (*keystore.Key, error) {
+	if f.key == "" {
+		return store.Create(pass)
+	}
+	file, err := os.Open(f.key)
+	if err != nil {
+		return nil, fmt.Errorf("import: %w", err)
+	}
+	defer func() { _ = file.Close() }() // it was read
+	return store.Import(file, pass)
+}
+
+// engines returns what is to be offered of the model servers that were found.
+func (f initFlags) engines(ctx context.Context, who *interview, coordinator string) ([]settings.Engine, error) {
+	servers := f.servers
+	if f.detect || who != nil {
+		servers = append(slices.Clone(servers), usualServers...)
+	}
+	if len(servers) == 0 {
+		return nil, nil
+	}
+	if coordinator == "" {
+		usual, err := home.Loopback(home.PortCoordinator, f.offset)
+		if err != nil {
+			return nil, err
+		}
+		coordinator = "http://" + usual
+	}
+	found := detect(ctx, servers, coordinator)
+	if who != nil {
+		who.machine(ctx)
+		return who.offers(found)
+	}
+	var engines []settings.Engine
+	for _, p := range found {
+		engines = append(engines, p.engine)
+	}
+	return engines, nil
 }
 
 // terminal returns where to ask, nil to ask nothing.
