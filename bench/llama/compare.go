@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/bench/figure"
+	"github.com/aitbc/aitbc/bench/role"
 	"github.com/aitbc/aitbc/engine/exact"
 )
 
@@ -108,18 +110,21 @@ func (p *peer) measure(ctx context.Context, path string, sh shape, cfg config, o
 		s := figure.New(fmt.Sprintf("%s, %s, %d threads", sh.name, sh.kind, threads),
 			fmt.Sprintf("%d MB of weights; a prompt of %d tokens, then %d tokens one after another.", stat.Size()>>20, promptTokens, answerTokens))
 		for range cfg.rounds {
-			var speed [2]struct{ prefill, decode float64 }
+			var speed [2]struct{ prefill, decode pace }
 			for i, r := range []reader{both.ours, both.theirs} {
 				if speed[i].prefill, speed[i].decode, err = speeds(ctx, r, sh.vocabulary); err != nil {
 					return err
 				}
 			}
-			s.Sample("decode", "tokens/s", speed[0].decode)
-			s.Sample("decode, llama.cpp", "tokens/s", speed[1].decode)
-			s.Sample("decode, ratio", "×", speed[0].decode/speed[1].decode)
-			s.Sample("prefill", "tokens/s", speed[0].prefill)
-			s.Sample("prefill, llama.cpp", "tokens/s", speed[1].prefill)
-			s.Sample("prefill, ratio", "×", speed[0].prefill/speed[1].prefill)
+			for _, q := range []struct {
+				name         string
+				ours, theirs pace
+			}{{"decode", speed[0].decode, speed[1].decode}, {"prefill", speed[0].prefill, speed[1].prefill}} {
+				s.Sample(q.name, "tokens/s", q.ours.wall)
+				s.Sample(q.name+", llama.cpp", "tokens/s", q.theirs.wall)
+				s.Sample(q.name+", ratio", "×", q.ours.wall/q.theirs.wall)
+				s.Sample(q.name+", ratio by processor time", "×", q.ours.cpu/q.theirs.cpu)
+			}
 		}
 		s.AtLeast("decode, ratio", 0.8)
 		s.AtLeast("prefill, ratio", 0.4)
@@ -133,19 +138,38 @@ func (p *peer) measure(ctx context.Context, path string, sh shape, cfg config, o
 	return nil
 }
 
-func speeds(ctx context.Context, r reader, vocabulary int) (prefill, decode float64, err error) {
-	r.reset()
+// pace is tokens a second, of the clock and of the processor time of the process.
+type pace struct{ wall, cpu float64 }
+
+// paced measures what f does to tokens.
+func paced(tokens int, f func() error) (pace, error) {
+	before, err := role.CPUTime()
 	began := time.Now()
-	logits, err := r.read(ctx, someTokens(promptTokens, vocabulary))
+	if err = errors.Join(err, f()); err != nil {
+		return pace{}, err
+	}
+	took := time.Since(began)
+	after, err := role.CPUTime()
+	return pace{float64(tokens) / took.Seconds(), float64(tokens) / (after - before).Seconds()}, err
+}
+
+func speeds(ctx context.Context, r reader, vocabulary int) (prefill, decode pace, err error) {
+	r.reset()
+	var logits []float32
+	prefill, err = paced(promptTokens, func() (err error) {
+		logits, err = r.read(ctx, someTokens(promptTokens, vocabulary))
+		return err
+	})
 	if err != nil {
-		return 0, 0, err
+		return prefill, decode, err
 	}
-	prefill = promptTokens / time.Since(began).Seconds()
-	began = time.Now()
-	for range answerTokens {
-		if logits, err = r.read(ctx, []uint32{greedy(logits)}); err != nil {
-			return 0, 0, err
+	decode, err = paced(answerTokens, func() (err error) {
+		for range answerTokens {
+			if logits, err = r.read(ctx, []uint32{greedy(logits)}); err != nil {
+				return err
+			}
 		}
-	}
-	return prefill, answerTokens / time.Since(began).Seconds(), nil
+		return nil
+	})
+	return prefill, decode, err
 }

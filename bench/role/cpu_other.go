@@ -7,6 +7,6 @@ import (
 	"time"
 )
 
-func cpuTime() (time.Duration, error) {
+func CPUTime() (time.Duration, error) {
 	return 0, errors.New("processor time is not measured on this system")
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// cpuTime returns what this process has used.
-func cpuTime() (time.Duration, error) {
+// CPUTime returns the processor time that this process has used.
+func CPUTime() (time.Duration, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		return 0, fmt.Errorf("processor time: %w", err)

@@ -55,7 +55,7 @@ func Play(ctx context.Context, play Func, in io.Reader, out io.Writer) error {
 			} else if err != nil {
 				return fmt.Errorf("read question: %w", err)
 			}
-			used, err := cpuTime()
+			used, err := CPUTime()
 			if err != nil {
 				return err
 			}

@@ -41,12 +41,6 @@ func newRoom(n *network) *room {
 
 // multiply computes products with the first count vectors of x.
 func (r *room) multiply(x *kernel.Batch, count int, products ...kernel.Product) {
-	for _, p := range products {
-		if p.M.Quantized() {
-			x.Quantize(count)
-			break
-		}
-	}
 	kernel.Multiply(x, count, r.net.threads, products...)
 }
 

@@ -127,11 +127,9 @@ func TestProductsBySIMDAreTheSameBits(t *testing.T) {
 				for _, count := range []int{1, 2, 3, 4, 9} {
 					x := NewBatch(count, cols)
 					copy(x.F, floats(r, count*cols, 1, r.IntN(3) == 0))
-					x.Quantize(count)
 					got, want := NewBatch(count, rows), NewBatch(count, rows)
 					m.Mul(got, x, count, 1+r.IntN(3))
 					plainly(t, func() {
-						x.Quantize(count)
 						m.Mul(want, x, count, 1)
 					})
 					same(t, kind.String(), got.F, want.F)
@@ -139,6 +137,15 @@ func TestProductsBySIMDAreTheSameBits(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestProductsWithoutVNNIAreTheSameBits(t *testing.T) {
+	if !vnni {
+		t.Skip("this CPU has no VNNI: the other test has shown it")
+	}
+	vnni = false
+	defer func() { vnni = true }()
+	TestProductsBySIMDAreTheSameBits(t)
 }
 
 func TestFunctionsBySIMDAreTheSameBits(t *testing.T) {
@@ -164,17 +171,28 @@ func TestFunctionsBySIMDAreTheSameBits(t *testing.T) {
 		q := floats(r, width, spread, odd)
 		both("Scores", x, func(x []float32) { Scores(x, q, many, 0.125) })
 		both("AddWeighted", q, func(out []float32) { AddWeighted(out, x, many) })
-		b := NewBatch(1, (n+31)/32*32)
-		copy(b.F, x)
-		quantised := func(out []float32) {
-			b.Quantize(1)
-			words, scales, sums := b.quantised(0)
-			for i, w := range words[:b.Width] {
-				out[i] = float32(w)
-			}
-			copy(out[b.Width:], scales[:b.Width/Block])
-			copy(out[b.Width+b.Width/Block:], sums[:b.Width/Block])
+		for _, g := range []Grain{Fine, Coarse} {
+			b := NewBatch(1, (n+super-1)/super*super)
+			copy(b.F, x)
+			both("quantize", make([]float32, 3*b.Width), func(out []float32) {
+				b.fine, b.coarse = 0, 0
+				b.quantize(g, 1)
+				v := b.vector(g, 0)
+				if g == Coarse && fast { // the words are in another order
+					for i, q := range b.bytes[:b.Width] {
+						out[i] = float32(q)
+						if pair := b.doubles[i/2]; pair != 32*(int16(b.bytes[i&^1])+int16(b.bytes[i|1])) {
+							t.Errorf("value %d: 32 times the sum of the pair is %d", i, pair)
+						}
+					}
+				} else {
+					for i, q := range v.values {
+						out[i] = float32(q)
+					}
+				}
+				copy(out[b.Width:], v.scales)
+				copy(out[2*b.Width:], v.sums)
+			})
 		}
-		both("Quantize", make([]float32, b.Width+2*b.Width/Block), quantised)
 	}
 }

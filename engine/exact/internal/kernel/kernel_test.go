@@ -98,7 +98,6 @@ func batch(r *rand.Rand, count, width int) *kernel.Batch {
 	for i := range b.F {
 		b.F[i] = float32(r.NormFloat64())
 	}
-	b.Quantize(count)
 	return b
 }
 
@@ -117,7 +116,6 @@ func TestProductsDoNotDependOnThreadsOrBatch(t *testing.T) {
 		for i := range count {
 			single, alone := kernel.NewBatch(1, cols), kernel.NewBatch(1, rows)
 			copy(single.F, x.Row(i))
-			single.Quantize(1)
 			m.Mul(alone, single, 1, 1)
 			for c, v := range alone.F {
 				if v != one.Row(i)[c] || v != three.Row(i)[c] {
@@ -207,7 +205,6 @@ func TestBlocksThatCannotBeQuantisedBecomeZero(t *testing.T) {
 			}
 		}
 		x.F[9] = bad
-		x.Quantize(1)
 		m.Mul(y, x, 1, 1)
 		for i, v := range y.F {
 			if v != 0 {

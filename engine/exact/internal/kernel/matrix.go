@@ -24,7 +24,7 @@ func NewMatrix(t gguf.Tensor, rows, cols int) (*Matrix, error) {
 		return nil, fmt.Errorf("tensor %q has extents %v, not [%d %d]", t.Name, t.Dims, cols, rows)
 	}
 	m := &Matrix{Rows: rows, Cols: cols, kind: t.Type, data: t.Data, step: len(t.Data) / rows}
-	if m.Quantized() {
+	if m.Grain() != Whole {
 		return m, checkScales(t)
 	}
 	widened := make([]float32, cols)
@@ -39,9 +39,8 @@ func NewMatrix(t gguf.Tensor, rows, cols int) (*Matrix, error) {
 	return m, nil
 }
 
-// Quantized says whether the weights are integers with scales, so that products need
-// a quantised batch.
-func (m *Matrix) Quantized() bool { return quantised(m.kind) }
+// Grain says how a batch has to be quantised for products.
+func (m *Matrix) Grain() Grain { return grain(m.kind) }
 
 // Bytes counts what the weights take.
 func (m *Matrix) Bytes() int { return len(m.data) }
@@ -50,14 +49,14 @@ func (m *Matrix) row(r int) []byte { return m.data[r*m.step : (r+1)*m.step] }
 
 // Row writes row r as float32 to out.
 func (m *Matrix) Row(out []float32, r int) {
-	if !m.Quantized() {
+	if m.Grain() == Whole {
 		widen(m.kind, out, m.row(r))
 		return
 	}
-	w := newRow(m.Cols)
+	w := newRow(m.Grain(), m.Cols)
 	w.unpack(m.kind, m.row(r))
 	for c := range out {
-		out[c] = float32(float32(w.words[c]) * w.scales[c/Block])
+		out[c] = float32(float32(w.words[c]) * w.scales[c/w.block()])
 		if m.kind == gguf.Q4K {
 			out[c] -= w.minima[c/Block]
 		}
@@ -75,14 +74,16 @@ type Product struct {
 const minWork = 1 << 17
 
 // Multiply computes products with the first count vectors of x, on up to threads
-// threads. Matrices of integers need x quantised. Threads take rows of the results
+// threads. It quantises x as the matrices need it. Threads take rows of the results
 // from each other; no sum is ever split, so the results are the same for any number.
 func Multiply(x *Batch, count, threads int, products ...Product) {
 	work, parts := 0, make([]int, len(products))
 	for i, p := range products {
+		x.quantize(p.M.Grain(), count)
 		work += p.M.Rows * p.M.Cols * count
 		parts[i] = max(1, p.M.Cols*count)
 	}
+	x.fine, x.coarse = 0, 0 // the values may change before the next call
 	type task struct {
 		p        Product
 		from, to int
@@ -143,7 +144,7 @@ func (m *Matrix) mulRows(y, x *Batch, count, from, to int) {
 
 // mulRowsPlain says what the results are.
 func (m *Matrix) mulRowsPlain(y, x *Batch, count, from, to int) {
-	if !m.Quantized() {
+	if m.Grain() == Whole {
 		widened := make([]float32, m.Cols)
 		for r := from; r < to; r++ {
 			widen(m.kind, widened, m.row(r))
@@ -153,12 +154,11 @@ func (m *Matrix) mulRowsPlain(y, x *Batch, count, from, to int) {
 		}
 		return
 	}
-	w := newRow(m.Cols)
+	w := newRow(m.Grain(), m.Cols)
 	for r := from; r < to; r++ {
 		w.unpack(m.kind, m.row(r))
 		for i := range count {
-			words, scales, sums := x.quantised(i)
-			y.F[i*y.Width+r] = w.dot(m.kind == gguf.Q4K, words, scales, sums)
+			y.F[i*y.Width+r] = w.dot(m.kind == gguf.Q4K, x.vector(w.grain, i))
 		}
 	}
 }

@@ -8,112 +8,134 @@ import (
 	"github.com/aitbc/aitbc/engine/gguf"
 )
 
-// quantised says whether rows of the type are multiplied as integers.
-func quantised(t gguf.Type) bool {
+// A Grain is how many values of a vector share a scale where it meets a matrix.
+type Grain int
+
+// The grains.
+const (
+	Whole  Grain = iota // floating-point weights: the vector as it is
+	Fine                // Q8_0 and Q4_0: 32 values
+	Coarse              // Q4_K and Q6_K: 256 values
+)
+
+func grain(t gguf.Type) Grain {
 	switch t {
-	case gguf.Q8_0, gguf.Q4_0, gguf.Q4K, gguf.Q6K:
-		return true
+	case gguf.Q8_0, gguf.Q4_0:
+		return Fine
+	case gguf.Q4K, gguf.Q6K:
+		return Coarse
 	default:
-		return false
+		return Whole
 	}
 }
 
-// A row is one row of quantised weights taken apart: weight i is
-// words[i]·scales[i/Block], less minima[i/Block] where the type has minima.
+// A row is one row of quantised weights taken apart: weight i is words[i] times the
+// scale of its block, less minima[i/Block] where the type has minima. Words of coarse
+// grain are already multiplied by the integers that parts of a block share.
 type row struct {
+	grain          Grain
 	words          []int16
 	scales, minima []float32
 }
 
-func newRow(cols int) row {
-	return row{words: make([]int16, cols), scales: make([]float32, cols/Block), minima: make([]float32, cols/Block)}
+func newRow(g Grain, cols int) row {
+	w := row{grain: g, words: make([]int16, cols), minima: make([]float32, cols/Block)}
+	w.scales = make([]float32, cols/w.block())
+	return w
 }
 
-// unpack takes a row of the type apart. The words of Q6_K are already multiplied by
-// the byte that sixteen of them share, since a lane has products of both halves of
-// a block.
+func (w *row) block() int {
+	if w.grain == Coarse {
+		return super
+	}
+	return Block
+}
+
+// unpack takes a row of the type apart.
 func (w *row) unpack(t gguf.Type, src []byte) {
-	switch t {
-	case gguf.Q8_0:
-		for k := range w.scales {
+	for k := range w.scales {
+		words := w.words[k*w.block() : (k+1)*w.block()]
+		switch t {
+		case gguf.Q8_0:
 			raw := src[k*34 : (k+1)*34]
 			w.scales[k] = half(binary.LittleEndian.Uint16(raw))
 			for i, v := range raw[2:] {
-				w.words[k*Block+i] = int16(int8(v)) //nolint:gosec // the byte is a signed number
+				words[i] = int16(int8(v)) //nolint:gosec // the byte is a signed number
 			}
-		}
-	case gguf.Q4_0:
-		for k := range w.scales {
+		case gguf.Q4_0:
 			raw := src[k*18 : (k+1)*18]
 			w.scales[k] = half(binary.LittleEndian.Uint16(raw))
 			for i, v := range raw[2:] {
-				w.words[k*Block+i], w.words[k*Block+16+i] = int16(v&15)-8, int16(v>>4)-8
+				words[i], words[16+i] = int16(v&15)-8, int16(v>>4)-8
 			}
+		case gguf.Q4K:
+			raw := src[k*144 : (k+1)*144]
+			w.scales[k] = half(binary.LittleEndian.Uint16(raw))
+			unpackQ4KPlain(words, w.minima[8*k:8*k+8], raw)
+		case gguf.Q6K:
+			raw := src[k*210 : (k+1)*210]
+			w.scales[k] = half(binary.LittleEndian.Uint16(raw[208:]))
+			unpackQ6KPlain(words, raw)
+		default: // has no integers
 		}
-	case gguf.Q4K:
-		for k := range len(w.scales) / 8 {
-			w.unpackQ4K(8*k, src[k*144:(k+1)*144])
-		}
-	case gguf.Q6K:
-		for k := range len(w.scales) / 8 {
-			w.unpackQ6K(8*k, src[k*210:(k+1)*210])
-		}
-	default: // has no integers
 	}
 }
 
-// unpackQ4K takes eight blocks apart, the first of which is block k.
-func (w *row) unpackQ4K(k int, raw []byte) {
-	d, least := half(binary.LittleEndian.Uint16(raw)), half(binary.LittleEndian.Uint16(raw[2:]))
-	packed := raw[4:16]
-	for j := range 8 {
+func unpackQ4KPlain(words []int16, minima []float32, raw []byte) {
+	least, packed := half(binary.LittleEndian.Uint16(raw[2:])), raw[4:16]
+	for j := range minima {
 		var scale, minimum byte // of six bits each
 		if j < 4 {
 			scale, minimum = packed[j]&63, packed[j+4]&63
 		} else {
 			scale, minimum = packed[j+4]&15|packed[j-4]>>6<<4, packed[j+4]>>4|packed[j]>>6<<4
 		}
-		w.scales[k+j], w.minima[k+j] = float32(d*float32(scale)), float32(least*float32(minimum))
-		words, quants := w.words[(k+j)*Block:(k+j+1)*Block], raw[16+j/2*Block:]
-		for i := range words {
-			words[i] = int16(quants[i] >> (j % 2 * 4) & 15)
+		minima[j] = float32(least * float32(minimum))
+		quants := raw[16+j/2*Block:]
+		for i := range Block {
+			words[j*Block+i] = int16(quants[i]>>(j%2*4)&15) * int16(scale)
 		}
 	}
 }
 
-func (w *row) unpackQ6K(k int, raw []byte) {
-	d := half(binary.LittleEndian.Uint16(raw[208:]))
+func unpackQ6KPlain(words []int16, raw []byte) {
 	for j := range 8 {
-		w.scales[k+j] = d
 		part := j / 4 // of 128 weights
 		low, high, scales := raw[part*64+j%2*32:], raw[128+part*32:], raw[192+2*j:]
-		words := w.words[(k+j)*Block : (k+j+1)*Block]
-		for i := range words {
+		for i := range Block {
 			q := int16(low[i]>>(j%4/2*4)&15 | high[i]>>(j%4*2)&3<<4)
-			words[i] = (q - 32) * int16(int8(scales[i/16])) //nolint:gosec // the byte is a signed number
+			words[j*Block+i] = (q - 32) * int16(int8(scales[i/16])) //nolint:gosec // the byte is a signed number
 		}
 	}
 }
 
-// dot multiplies the row with a quantised vector. Within a block, lane l sums the
-// products 2l, 2l+1, 16+2l and 17+2l as integers (the order that suits 128-bit
-// halves); each lane's sum is then converted, scaled and added to the lane. Minima
-// count as many times as the block's values add up to.
-func (w *row) dot(minima bool, x []int16, scales, sums []float32) float32 {
+// dot multiplies the row with a quantised vector. Within 32 weights of fine grain, lane
+// l sums the products 2l, 2l+1, 16+2l and 17+2l as integers (the order that suits
+// 128-bit halves), of coarse grain those from 4l to 4l+3 of all 32 in the block (the
+// order that suits bytes). Each lane's sum is then converted, scaled and added to the
+// lane. Minima count as many times as the 32 values add up to.
+func (w *row) dot(minima bool, x vector) float32 {
 	var o [lanes]float32
 	for k, scale := range w.scales {
-		a, b := (*[Block]int16)(w.words[k*Block:]), (*[Block]int16)(x[k*Block:])
-		scale = float32(scale * scales[k])
+		a, b := w.words[k*w.block():(k+1)*w.block()], x.values[k*w.block():(k+1)*w.block()]
+		scale = float32(scale * x.scales[k])
 		for l := range o {
-			s := int32(a[2*l])*int32(b[2*l]) + int32(a[2*l+1])*int32(b[2*l+1]) +
-				int32(a[16+2*l])*int32(b[16+2*l]) + int32(a[17+2*l])*int32(b[17+2*l])
+			s := int32(0)
+			if w.grain == Fine {
+				s = int32(a[2*l])*int32(b[2*l]) + int32(a[2*l+1])*int32(b[2*l+1]) +
+					int32(a[16+2*l])*int32(b[16+2*l]) + int32(a[17+2*l])*int32(b[17+2*l])
+			} else {
+				for i := 4 * l; i < len(a); i += Block {
+					s += int32(a[i])*int32(b[i]) + int32(a[i+1])*int32(b[i+1]) + int32(a[i+2])*int32(b[i+2]) + int32(a[i+3])*int32(b[i+3])
+				}
+			}
 			o[l] += float32(float32(s) * scale)
 		}
 	}
 	if !minima {
 		return tree(&o)
 	}
-	return tree(&o) - Dot(w.minima, sums[:len(w.minima)])
+	return tree(&o) - Dot(w.minima, x.sums[:len(w.minima)])
 }
 
 // checkScales refuses quantised weights that are not finite.
@@ -141,7 +163,7 @@ func checkScales(t gguf.Tensor) error {
 // Floats returns the elements of an F32, F16 or BF16 tensor. Weights that are not
 // finite are refused.
 func Floats(t gguf.Tensor) ([]float32, error) {
-	if quantised(t.Type) {
+	if grain(t.Type) != Whole {
 		return nil, fmt.Errorf("tensor %q is %s, not f32, f16 or bf16", t.Name, t.Type)
 	}
 	out := make([]float32, t.Elements())

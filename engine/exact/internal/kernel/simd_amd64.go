@@ -14,6 +14,9 @@ import (
 // the functions in Go; the build tag purego leaves it out.
 var fast = cpu.X86.HasAVX2 && cpuid(1)&(1<<29) != 0 // F16C
 
+// vnni says that the CPU can add products of words to a sum at once.
+var vnni = cpu.X86.HasAVX512VL && cpu.X86.HasAVX512VNNI
+
 func cpuid(leaf uint32) (c uint32)
 
 //go:noescape
@@ -23,10 +26,10 @@ func rowsQ80(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
 func rowsQ40(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
 
 //go:noescape
-func rowsQ4K(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
+func rowsQ4K(y *float32, w *byte, x *int8, xs, sums *float32, supers, rows int)
 
 //go:noescape
-func rowsQ6K(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
+func rowsQ6K(y *float32, w *byte, x *int8, pairs *int16, xs *float32, supers, rows int)
 
 //go:noescape
 func unpackQ80(w *int16, scales *float32, src *byte, blocks int)
@@ -35,10 +38,16 @@ func unpackQ80(w *int16, scales *float32, src *byte, blocks int)
 func unpackQ40(w *int16, scales *float32, src *byte, blocks int)
 
 //go:noescape
-func unpackQ4K(w *int16, scales, minima *float32, src *byte, blocks int)
+func unpackQ4K(w *int16, scales, minima *float32, src *byte, supers int)
 
 //go:noescape
-func unpackQ6K(w *int16, scales *float32, src *byte, blocks int)
+func unpackQ6K(w *int16, scales *float32, src *byte, supers int)
+
+//go:noescape
+func tileSupers(out *[8]float32, w *int16, ws *float32, x *int16, xs *float32, supers int)
+
+//go:noescape
+func tileSupersVNNI(out *[8]float32, w *int16, ws *float32, x *int16, xs *float32, supers int)
 
 //go:noescape
 func tileWords(out *[8]float32, w *int16, ws *float32, x *int16, xs *float32, groups int)
@@ -76,6 +85,9 @@ func gateSixteens(gate, up *float32, inverse *[32]float64, sixteens int) int
 //go:noescape
 func quantizeBlocks(words *int16, scales, sums, x *float32, blocks int)
 
+//go:noescape
+func quantizeSupers(bytes *int8, words, pairs *int16, scales, sums, x *float32, supers int)
+
 // tile is room for four rows.
 type tile struct {
 	words          []int16
@@ -89,64 +101,81 @@ var tiles = sync.Pool{New: func() any { return new(tile) }}
 const few = 2
 
 func (m *Matrix) mulRowsFast(y, x *Batch, count, from, to int) {
+	t := tiles.Get().(*tile)
+	defer tiles.Put(t)
 	switch {
-	case m.Quantized() && count <= few:
-		rows := map[gguf.Type]func(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int){
-			gguf.Q8_0: rowsQ80, gguf.Q4_0: rowsQ40, gguf.Q4K: rowsQ4K, gguf.Q6K: rowsQ6K,
-		}[m.kind]
+	case m.Grain() != Whole && count <= few:
 		for i := range count {
-			words, scales, sums := x.quantised(i)
-			rows(&y.F[i*y.Width+from], &m.row(from)[0], &words[0], &scales[0], &sums[0], m.Cols/Block, to-from)
+			m.mulVector(&y.F[i*y.Width+from], x, i, from, to-from)
 		}
-	case m.Quantized():
-		t := tiles.Get().(*tile)
+	case m.Grain() != Whole:
 		for ; from < to; from += 4 {
 			m.tileWords(t, y, x, count, from, min(4, to-from))
 		}
-		tiles.Put(t)
 	case count == 1:
 		m.mulFloatsOnce(y, x, from, to)
 	default:
-		t := tiles.Get().(*tile)
 		for ; from < to; from += 4 {
 			m.tileFloats(t, y, x, count, from, min(4, to-from))
 		}
-		tiles.Put(t)
 	}
 }
 
+// mulVector multiplies rows with vector i.
+func (m *Matrix) mulVector(y *float32, x *Batch, i, from, rows int) {
+	v, w := x.vector(m.Grain(), i), &m.row(from)[0]
+	switch m.kind {
+	case gguf.Q8_0:
+		rowsQ80(y, w, &v.values[0], &v.scales[0], &v.sums[0], m.Cols/Block, rows)
+	case gguf.Q4_0:
+		rowsQ40(y, w, &v.values[0], &v.scales[0], &v.sums[0], m.Cols/Block, rows)
+	case gguf.Q4K:
+		rowsQ4K(y, w, &x.bytes[i*x.padded], &v.scales[0], &v.sums[0], m.Cols/super, rows)
+	default:
+		rowsQ6K(y, w, &x.bytes[i*x.padded], &x.doubles[i*x.padded/2], &v.scales[0], m.Cols/super, rows)
+	}
+}
+
+// tileWords multiplies up to four rows with all vectors.
 func (m *Matrix) tileWords(t *tile, y, x *Batch, count, from, rows int) {
-	groups := x.padded / group
 	per := x.padded / Block
 	if len(t.words) != 4*x.padded {
-		// What lies beyond the columns stays zero.
+		// What lies beyond the columns meets zeros.
 		t.words, t.scales, t.minima = make([]int16, 4*x.padded), make([]float32, 4*per), make([]float32, 4*per)
 	}
+	supers := x.padded / super
+	product := tileWords
+	if m.Grain() == Coarse {
+		product = tileSupers
+		if vnni {
+			product = tileSupersVNNI
+		}
+	}
 	for r := range rows {
-		w, scales, src := &t.words[r*x.padded], &t.scales[r*per], &m.row(from + r)[0]
+		w, src := &t.words[r*x.padded], &m.row(from + r)[0]
 		switch m.kind {
 		case gguf.Q8_0:
-			unpackQ80(w, scales, src, m.Cols/Block)
+			unpackQ80(w, &t.scales[r*per], src, m.Cols/Block)
 		case gguf.Q4_0:
-			unpackQ40(w, scales, src, m.Cols/Block)
+			unpackQ40(w, &t.scales[r*per], src, m.Cols/Block)
 		case gguf.Q4K:
-			unpackQ4K(w, scales, &t.minima[r*per], src, m.Cols/Block)
+			unpackQ4K(w, &t.scales[r*supers], &t.minima[r*per], src, supers)
 		default:
-			unpackQ6K(w, scales, src, m.Cols/Block)
+			unpackQ6K(w, &t.scales[r*supers], src, supers)
 		}
 	}
 	var out [8]float32
 	for i := 0; i < count; i += 2 {
-		words, scales, _ := x.quantised(i)
-		tileWords(&out, &t.words[0], &t.scales[0], &words[0], &scales[0], groups)
+		v := x.vector(m.Grain(), i)
+		product(&out, &t.words[0], &t.scales[0], &v.values[0], &v.scales[0], supers)
 		for j := range min(2, count-i) {
-			_, _, sums := x.quantised(i + j)
+			sums := x.vector(m.Grain(), i+j).sums
 			for r := range rows {
-				v := out[2*r+j]
+				value := out[2*r+j]
 				if m.kind == gguf.Q4K {
-					v -= Dot(t.minima[r*per:(r+1)*per], sums)
+					value -= Dot(t.minima[r*per:(r+1)*per], sums)
 				}
-				y.F[(i+j)*y.Width+from+r] = v
+				y.F[(i+j)*y.Width+from+r] = value
 			}
 		}
 	}
@@ -198,9 +227,15 @@ func (m *Matrix) tileFloats(t *tile, y, x *Batch, count, from, rows int) {
 	}
 }
 
-func quantizeFast(words []int16, scales, sums, x []float32) {
+func quantizeFast(v vector, x []float32) {
 	if len(x) > 0 {
-		quantizeBlocks(&words[0], &scales[0], &sums[0], &x[0], len(x)/Block)
+		quantizeBlocks(&v.values[0], &v.scales[0], &v.sums[0], &x[0], len(x)/Block)
+	}
+}
+
+func (b *Batch) quantizeCoarseFast(v vector, x []float32, i int) {
+	if len(x) > 0 {
+		quantizeSupers(&b.bytes[i*b.padded], &v.values[0], &b.doubles[i*b.padded/2], &v.scales[0], &v.sums[0], &x[0], len(x)/super)
 	}
 }
 

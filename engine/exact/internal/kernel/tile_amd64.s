@@ -35,7 +35,10 @@
 
 // FOUR is the loop over the columns of four rows that are R10 bytes apart, with one
 // vector. LOAD widens eight weights at an address.
+// The next four rows lie behind them, and their memory is asked for as these go by.
 #define FOUR(step, LOAD) \
+	PREFETCHT1 (AX); \
+	ADDQ $(4*step), AX; \
 	VMOVUPS (DX), Y8; \
 	LOAD((SI), Y4); \
 	LOAD((SI)(R10*1), Y5); \
@@ -65,6 +68,7 @@
 	MOVQ wstep+24(FP), R10; \
 	MOVQ eights+32(FP), CX; \
 	LEAQ (R10)(R10*2), BX; \
+	LEAQ (SI)(R10*4), AX; \
 	VXORPS Y0, Y0, Y0; \
 	VXORPS Y1, Y1, Y1; \
 	VXORPS Y2, Y2, Y2; \
