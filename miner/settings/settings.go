@@ -39,7 +39,7 @@ type Engine struct {
 	Kind           string   `toml:"kind"`
 	Path           string   `toml:"path"`         // exact: GGUF file, empty for the embedded model
 	Name           string   `toml:"name"`         // exact: what clients call it, empty for the file's own name
-	Threads        int      `toml:"threads"`      // exact: of one request
+	Threads        int      `toml:"threads"`      // exact: of all its jobs together; 0: all
 	URL            string   `toml:"url"`          // openai: server
 	APIKeyFile     string   `toml:"api_key_file"` // openai: file of mode 0600
 	Models         []string `toml:"models"`       // openai: models to offer
