@@ -18,7 +18,6 @@ package exact
 import (
 	_ "embed" // for the embedded model
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -63,7 +62,7 @@ func Embedded(cfg Config) (*Model, error) { return Load(embedded, cfg) }
 
 // Open loads a model from a file.
 func Open(path string, cfg Config) (*Model, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	data, free, err := readAside(path)
 	if err != nil {
 		return nil, fmt.Errorf("read model: %w", err)
 	}
@@ -72,8 +71,11 @@ func Open(path string, cfg Config) (*Model, error) {
 	}
 	m, err := Load(data, cfg)
 	if err != nil {
+		free()
 		return nil, fmt.Errorf("load %s: %w", path, err)
 	}
+	// All that refers to the file's bytes is the network's, and whoever uses them holds it.
+	runtime.AddCleanup(m.net, func(free func()) { free() }, free)
 	return m, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -326,6 +327,44 @@ func TestFilesOnDiskAreNamedAfterThemselves(t *testing.T) {
 	}
 	if _, err := exact.Open(filepath.Join(t.TempDir(), "none"), exact.Config{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
+	}
+}
+
+// A model's weights live beside the garbage collector's memory, and go with the model.
+func TestWeightsAreNotTheGarbageCollectors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.gguf")
+	file := synthetic{kind: gguf.F32, width: 512}.file(t)
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	heap := func() uint64 {
+		runtime.GC()
+		var s runtime.MemStats
+		runtime.ReadMemStats(&s)
+		return s.HeapAlloc
+	}
+	before := heap()
+	m, err := exact.Open(path, exact.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if grown := int64(heap()) - int64(before); runtime.GOOS != "windows" && grown > int64(len(file))/2 {
+		t.Errorf("a file of %d bytes has %d on the heap", len(file), grown)
+	}
+	if err := os.WriteFile(path, make([]byte, len(file)), 0o600); err != nil { // changes no answer
+		t.Fatal(err)
+	}
+	want, err := load(t, file, 1).Replay().Read(t.Context(), someTokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replay := m.Replay()
+	m = nil
+	for range 3 {
+		runtime.GC()
+	}
+	if got, err := replay.Read(t.Context(), someTokens); err != nil || bits(got) != bits(want) {
+		t.Errorf("other logits, %v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package exact
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -233,4 +234,5 @@ func (s *schedule) step(shares []share) {
 		}
 		s.known.keep(sh.job.seq)
 	}
+	runtime.KeepAlive(s.room.net) // and the file's bytes, to which matrices refer
 }
