@@ -93,16 +93,71 @@ func TestConversationsAreWrittenAsTheModelWasTaught(t *testing.T) {
 		space    bool
 		want     string
 	}{
-		"ours":    {ours, false, "{<s>}{<|system|>}ab{<|user|>}hello{<|assistant|>}cd{</s>}{<|user|>}</s>{<|assistant|>}"},
-		"chatml":  {"{{'<|im_start|>' + m}}", false, "{<s>}<|im_start|>system\nab<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>\n<|im_start|>user\n</s><|im_end|>\n<|im_start|>assistant\n"},
-		"zephyr":  {"<|user|> eos_token <|assistant|>", true, "{<s>}{<|system|>} \nab{</s>} \n{<|user|>} \nhello{</s>} \n{<|assistant|>} \ncd{</s>} \n{<|user|>} \n</s>{</s>} \n{<|assistant|>} \n"},
-		"llama-2": {"[INST]", true, "{<s>} [INST] <<SYS>>\nab\n<</SYS>>\n\nhello [/INST] cd {</s>}{<s>} [INST] </s> [/INST]"},
+		"ours":                 {ours, false, "{<s>}{<|system|>}ab{<|user|>}hello{<|assistant|>}cd{</s>}{<|user|>}</s>{<|assistant|>}"},
+		"chatml":               {"{{'<|im_start|>' + m}}", false, "{<s>}<|im_start|>system\nab<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>\n<|im_start|>user\n</s><|im_end|>\n<|im_start|>assistant\n"},
+		"zephyr":               {"<|user|> eos_token <|assistant|>", true, "{<s>}{<|system|>} \nab{</s>} \n{<|user|>} \nhello{</s>} \n{<|assistant|>} \ncd{</s>} \n{<|user|>} \n</s>{</s>} \n{<|assistant|>} \n"},
+		"llama-2":              {"[INST] <<SYS>>", true, "{<s>} [INST] <<SYS>>\nab\n<</SYS>>\n\nhello [/INST] cd {</s>}{<s>} [INST] </s> [/INST]"},
+		"chatml with a system": {`{{- '<|im_start|>system\nBe good.\nYes.<|im_end|>\n' }}</think>`, false, "{<s>}<|im_start|>system\nab<|im_end|>\n<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\ncd<|im_end|>\n<|im_start|>user\n</s><|im_end|>\n<|im_start|>assistant\n"},
+		"phi-3":                {"<|user|> <|assistant|> <|end|>", false, "{<s>}{<|system|>}\nab<|end|>\n{<|user|>}\nhello<|end|>\n{<|assistant|>}\ncd<|end|>\n{<|user|>}\n</s><|end|>\n{<|assistant|>}\n"},
+		"llama-3":              {"<|start_header_id|> <|eot_id|>", false, "{<s>}<|start_header_id|>system<|end_header_id|>\n\nab<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nhello<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\ncd<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n</s><|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
+		"llama-3.1":            {"<|start_header_id|> <|eot_id|> Cutting Knowledge Date: December 2023", false, "{<s>}<|start_header_id|>system<|end_header_id|>\n\nCutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\nab<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nhello<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\ncd<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n</s><|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"},
 	}
 	for name, c := range tests {
-		m := load(t, synthetic{kind: gguf.F32, template: c.template, space: c.space, change: func(w *gguf.Writer) { w.Flag("tokenizer.ggml.add_bos_token", true) }}.file(t), 1)
+		m := load(t, synthetic{kind: gguf.F32, template: c.template, space: c.space, context: 2048, change: func(w *gguf.Writer) { w.Flag("tokenizer.ggml.add_bos_token", true) }}.file(t), 1)
 		if got := prompt(t, m, engine.Request{Messages: talk}); got != c.want {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, c.want)
 		}
+	}
+}
+
+// qwen has what is recognised in the templates of Qwen 2.5 and 3.
+const qwen = `{{ '<|im_start|>system\nYou are Qwen.<|im_end|>\n' }} <tools></tools> XML tags <tool_response> '</think>'`
+
+func TestQwensSystemToolsAndThoughts(t *testing.T) {
+	m := load(t, synthetic{kind: gguf.F32, template: qwen, context: 2048}.file(t), 1)
+	req := engine.Request{Messages: []engine.Message{
+		{Role: engine.RoleUser, Content: "hello"},
+		{Role: engine.RoleAssistant, Content: "<think>\nabc\n</think>\n\nab"},
+		{Role: engine.RoleTool, Content: "1"},
+		{Role: engine.RoleTool, Content: "2"},
+	}}
+	const rest = "<|im_start|>user\nhello<|im_end|>\n<|im_start|>assistant\nab<|im_end|>\n" +
+		"<|im_start|>user\n<tool_response>\n1\n</tool_response>\n<tool_response>\n2\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
+	if got, want := prompt(t, m, req), "{<s>}<|im_start|>system\nYou are Qwen.<|im_end|>\n"+rest; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	req.Tools = json.RawMessage(`[ {"type" : "function","function":{"name":"f","description":"say \"a,b: c\\\\\"", "parameters":{"type":"object","properties":{}}}} ]`)
+	const offer = "\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with function signatures within <tools></tools> XML tags:\n<tools>\n" +
+		`{"type": "function", "function": {"name": "f", "description": "say \"a,b: c\\\\\"", "parameters": {"type": "object", "properties": {}}}}` +
+		"\n</tools>\n\nFor each function call, return a json object with function name and arguments within <tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call><|im_end|>\n"
+	if got, want := prompt(t, m, req), "{<s>}<|im_start|>system\nYou are Qwen."+offer+rest; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	req.Messages = append([]engine.Message{{Role: engine.RoleSystem, Content: "ab"}}, req.Messages...)
+	if got, want := prompt(t, m, req), "{<s>}<|im_start|>system\nab"+offer+rest; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestWhatAFormatHasNoWordsForIsRefused(t *testing.T) {
+	system := []engine.Message{{Role: engine.RoleSystem, Content: "ab"}, {Role: engine.RoleUser, Content: "hello"}}
+	tool := []engine.Message{{Role: engine.RoleUser, Content: "hello"}, {Role: engine.RoleTool, Content: "1"}}
+	for name, c := range map[string]struct {
+		template string
+		req      engine.Request
+	}{
+		"a system for mistral":  {"'[INST] ' + x + ' [/INST]'", engine.Request{Messages: system}},
+		"tool messages":         {"<|start_header_id|> <|eot_id|>", engine.Request{Messages: tool}},
+		"tools in plain chatml": {"<|im_start|>", engine.Request{Messages: talk, Tools: json.RawMessage(`[{"type":"function","function":{"name":"f"}}]`)}},
+	} {
+		m := load(t, synthetic{kind: gguf.F32, template: c.template}.file(t), 1)
+		if _, err := m.Prompt(c.req); !errors.Is(err, engine.ErrUnsupported) {
+			t.Errorf("%s: got %v, want ErrUnsupported", name, err)
+		}
+	}
+	m := load(t, synthetic{kind: gguf.F32, template: "'[INST] ' + x + ' [/INST]'", change: func(w *gguf.Writer) { w.Flag("tokenizer.ggml.add_bos_token", true) }}.file(t), 1)
+	if got, want := prompt(t, m, engine.Request{Messages: talk[1:]}), "{<s>}[INST] hello [/INST]cd{</s>}[INST] </s> [/INST]"; got != want {
+		t.Errorf("mistral: got %q, want %q", got, want)
 	}
 }
 

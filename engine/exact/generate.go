@@ -81,15 +81,24 @@ func (m *Model) writeChat(b *builder, req engine.Request) error {
 	}
 	messages := req.Messages
 	if len(req.Tools) > 0 {
-		if !m.format.tools {
-			return fmt.Errorf("%w: %s was not trained on tools", engine.ErrUnsupported, m.info.Name)
-		}
-		var err error
-		if messages, err = withTools(req.Tools, messages); err != nil {
+		tools, err := readTools(req.Tools)
+		if err != nil {
 			return err
 		}
+		if len(tools) > 0 {
+			if m.format.tools == nil {
+				return fmt.Errorf("%w: %s was not trained on tools", engine.ErrUnsupported, m.info.Name)
+			}
+			if messages, err = m.format.tools(m.format, tools, messages); err != nil {
+				return err
+			}
+		}
 	}
-	return m.format.write(b, messages)
+	if err := m.format.check(messages); err != nil {
+		return err
+	}
+	m.format.write(m.format, b, messages)
+	return nil
 }
 
 // generation is one request under way.

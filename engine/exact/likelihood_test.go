@@ -3,6 +3,7 @@ package exact_test
 import (
 	"errors"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -43,6 +44,41 @@ func TestLogprobsAreThoseOfTheLogits(t *testing.T) {
 	req.Logprobs, req.TopLogprobs = false, 0
 	if plain := generate(t, m, req); !slices.Equal(plain.ids, ids) {
 		t.Errorf("asked for logprobs the answer is %v, else %v", ids, plain.ids)
+	}
+}
+
+func TestScoresAreWhatTheAnswerSaid(t *testing.T) {
+	t.Parallel()
+	m := embedded(t, 1)
+	req := user("Tell me a story about a fox.")
+	req.MaxTokens, req.Logprobs, req.TopLogprobs, req.TemperatureMilli, req.Seed = 70, true, 3, 800, 5
+	tokens, err := m.Prompt(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := len(tokens)
+	var want []engine.Logprob
+	if _, err := m.Generate(t.Context(), req, func(token engine.Token) error {
+		tokens, want = append(tokens, token.ID), append(want, *token.Logprob)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Score(t.Context(), tokens, 3)
+	if err != nil || len(got) != len(tokens)-1 || len(want) < 33 {
+		t.Fatalf("%d scores of %d tokens, %v", len(got), len(tokens), err)
+	}
+	if !reflect.DeepEqual(got[from-1:], want) {
+		t.Errorf("got %v, want %v", got[from-1:], want)
+	}
+	for name, call := range map[string]func() error{
+		"no tokens":       func() error { _, err := m.Score(t.Context(), nil, 0); return err },
+		"no token of it":  func() error { _, err := m.Score(t.Context(), []uint32{1 << 30}, 0); return err },
+		"too many wanted": func() error { _, err := m.Score(t.Context(), tokens, 1000); return err },
+	} {
+		if err := call(); !errors.Is(err, engine.ErrBadRequest) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -46,6 +46,27 @@ func (r *Replay) Read(ctx context.Context, tokens []uint32) ([]float32, error) {
 	return r.model.advance(ctx, r.seq, tokens, false)
 }
 
+// Score reads tokens as they stand and returns how likely each was after those before
+// it, and the top likeliest in its place; of the first, which follows nothing, it says
+// nothing. Prompt's tokens and those of an answer, together, show what a model of
+// another class would have made of each token. Unlike logits, the numbers may differ in
+// their last bits between CPUs.
+func (m *Model) Score(ctx context.Context, tokens []uint32, top int) ([]engine.Logprob, error) {
+	if err := m.check(tokens, 0); err != nil {
+		return nil, err
+	}
+	if top < 0 || top > engine.MaxTopLogprobs {
+		return nil, fmt.Errorf("%w: the likeliest %d, 0 to %d are allowed", engine.ErrBadRequest, top, engine.MaxTopLogprobs)
+	}
+	scores := make([]engine.Logprob, 0, len(tokens)-1)
+	err := m.schedule.run(ctx, &job{seq: new(sequence), tokens: tokens, wants: allLogits, out: func(row []float32) {
+		if next := len(scores) + 1; next < len(tokens) {
+			scores = append(scores, *m.likelihood(row, tokens[next], top))
+		}
+	}})
+	return scores, err
+}
+
 // check says whether tokens can be read behind the first length ones.
 func (m *Model) check(tokens []uint32, length int) error {
 	if len(tokens) == 0 {

@@ -2,6 +2,7 @@ package exact_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -15,6 +16,7 @@ import (
 type synthetic struct {
 	kind     gguf.Type
 	arch     string // "" is llama
+	context  int    // 0 is contextLength
 	width    int
 	template string
 	output   bool // has an output matrix of its own
@@ -48,7 +50,7 @@ func (s synthetic) file(t testing.TB) []byte {
 	w.Text("general.architecture", s.arch)
 	w.Text("general.name", "synthetic")
 	for key, n := range map[string]int{
-		"context_length": contextLength, "embedding_length": s.width, "block_count": layers, "feed_forward_length": hidden,
+		"context_length": cmp.Or(s.context, contextLength), "embedding_length": s.width, "block_count": layers, "feed_forward_length": hidden,
 		"attention.head_count": heads, "attention.head_count_kv": kvHeads,
 	} {
 		w.Uint(s.arch+"."+key, uint32(n))

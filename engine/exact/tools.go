@@ -20,30 +20,43 @@ type offered struct {
 
 const maxTools = 64
 
-// withTools puts OpenAI's tools array in front of the conversation.
-func withTools(tools json.RawMessage, messages []engine.Message) ([]engine.Message, error) {
-	var list []struct {
-		Type     string `json:"type"`
-		Function struct {
-			Name       string          `json:"name"`
-			Parameters json.RawMessage `json:"parameters"`
-		} `json:"function"`
-	}
-	if err := json.Unmarshal(tools, &list); err != nil {
+// tool is one of OpenAI's tools array.
+type tool struct {
+	raw      json.RawMessage
+	Type     string `json:"type"`
+	Function struct {
+		Name       string          `json:"name"`
+		Parameters json.RawMessage `json:"parameters"`
+	} `json:"function"`
+}
+
+// readTools reads the array.
+func readTools(tools json.RawMessage) ([]tool, error) {
+	var raw []json.RawMessage
+	if err := json.Unmarshal(tools, &raw); err != nil {
 		return nil, fmt.Errorf("%w: tools: %w", engine.ErrBadRequest, err)
 	}
-	if len(list) == 0 {
-		return messages, nil
+	if len(raw) > maxTools {
+		return nil, fmt.Errorf("%w: %d tools, at most %d", engine.ErrBadRequest, len(raw), maxTools)
 	}
-	if len(list) > maxTools {
-		return nil, fmt.Errorf("%w: %d tools, at most %d", engine.ErrBadRequest, len(list), maxTools)
-	}
-	var text strings.Builder
-	text.WriteString("Tools:")
-	for i, t := range list {
-		if t.Type != "function" || t.Function.Name == "" {
+	list := make([]tool, len(raw))
+	for i := range raw {
+		if err := json.Unmarshal(raw[i], &list[i]); err != nil {
+			return nil, fmt.Errorf("%w: tool %d: %w", engine.ErrBadRequest, i, err)
+		}
+		if list[i].Type != "function" || list[i].Function.Name == "" {
 			return nil, fmt.Errorf("%w: tool %d is no named function", engine.ErrBadRequest, i)
 		}
+		list[i].raw = raw[i]
+	}
+	return list, nil
+}
+
+// ownTools puts the tools in front of the conversation as our model knows them.
+func ownTools(_ *format, tools []tool, messages []engine.Message) ([]engine.Message, error) {
+	var text strings.Builder
+	text.WriteString("Tools:")
+	for _, t := range tools {
 		names, err := parameters(t.Function.Parameters)
 		if err != nil {
 			return nil, fmt.Errorf("%w: parameters of tool %s: %w", engine.ErrBadRequest, t.Function.Name, err)
@@ -59,6 +72,52 @@ func withTools(tools json.RawMessage, messages []engine.Message) ([]engine.Messa
 		return slices.Concat([]engine.Message{first}, messages[1:]), nil
 	}
 	return slices.Concat([]engine.Message{{Role: engine.RoleSystem, Content: text.String()}}, messages), nil
+}
+
+// qwenTools puts the tools behind what the system says, as Qwen's templates do.
+func qwenTools(f *format, tools []tool, messages []engine.Message) ([]engine.Message, error) {
+	system := f.system
+	if messages[0].Role == engine.RoleSystem {
+		system, messages = messages[0].Content, messages[1:]
+	}
+	var text strings.Builder
+	if text.WriteString(system); system != "" {
+		text.WriteString("\n\n")
+	}
+	text.WriteString("# Tools\n\nYou may call one or more functions to assist with the user query.\n\n" +
+		"You are provided with function signatures within <tools></tools> XML tags:\n<tools>")
+	for _, t := range tools {
+		text.WriteString("\n" + spacedJSON(t.raw))
+	}
+	text.WriteString("\n</tools>\n\nFor each function call, return a json object with function name and arguments within " +
+		"<tool_call></tool_call> XML tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>")
+	return slices.Concat([]engine.Message{{Role: engine.RoleSystem, Content: text.String()}}, messages), nil
+}
+
+// spacedJSON writes valid JSON with a space behind commas and colons, as Python does.
+func spacedJSON(raw json.RawMessage) string {
+	var out strings.Builder
+	quoted := false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			out.WriteByte(c)
+			i++
+			out.WriteByte(raw[i])
+		case c == '"':
+			quoted = !quoted
+			out.WriteByte(c)
+		case quoted:
+			out.WriteByte(c)
+		case c == ',' || c == ':':
+			out.WriteByte(c)
+			out.WriteByte(' ')
+		case c == ' ' || c == '\n' || c == '\t' || c == '\r': // only between parts
+		default:
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
 }
 
 // parameters returns the names of a JSON schema's properties, in the order in which
