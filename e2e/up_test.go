@@ -50,7 +50,7 @@ func TestSecondUpIsRefusedAndDownStops(t *testing.T) {
 		t.Fatalf("a second up: %v", err)
 	}
 	n.Down()
-	if _, err := n.Run("status"); err == nil || !strings.Contains(err.Error(), "3 of 3 services do not answer") {
+	if _, err := n.Run("status"); err == nil || !strings.Contains(err.Error(), "4 of 4 services do not answer") {
 		t.Fatalf("status after the end: %v", err)
 	}
 
@@ -292,6 +292,6 @@ func TestDemo(t *testing.T) {
 	}
 	n.Wait("its network to end", func() bool {
 		_, err := n.Run("status")
-		return err != nil && strings.Contains(err.Error(), "3 of 3 services do not answer")
+		return err != nil && strings.Contains(err.Error(), "4 of 4 services do not answer")
 	})
 }

@@ -12,6 +12,7 @@ import (
 const (
 	PortCoordinator = 18000
 	PortMiner       = 18001
+	PortWallet      = 18002
 	PortChainRPC    = 26657
 	PortChainWS     = 26658
 	PortChainP2P    = 26656
@@ -56,6 +57,9 @@ func (d Dir) Coordinator() string { return d.Path("coordinator") }
 
 // Miner is the miner's directory.
 func (d Dir) Miner() string { return d.Path("miner") }
+
+// Wallet holds the wallet daemon's wallets.
+func (d Dir) Wallet() string { return d.Path("wallet") }
 
 // Keystore holds encrypted keys.
 func (d Dir) Keystore() string { return d.Path("keystore") }

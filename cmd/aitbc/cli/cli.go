@@ -82,7 +82,8 @@ func commands() []command {
 		upCommand(), downCommand(), demoCommand(), envCommand(),
 		submitCommand(), runCommand(), statusCommand(), resultCommand(), topCommand(), jobsCommand(), cancelCommand(), explainCommand(),
 		receiptsCommand(), verifyCommand(), trustCommand(), directCommand(),
-		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), batchCommand(), keysCommand(), coordinatorCommand(), serveCommand(), healthCommand(),
+		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), batchCommand(), keysCommand(), walletCommand(), coordinatorCommand(),
+		serveCommand(), healthCommand(),
 		stakeCommand(), validatorCommand(), rewardsCommand(), govCommand(), faucetCommand(),
 		completionCommand(), versionCommand(),
 	}

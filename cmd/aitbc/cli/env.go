@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aitbc/aitbc/internal/secret"
+	"github.com/aitbc/aitbc/wallet/daemon/serve"
 )
 
 func envCommand() command {
@@ -40,6 +41,14 @@ func (c *call) env() error {
 		{envEthRPCURL, n.EthRPCURL()},
 		{"OPENAI_BASE_URL", n.APIURL() + "/v1"},
 		{"OPENAI_API_KEY", key.Reveal()},
+		{envWalletURL, n.WalletURL()},
+	}
+	wallet, err := secret.ReadFile(serve.KeyFile(n.Home))
+	switch {
+	case err == nil:
+		list = append(list, variable{envWalletKey, wallet.Reveal()})
+	case !errors.Is(err, fs.ErrNotExist): // without a wallet daemon there is none
+		return err
 	}
 	if c.json {
 		m := map[string]string{}

@@ -22,6 +22,9 @@ const (
 	envRPCURL    = "AITBC_RPC_URL"
 	envEthRPCURL = "AITBC_ETH_RPC_URL"
 	envOffset    = "AITBC_PORT_OFFSET"
+	envWalletURL = "AITBC_WALLET_URL"
+	envWalletKey = "AITBC_WALLET_KEY"        //nolint:gosec // the name of a variable
+	envWalletCap = "AITBC_WALLET_CAPABILITY" // of aitbc wallet unlock
 )
 
 func (c *call) home() (home.Dir, error) { return home.Resolve(c.homeFlag, c.Getenv) }

@@ -83,6 +83,9 @@ func (n Network) APIURL() string { return cmp.Or(n.At.API, n.http(home.PortCoord
 // MinerURL is the miner's local address.
 func (n Network) MinerURL() string { return n.http(home.PortMiner) }
 
+// WalletURL is the wallet daemon's address.
+func (n Network) WalletURL() string { return n.http(home.PortWallet) }
+
 // RPCURL is the node's own RPC.
 func (n Network) RPCURL() string { return cmp.Or(n.At.RPC, n.http(home.PortChainRPC)) }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/wallet/daemon/serve"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
@@ -77,6 +78,9 @@ func Prepare(ctx context.Context, cfg Config) (Network, error) {
 		if err := n.createChain(ctx, cfg); err != nil {
 			return n, err
 		}
+	}
+	if _, err := serve.Key(n.Home); err != nil { // aitbc env prints it
+		return n, err
 	}
 	return n, n.createMiner(ctx, cfg)
 }
@@ -183,7 +187,7 @@ func (n *Network) tool(ctx context.Context, cfg Config, path string, args ...str
 
 // clients are the variables of clients, which aitbc env prints. They may be of
 // another network and must not reach the services of this one.
-var clients = []string{"AITBC_API_URL=", "AITBC_API_KEY=", "AITBC_RPC_URL=", "AITBC_ETH_RPC_URL=", "AITBC_PORT_OFFSET="}
+var clients = []string{"AITBC_API_URL=", "AITBC_API_KEY=", "AITBC_RPC_URL=", "AITBC_ETH_RPC_URL=", "AITBC_PORT_OFFSET=", "AITBC_WALLET_"}
 
 // environ is the environment of the network's programs.
 func (n *Network) environ(cfg Config) []string {

@@ -64,6 +64,11 @@ func (n *Network) children(cfg Config) []supervise.Child {
 			Args:  append([]string{"start"}, where...),
 			Ready: func(ctx context.Context) error { return healthy(ctx, n.MinerURL()) },
 		},
+		{
+			Name: "wallet", Path: cfg.Binaries.Aitbc, Env: env, Log: n.log("wallet"),
+			Args:  append([]string{"wallet", "--port", strconv.Itoa(home.PortWallet + n.PortOffset), "--eth-rpc-url", n.EthRPCURL()}, where...),
+			Ready: func(ctx context.Context) error { return healthy(ctx, n.WalletURL()) },
+		},
 	}
 }
 

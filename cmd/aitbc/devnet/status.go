@@ -43,6 +43,7 @@ func (n Network) Services() []Service {
 	return []Service{
 		{"coordinator", n.APIURL(), "jobs, OpenAI at /v1"},
 		{"miner", n.MinerURL(), "health and status"},
+		{"wallet", n.WalletURL(), "encrypted keys, signing"},
 		{"node", n.RPCURL(), "RPC"},
 		{"node events", n.EventsURL(), "WebSocket"},
 		{"node ethereum", n.EthRPCURL(), "Ethereum JSON-RPC"},
