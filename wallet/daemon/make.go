@@ -73,7 +73,7 @@ func (s *Service) Create(ctx context.Context, r walletapi.CreateRequest) (out wa
 // derived returns the first n accounts of a phrase.
 func derived(x *vault.Secrets, n int) (list []vault.Account, err error) {
 	for i := range n {
-		a, err := x.Derived(hd.Account(uint32(i)), "") //nolint:gosec // at most maxAccounts
+		a, err := x.Derived(hd.Account(uint32(i)), "")
 		if err != nil {
 			return nil, err
 		}

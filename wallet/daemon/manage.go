@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"slices"
 
 	"github.com/aitbc/aitbc/api/walletapi"
@@ -223,7 +222,7 @@ func (s *Service) Audit(ctx context.Context, which string, limit int) (out walle
 		out.Records = []walletapi.AuditRecord{}
 		known := w.open == nil || w.state.Audit.N == 0
 		head, err := journal.Verify(s.path(w.id, ".audit"), func(e journal.Entry) error {
-			out.Records = append(out.Records, walletapi.AuditRecord{N: e.N, Prev: e.Prev, Hash: e.Hash, Record: json.RawMessage(e.Record)})
+			out.Records = append(out.Records, walletapi.AuditRecord{N: e.N, Prev: e.Prev, Hash: e.Hash, Record: e.Record})
 			if len(out.Records) > 2*limit {
 				out.Records = slices.Clone(out.Records[len(out.Records)-limit:])
 			}

@@ -298,10 +298,13 @@ func (s *Service) sign(ctx context.Context, w *wallet, j *job) (sig []byte, err 
 	default:
 		sig, err = signer.SignMessage(ctx, j.account, j.message)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = checkSignature(sig, j.intent.Digest, j.account.Address)
 	}
-	return sig, checkSignature(sig, j.intent.Digest, j.account.Address)
+	if _, public := errors.AsType[*apierr.Error](err); err != nil && !public {
+		return nil, apierr.Wrap(err, apierr.PolicyRefused, "what signs for this wallet returned no signature of this: nothing was done, and the log of the daemon says more")
+	}
+	return sig, err
 }
 
 func showIntent(i *intent.Intent) walletapi.Intent {

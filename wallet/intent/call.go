@@ -16,9 +16,9 @@ import (
 	"github.com/aitbc/aitbc/wallet/typeddata"
 )
 
-// tokens is what ERC-20 and ERC-721 tokens understand: enough to tell what
+// erc is what ERC-20 and ERC-721 tokens understand: enough to tell what
 // leaves the account, and who may take it.
-const tokens = `[
+const erc = `[
 {"type":"function","name":"transfer","inputs":[{"name":"to","type":"address"},{"name":"amount","type":"uint256"}]},
 {"type":"function","name":"approve","inputs":[{"name":"spender","type":"address"},{"name":"amount","type":"uint256"}]},
 {"type":"function","name":"increaseAllowance","inputs":[{"name":"spender","type":"address"},{"name":"amount","type":"uint256"}]},
@@ -42,7 +42,7 @@ var book = sync.OnceValues(func() (map[common.Address]known, abi.ABI) {
 			}
 		}
 	}
-	token, err := abi.JSON(strings.NewReader(tokens))
+	token, err := abi.JSON(strings.NewReader(erc))
 	if err != nil {
 		panic("intent: interface of tokens: " + err.Error())
 	}

@@ -90,7 +90,7 @@ func atom(typ string, v any) (word common.Hash, shown string, err error) {
 	if err != nil {
 		return word, "", fmt.Errorf("want %s: %w", typ, err)
 	}
-	low, high := new(big.Int), new(big.Int).Lsh(big.NewInt(1), uint(bits)) //nolint:gosec // at most 256
+	low, high := new(big.Int), new(big.Int).Lsh(big.NewInt(1), uint(bits))
 	if m[1] == "" {
 		high.Rsh(high, 1)
 		low.Neg(high)

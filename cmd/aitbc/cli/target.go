@@ -23,7 +23,7 @@ const (
 	envEthRPCURL = "AITBC_ETH_RPC_URL"
 	envOffset    = "AITBC_PORT_OFFSET"
 	envWalletURL = "AITBC_WALLET_URL"
-	envWalletKey = "AITBC_WALLET_KEY"        //nolint:gosec // the name of a variable
+	envWalletKey = "AITBC_WALLET_KEY"
 	envWalletCap = "AITBC_WALLET_CAPABILITY" // of aitbc wallet unlock
 )
 

@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -137,7 +136,7 @@ func FuzzRequests(f *testing.F) {
 	f.Add("x/restore", []byte(`{"file":"age-encryption.org/v1","backup_passphrase":"x","passphrase":"correct horse"}`))
 	r := start(f)
 	f.Fuzz(func(t *testing.T, path string, body []byte) {
-		req, err := http.NewRequestWithContext(t.Context(), "POST", r.base+"/v1/wallet/"+strings.Map(plain, path), bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.base+"/v1/wallet/"+strings.Map(plain, path), bytes.NewReader(body))
 		if err != nil {
 			t.Skip()
 		}
@@ -150,7 +149,7 @@ func FuzzRequests(f *testing.F) {
 		defer resp.Body.Close() //nolint:errcheck // only the status counts
 		if resp.StatusCode == http.StatusInternalServerError {
 			b, _ := io.ReadAll(resp.Body)
-			t.Fatal(fmt.Sprintf("%d %s", resp.StatusCode, b))
+			t.Fatalf("%d %s", resp.StatusCode, b)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -148,13 +149,10 @@ func schema(t reflect.Type, schemas map[string]any) any {
 
 func fields(t reflect.Type, schemas map[string]any) (properties map[string]any, required []string) {
 	properties = map[string]any{}
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		if f.Anonymous {
 			inner, must := fields(f.Type, schemas)
-			for k, v := range inner {
-				properties[k] = v
-			}
+			maps.Copy(properties, inner)
 			required = append(required, must...)
 			continue
 		}

@@ -366,7 +366,7 @@ func TestSignatures(t *testing.T) {
 	r := start(t)
 	r.imported()
 	capability := r.unlock()
-	recover := func(out walletapi.SignResponse) common.Address {
+	signer := func(out walletapi.SignResponse) common.Address {
 		t.Helper()
 		sig := append([]byte{}, out.Signature...)
 		sig[64] -= 27
@@ -382,12 +382,12 @@ func TestSignatures(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	r.must("POST", "/v1/wallet/sign", walletapi.SignRequest{TypedData: json.RawMessage(voucher)}, &out, capability...)
-	if recover(out) != first {
+	if signer(out) != first {
 		t.Errorf("%+v", out)
 	}
 	text := "hello"
 	r.must("POST", "/v1/wallet/sign", walletapi.SignRequest{Message: &text}, &out, capability...)
-	if recover(out) != first || out.Intent.Summary != "Sign the message: hello" {
+	if signer(out) != first || out.Intent.Summary != "Sign the message: hello" {
 		t.Errorf("%+v", out)
 	}
 	tx := json.RawMessage(`{"from":"0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266","to":"0x00000000000000000000000000000000000000b0","value":"0xde0b6b3a7640000","nonce":"0x0","gas":"0x5208","maxFeePerGas":"0x3e8","maxPriorityFeePerGas":"0x1","chainId":"0x100000000000"}`)

@@ -58,7 +58,7 @@ func New(svc *daemon.Service, o Options) (http.Handler, error) {
 			continue
 		}
 		if r.path != "/v1/wallet/tx/{hash}" {
-			mux.Handle(r.method+" "+r.path, httpx.Handler(r.handle))
+			mux.Handle(r.method+" "+r.path, r.handle)
 		}
 	}
 	mux.Handle("GET /v1/wallet/{id}/{part}", httpx.Handler(func(w http.ResponseWriter, r *http.Request) error {
