@@ -29,8 +29,8 @@ help: ## list the targets
 build: bin/aitbc bin/aitbcd bin/aitbc-miner bin/aitbc-miner-gpu ## make the programs in bin/
 
 .PHONY: bin/aitbc bin/aitbcd bin/aitbc-miner bin/aitbc-miner-gpu
-bin/aitbc:
-	CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o $@ ./cmd/aitbc
+bin/aitbc: # what keys leave in memory is erased: wallet/guard
+	GOEXPERIMENT=runtimesecret CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o $@ ./cmd/aitbc
 bin/aitbcd:
 	cd chain && CGO_ENABLED=$(CGO) $(GO) build $(STATIC) -o ../$@ ./cmd/aitbcd
 bin/aitbc-miner:

@@ -25,6 +25,9 @@ var binaryDir = sync.OnceValues(func() (string, error) {
 	for _, b := range []struct{ module, pkg string }{{"", "./cmd/aitbc"}, {"chain", "./cmd/aitbcd"}, {"", "./cmd/aitbc-miner"}} {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, filepath.Base(b.pkg)), b.pkg) //nolint:gosec // our own sources
 		cmd.Dir, cmd.Stderr = filepath.Join(root, b.module), os.Stderr
+		if b.pkg == "./cmd/aitbc" {
+			cmd.Env = append(os.Environ(), "GOEXPERIMENT=runtimesecret") // as the Makefile does
+		}
 		if err := cmd.Run(); err != nil {
 			return "", err
 		}
