@@ -14,9 +14,9 @@ var rootLayers = [][]string{
 	{"market", "apierr", "lifecycle", "config", "trace"},
 	{"receipt"},
 	{"api", "contracts", "engine"},
-	{"httpx", "wallet", "supervise"},
+	{"httpx", "wallet", "supervise", "web"},
 	{"chainclient"},
-	{"api/client", "coordinator", "miner", "wallet/daemon"},
+	{"api/client", "coordinator", "miner", "wallet/daemon", "explorer"},
 	{"cmd"},
 	{"e2e", "bench"},
 }

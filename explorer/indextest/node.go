@@ -1,0 +1,202 @@
+// Package indextest has a node whose blocks follow from their heights alone:
+// transfers, sessions, settlements and the node's own calls. It answers over
+// HTTP as a real one does.
+package indextest
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ethereum/go-ethereum/accounts/abi"
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/aitbc/aitbc/contracts"
+)
+
+// Node is an [http.Handler] that answers as port 26657 of a node does. Its
+// fields are set before it serves, except Head.
+type Node struct {
+	ChainID uint64
+	Seed    uint64 // another seed is another chain
+	First   uint64 // block that it still has; 1 for all
+	Txs     int    // in each block
+	Head    atomic.Uint64
+	market  abi.ABI
+	staking abi.ABI
+}
+
+// New returns a node with blocks 1 to head.
+func New(head uint64, txs int) *Node {
+	n := &Node{ChainID: 4242, First: 1, Txs: txs}
+	n.Head.Store(head)
+	var err error
+	if n.market, err = contracts.MarketABI(); err != nil {
+		panic(err)
+	}
+	if n.staking, err = contracts.StakingABI(); err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// Accounts is how many accounts there are.
+const Accounts = 1000
+
+// genesisTime is when block 0 was made.
+var genesisTime = time.Unix(1_790_000_000, 0).UTC()
+
+// Genesis is the hash of block 0.
+func (n *Node) Genesis() common.Hash { return n.Hash(0) }
+
+// Hash is that of a block.
+func (n *Node) Hash(height uint64) common.Hash { return n.digest("block", height) }
+
+// Tx is the hash of a transaction.
+func (n *Node) Tx(height uint64, i int) common.Hash { return n.digest("tx", height, uint64(i)) } //nolint:gosec // of a test
+
+// Account is one of the accounts.
+func (n *Node) Account(i int) common.Address {
+	h := n.digest("account", uint64(i%Accounts)) //nolint:gosec // of a test
+	return common.Address(h[12:])
+}
+
+func (n *Node) digest(what string, numbers ...uint64) common.Hash {
+	b := []byte(what)
+	b = binary.BigEndian.AppendUint64(b, n.Seed)
+	for _, v := range numbers {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return crypto.Keccak256Hash(b)
+}
+
+func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var req struct {
+		ID     json.RawMessage `json:"id"`
+		Method string          `json:"method"`
+		Params struct {
+			Height string `json:"height"`
+		} `json:"params"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	height, _ := strconv.ParseUint(req.Params.Height, 10, 64) // none: zero
+	head := n.Head.Load()
+	var out string
+	switch req.Method {
+	case "chain_info":
+		out = fmt.Sprintf(`{"chain_id":%d,"genesis_hash":%q,"height":%d}`, n.ChainID, n.Genesis().Hex(), head)
+	case "status":
+		out = fmt.Sprintf(`{"sync_info":{"earliest_block_height":"%d"}}`, n.First)
+	case "get_block", "block_results":
+		if height < n.First || height > head {
+			out = ""
+			break
+		}
+		if out = n.results(height); req.Method == "get_block" {
+			out = n.block(height)
+		}
+	}
+	if out == "" {
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32001,"message":"no such block"}}`, req.ID)
+		return
+	}
+	fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%s}`, req.ID, out)
+}
+
+func (n *Node) block(height uint64) string {
+	var b strings.Builder
+	at := genesisTime.Add(time.Duration(height) * 250 * time.Millisecond) //nolint:gosec // of a test
+	fmt.Fprintf(&b, `{"height":%d,"hash":%q,"parent_hash":%q,"time":%q,"proposer":%q,"gas_used":%d,"gas_limit":100000000,"base_fee":"7","tx_count":%d,"txs":[`,
+		height, n.Hash(height).Hex(), n.Hash(height-1).Hex(), at.Format(time.RFC3339Nano), n.Account(0).Hex(), 21000*n.Txs, n.Txs)
+	for i := range n.Txs {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		n.tx(&b, height, i)
+	}
+	b.WriteString(`]}`)
+	return b.String()
+}
+
+func (n *Node) tx(b *strings.Builder, height uint64, i int) {
+	k := int(height)*n.Txs + i //nolint:gosec // of a test
+	status, to, input, logs := "success", n.Account(k*7+3), "0x", "[]"
+	switch k % 10 {
+	case 0:
+		to, input, logs = contracts.MarketAddress, "0x11223344", n.opened(uint64(k/10+1), k) //nolint:gosec // of a test
+	case 5:
+		to, input, logs = contracts.MarketAddress, "0x55667788aa", n.settled(uint64(k), k) //nolint:gosec // of a test
+	case 9:
+		status = "failed"
+	}
+	fmt.Fprintf(b, `{"hash":%q,"status":%q,"from":%q,"to":%q,"value":"%d","nonce":%d,"gas_limit":30000,"gas_used":21000,"fee":"147001","burned":"147000","contract":null,"input":%q,"logs":%s}`,
+		n.Tx(height, i).Hex(), status, n.Account(k).Hex(), to.Hex(), k%97, k, input, logs)
+}
+
+func (n *Node) opened(session uint64, k int) string {
+	return "[" + log(n.market, contracts.MarketAddress, "SessionOpened", session, n.Account(k), n.Account(1), n.Account(k+1),
+		big.NewInt(int64(k)), uint64(1_800_000_000), uint16(250)) + "]"
+}
+
+func (n *Node) settled(batch uint64, k int) string {
+	return "[" + strings.Join([]string{
+		log(n.market, contracts.MarketAddress, "Debited", batch/10+1, n.Account(1), uint64(3), big.NewInt(1000), big.NewInt(25)),
+		log(n.market, contracts.MarketAddress, "Credited", n.Account(1), n.Account(k+2), big.NewInt(975), big.NewInt(975)),
+		log(n.market, contracts.MarketAddress, "Settled", n.Account(1), batch, [32]byte(n.digest("root", batch)), uint32(3), big.NewInt(1000), big.NewInt(975)),
+	}, ",") + "]"
+}
+
+// log writes a log of an event as a receipt has it.
+func log(a abi.ABI, of common.Address, event string, values ...any) string {
+	topics, data := encode(a, event, values)
+	return fmt.Sprintf(`{"address":%q,"topics":["%s"],"data":%q}`, of.Hex(), strings.Join(topics, `","`), hexutil.Encode(data))
+}
+
+func encode(a abi.ABI, event string, values []any) (topics []string, data []byte) {
+	def := a.Events[event]
+	topics = []string{def.ID.Hex()}
+	var rest []any
+	for i, v := range values {
+		in := def.Inputs[i]
+		if !in.Indexed {
+			rest = append(rest, v)
+			continue
+		}
+		word, err := (abi.Arguments{{Type: in.Type}}).Pack(v)
+		if err != nil {
+			panic(err)
+		}
+		topics = append(topics, hexutil.Encode(word))
+	}
+	data, err := def.Inputs.NonIndexed().Pack(rest...)
+	if err != nil {
+		panic(err)
+	}
+	return topics, data
+}
+
+// results are the events of the node's own calls: stakers get their share in
+// every fifth block, and every seventh a call is refused.
+func (n *Node) results(height uint64) string {
+	var list []string
+	if height%5 == 0 {
+		topics, data := encode(n.staking, "Distributed", []any{big.NewInt(int64(height))}) //nolint:gosec // of a test
+		list = append(list, fmt.Sprintf(`{"type":"system_log","attributes":[{"key":"call","value":"Rewards.endBlock"},{"key":"address","value":%q},{"key":"topics","value":%q},{"key":"data","value":%q}]}`,
+			contracts.StakingAddress.Hex(), strings.Join(topics, ","), hexutil.Encode(data)))
+	}
+	if height%7 == 0 {
+		list = append(list, `{"type":"system_call","attributes":[{"key":"call","value":"Market.endBlock"},{"key":"ok","value":"false"},{"key":"gas","value":"9"},{"key":"error","value":"execution reverted"},{"key":"data","value":"0x"}]}`)
+	}
+	return `{"finalize_block_events":[` + strings.Join(list, ",") + `]}`
+}

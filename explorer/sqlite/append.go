@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/explorer/index"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Append implements [index.Store].
+func (s *Store) Append(ctx context.Context, blocks []index.Block) error {
+	return s.in(ctx, func(tx *sql.Tx) error {
+		t, err := totals(ctx, tx)
+		if err != nil {
+			return err
+		}
+		w := &writer{ctx: ctx, tx: tx, full: map[string]*sql.Stmt{}}
+		defer w.close()
+		for i := range blocks {
+			if err := w.block(&blocks[i], &t); err != nil {
+				return fmt.Errorf("block %d: %w", blocks[i].Height, err)
+			}
+		}
+		if err := w.flush(); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE position SET next = ?, last = ?, txs = ?, failed = ?, events = ?, gas = ?, burned = ?`,
+			num(t.Next), t.Last[:], num(t.Txs), num(t.Failed), num(t.Events), num(t.Gas), t.Burned.String())
+		return err
+	})
+}
+
+// num is a number as SQLite has them. Heights, gas and counts of a chain stay below 2^63.
+func num(n uint64) int64 { return int64(n) } //nolint:gosec // see above
+
+// rowsAtOnce is how many rows one statement writes.
+const rowsAtOnce = 50
+
+var inserts = [...]struct {
+	insert string
+	cols   int
+}{
+	blocks:   {`INSERT INTO blocks (height, tag, hash, parent, time, proposer, gas_used, gas_limit, base_fee, txs, events) VALUES `, 11},
+	txs:      {`INSERT INTO txs (height, idx, tag, hash, sender, receiver, created, value, nonce, method, ok, gas_limit, gas_used, fee, burned) VALUES `, 15},
+	touched:  {`INSERT INTO touched (address, height, idx) VALUES `, 3},
+	events:   {`INSERT INTO events (height, seq, idx, log, call, contract, name, args) VALUES `, 8},
+	subjects: {`INSERT INTO subjects (kind, key, height, seq) VALUES `, 4},
+}
+
+const (
+	blocks = iota
+	txs
+	touched
+	events
+	subjects
+)
+
+// writer gathers rows and writes them in few statements.
+type writer struct {
+	ctx  context.Context //nolint:containedctx // of the one transaction that it lives in
+	tx   *sql.Tx
+	rows [len(inserts)][]any
+	full map[string]*sql.Stmt
+}
+
+func (w *writer) close() {
+	for _, s := range w.full {
+		_ = s.Close() // it ends with its transaction all the same
+	}
+}
+
+func (w *writer) put(table int, values ...any) error {
+	w.rows[table] = append(w.rows[table], values...)
+	if len(w.rows[table]) < rowsAtOnce*inserts[table].cols {
+		return nil
+	}
+	return w.write(table)
+}
+
+func (w *writer) write(table int) error {
+	args := w.rows[table]
+	n := len(args) / inserts[table].cols
+	if n == 0 {
+		return nil
+	}
+	w.rows[table] = w.rows[table][:0]
+	row := "(" + strings.Repeat("?,", inserts[table].cols-1) + "?)"
+	query := inserts[table].insert + strings.Repeat(row+",", n-1) + row //nolint:gosec // of the constants above
+	if n < rowsAtOnce {
+		_, err := w.tx.ExecContext(w.ctx, query, args...)
+		return err
+	}
+	s, ok := w.full[query]
+	if !ok {
+		var err error
+		if s, err = w.tx.PrepareContext(w.ctx, query); err != nil {
+			return err
+		}
+		w.full[query] = s
+	}
+	_, err := s.ExecContext(w.ctx, args...)
+	return err
+}
+
+func (w *writer) flush() error {
+	for table := range inserts {
+		if err := w.write(table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func blob(a *common.Address) any {
+	if a == nil {
+		return nil
+	}
+	return a[:]
+}
+
+// block writes a block and adds it to the totals.
+func (w *writer) block(b *index.Block, t *Totals) error {
+	h := num(b.Height)
+	if err := w.put(blocks, h, tag(b.Hash), b.Hash[:], b.Parent[:], b.Time.UnixNano(), b.Proposer[:], num(b.GasUsed), num(b.GasLimit),
+		b.BaseFee.String(), len(b.Txs), len(b.Events)); err != nil {
+		return err
+	}
+	for i := range b.Txs {
+		if err := w.transaction(b, i, &t.Burned); err != nil {
+			return err
+		}
+		t.Gas += b.Txs[i].GasUsed
+		if !b.Txs[i].OK {
+			t.Failed++
+		}
+	}
+	for seq := range b.Events {
+		e := &b.Events[seq]
+		if err := w.put(events, h, seq, e.Tx, e.Log, e.Call, e.Contract, e.Name, string(e.Args)); err != nil {
+			return err
+		}
+		for _, s := range e.Subjects {
+			if err := w.put(subjects, int(s.Kind), []byte(s.Key), h, seq); err != nil {
+				return err
+			}
+		}
+	}
+	t.Next, t.Last = b.Height+1, b.Hash
+	t.Txs += uint64(len(b.Txs))
+	t.Events += uint64(len(b.Events))
+	return nil
+}
+
+func (w *writer) transaction(b *index.Block, i int, burned *market.Amount) (err error) {
+	x := &b.Txs[i]
+	method := x.Method
+	if method == nil {
+		method = []byte{}
+	}
+	if err := w.put(txs, num(b.Height), i, tag(x.Hash), x.Hash[:], x.From[:], blob(x.To), blob(x.Created), x.Value.String(), num(x.Nonce), method,
+		x.OK, num(x.GasLimit), num(x.GasUsed), x.Fee.String(), x.Burned.String()); err != nil {
+		return err
+	}
+	for _, a := range b.Touched(i) {
+		if err := w.put(touched, a[:], num(b.Height), i); err != nil {
+			return err
+		}
+	}
+	*burned, err = burned.Add(x.Burned)
+	return err
+}

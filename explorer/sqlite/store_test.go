@@ -1,0 +1,264 @@
+package sqlite_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aitbc/aitbc/explorer/index"
+	"github.com/aitbc/aitbc/explorer/indextest"
+	"github.com/aitbc/aitbc/explorer/sqlite"
+)
+
+// Variables by which the test runs itself as the process to kill.
+const (
+	childPath = "AITBC_TEST_INDEX"
+	childNode = "AITBC_TEST_NODE"
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childPath); path != "" {
+		if err := follow(context.Background(), path, os.Getenv(childNode), ^uint64(0), func(b []index.Block) { fmt.Println(b[len(b)-1].Height) }); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// follow indexes a node until the store has a block, or all that there are.
+func follow(ctx context.Context, path, url string, until uint64, added func([]index.Block)) (err error) {
+	s, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	node, err := index.NewNode(url)
+	if err != nil {
+		return err
+	}
+	f := index.Follower{Source: node, Store: s, Log: slog.New(slog.DiscardHandler), Added: added}
+	return f.CatchUp(ctx, until)
+}
+
+func serve(t testing.TB, n *indextest.Node) string {
+	t.Helper()
+	s := httptest.NewServer(n)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// dump writes all tables in the order of their keys.
+func dump(t *testing.T, path string) string {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // read only
+	var b strings.Builder
+	for _, table := range []string{"position", "blocks", "txs", "touched", "events", "subjects"} {
+		if err := dumpTable(&b, db, table); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func dumpTable(b *strings.Builder, db *sql.DB, table string) error {
+	rows, err := db.Query(`SELECT * FROM ` + table + ` ORDER BY 1, 2, 3`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	cols, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		values := make([]any, len(cols))
+		into := make([]any, len(cols))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "%s %v\n", table, values)
+	}
+	return rows.Err()
+}
+
+// A process that is killed at any time leaves an index that the next one
+// completes to what an undisturbed one makes.
+func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) {
+	t.Parallel()
+	const head = 1500
+	url := serve(t, indextest.New(head, 12))
+	fresh, torn := filepath.Join(t.TempDir(), "fresh.db"), filepath.Join(t.TempDir(), "torn.db")
+	if err := follow(t.Context(), fresh, url, head, nil); err != nil {
+		t.Fatal(err)
+	}
+	killed := 0
+	for round := 0; ; round++ {
+		if round > 100 {
+			t.Fatal("the index does not get on")
+		}
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), childPath+"="+torn, childNode+"="+url)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		// The kill comes while the range after the one that is told of is read or written.
+		if bufio.NewScanner(out).Scan() {
+			timer := time.AfterFunc(time.Duration(round%5)*3*time.Millisecond, func() { _ = cmd.Process.Kill() })
+			err = cmd.Wait()
+			timer.Stop()
+		} else {
+			err = cmd.Wait()
+		}
+		if err == nil {
+			break
+		}
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			t.Fatal(err)
+		}
+		killed++
+	}
+	if killed < 3 {
+		t.Fatalf("killed only %d times", killed)
+	}
+	if err := follow(t.Context(), torn, url, head, nil); err != nil {
+		t.Fatal(err)
+	}
+	if want, have := dump(t, fresh), dump(t, torn); want != have {
+		t.Errorf("after %d kills the index differs from an undisturbed one: %d and %d bytes", killed, len(have), len(want))
+	}
+	t.Logf("killed %d times", killed)
+}
+
+// An index of one chain takes no block of another.
+func TestNodeOfAnotherChainIsRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "i.db")
+	if err := follow(t.Context(), path, serve(t, indextest.New(20, 3)), 20, nil); err != nil {
+		t.Fatal(err)
+	}
+	other := indextest.New(40, 3)
+	other.Seed = 9
+	if err := follow(t.Context(), path, serve(t, other), 40, nil); !errors.Is(err, index.ErrOtherChain) {
+		t.Errorf("another genesis: %v", err)
+	}
+	pruned := indextest.New(90, 3)
+	pruned.First = 50
+	if err := follow(t.Context(), path, serve(t, pruned), 90, nil); !errors.Is(err, index.ErrPruned) {
+		t.Errorf("a node without the next block: %v", err)
+	}
+	late := filepath.Join(t.TempDir(), "late.db")
+	if err := follow(t.Context(), late, serve(t, pruned), 90, nil); err != nil {
+		t.Errorf("a new index of a node that lacks the oldest: %v", err)
+	}
+}
+
+func open(t testing.TB, n *indextest.Node) *sqlite.Store {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "i.db")
+	if err := follow(context.Background(), path, serve(t, n), n.Head.Load(), nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sqlite.Open(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestWhatWasIndexedIsFound(t *testing.T) {
+	t.Parallel()
+	n := indextest.New(100, 10)
+	s := open(t, n)
+	ctx := t.Context()
+	sum, err := s.Totals(ctx)
+	if err != nil || sum.Txs != 1000 || sum.Failed != 100 || sum.Next != 101 || sum.Burned.String() != "147000000" {
+		t.Errorf("%+v, %v", sum, err)
+	}
+	b, err := s.BlockByHash(ctx, n.Hash(42))
+	if err != nil || b.Height != 42 || b.Parent != n.Hash(41) || b.Txs != 10 {
+		t.Errorf("%+v, %v", b, err)
+	}
+	x, err := s.Tx(ctx, n.Tx(42, 5))
+	if err != nil || x.Height != 42 || x.Index != 5 || x.Time != b.Time || x.From != n.Account(425) || fmt.Sprintf("%x", x.Method) != "55667788" {
+		t.Errorf("%+v, %v", x, err)
+	}
+	said, err := s.EventsOfTx(ctx, 42, 5)
+	if err != nil || len(said) != 3 || said[2].Name != "Settled" || !strings.Contains(string(said[2].Args), `"batch":"425"`) || *said[2].TxHash != x.Hash {
+		t.Errorf("%+v, %v", said, err)
+	}
+	system, err := s.EventsOfTx(ctx, 35, index.System)
+	if err != nil || len(system) != 2 || system[0].Name != "Distributed" || system[1].Name != "CallRefused" || system[0].TxHash != nil {
+		t.Errorf("%+v, %v", system, err)
+	}
+	// Page by page, an account's transactions are those of one great page.
+	whole, err := s.TxsBy(ctx, n.Account(1), sqlite.Newest, 10_000)
+	if err != nil || len(whole) < 200 {
+		t.Fatalf("%d, %v", len(whole), err)
+	}
+	var paged []sqlite.Tx
+	for at := sqlite.Newest; ; {
+		page, err := s.TxsBy(ctx, n.Account(1), at, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		paged = append(paged, page...)
+		at = sqlite.Place{Height: page[len(page)-1].Height, Seq: page[len(page)-1].Index}
+	}
+	if fmt.Sprint(paged) != fmt.Sprint(whole) {
+		t.Errorf("%d transactions in pages, %d at once", len(paged), len(whole))
+	}
+	about, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindSession, Key: "\x00\x00\x00\x00\x00\x00\x00\x2b"}, sqlite.Newest, 10)
+	if err != nil || len(about) != 2 || about[0].Name != "SessionOpened" && about[1].Name != "SessionOpened" {
+		t.Errorf("%+v, %v", about, err)
+	}
+	if _, err := s.Tx(ctx, n.Hash(1)); !errors.Is(err, sqlite.ErrNotFound) {
+		t.Errorf("a block's hash as a transaction: %v", err)
+	}
+}
+
+// BenchmarkIndex tells how many blocks of ten transactions are indexed, the
+// node's answers included; AITBC_LONG=1 makes it 10^5 blocks.
+func BenchmarkIndex(b *testing.B) {
+	blocks := uint64(2_000)
+	if os.Getenv("AITBC_LONG") != "" {
+		blocks = 100_000
+	}
+	url := serve(b, indextest.New(blocks, 10))
+	for b.Loop() {
+		path := filepath.Join(b.TempDir(), "i.db")
+		start := time.Now()
+		if err := follow(context.Background(), path, url, blocks, nil); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(blocks)/time.Since(start).Seconds(), "blocks/s")
+		b.ReportMetric(float64(blocks*10)/time.Since(start).Seconds(), "txs/s")
+	}
+}
