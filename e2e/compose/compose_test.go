@@ -82,7 +82,7 @@ func (p *project) cli(args ...string) string {
 	return p.run(filepath.Join(p.root, "aitbc-cli.sh"), args...)
 }
 
-var services = []string{"blockchain", "coordinator", "miner"}
+var services = []string{"blockchain", "coordinator", "miner", "wallet-daemon"}
 
 type container struct {
 	ID     string `json:"Id"`
@@ -169,11 +169,14 @@ func TestQuickStart(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		"http://localhost:26657/net_info": `"listening":true`, "http://localhost:18000/v1/miners": `"online"`,
-		"http://localhost:18001/health": `"ok"`, "http://localhost:18000/v1/models": "aitbc-tiny",
+		"http://localhost:18001/health": `"ok"`, "http://localhost:18002/health": `"ok"`, "http://localhost:18000/v1/models": "aitbc-tiny",
 	} {
 		if got := p.get(url); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", url, got, want)
 		}
+	}
+	if list := p.run("docker-compose", "exec", "-T", "wallet-daemon", "/bin/aitbc", "wallet", "list", "--json"); !strings.HasPrefix(list, "[") && !strings.HasPrefix(list, "{") {
+		t.Errorf("wallets: %s", list)
 	}
 	first := p.cli("submit", "What is AITBC?", "--model", "aitbc-tiny", "--max-tokens", "12", "--wait")
 	if !strings.Contains(first, "AITBC is a market") {
@@ -182,7 +185,7 @@ func TestQuickStart(t *testing.T) {
 	p.run("docker-compose", "restart", "blockchain")
 	p.healthy()
 	second := strings.TrimSpace(p.cli("submit", "What is a miner?", "--model", "aitbc-tiny", "--max-tokens", "12"))
-	if logs := p.run("docker-compose", "logs", "coordinator"); !strings.Contains(logs, "coordinator serves") {
+	if logs := p.run("docker-compose", "logs", "wallet-daemon"); !strings.Contains(logs, "wallet-daemon_1") {
 		t.Errorf("docker-compose logs:\n%s", logs)
 	}
 	p.run("docker-compose", "down")
