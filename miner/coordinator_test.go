@@ -47,6 +47,7 @@ var (
 // countersigns.
 type coordinator struct {
 	t      *testing.T
+	key    key // it signs with
 	server *httptest.Server
 	board  *switchboard
 	events chan string // what happened, for tests that wait for it
@@ -64,6 +65,7 @@ type coordinator struct {
 	credited market.Amount
 	limit    market.Amount
 	running  []common.Hash // of the latest heartbeat
+	free     int           // slots, of the latest heartbeat
 	stale    []common.Hash // stopped once a heartbeat names them, and then forgotten
 
 	// faults
@@ -76,7 +78,7 @@ type coordinator struct {
 func newCoordinator(t *testing.T) *coordinator {
 	t.Helper()
 	c := &coordinator{
-		t: t, events: make(chan string, 1000), streams: map[common.Hash][]api.Piece{}, results: map[common.Hash]api.ResultRequest{},
+		t: t, key: coordinatorKey, events: make(chan string, 1000), streams: map[common.Hash][]api.Piece{}, results: map[common.Hash]api.ResultRequest{},
 		failures: map[common.Hash]api.FailureRequest{}, cancel: map[common.Hash]bool{}, limit: market.Coins(1),
 		earn: func(price market.Amount) market.Amount { return price },
 	}
@@ -145,7 +147,7 @@ func (c *coordinator) restart() {
 }
 
 func (c *coordinator) network(w http.ResponseWriter, _ *http.Request) error {
-	httpx.WriteJSON(w, 200, api.Network{ChainID: domain.ChainID, Coordinator: coordinatorKey.Address(), Market: domain.Market, MarginBps: 100})
+	httpx.WriteJSON(w, 200, api.Network{ChainID: domain.ChainID, Coordinator: c.key.Address(), Market: domain.Market, MarginBps: 100})
 	return nil
 }
 
@@ -154,7 +156,7 @@ func (c *coordinator) register(w http.ResponseWriter, r *http.Request) error {
 	if err := httpx.DecodeJSON(w, r, &in); err != nil {
 		return err
 	}
-	if err := receipt.Verify(domain, in.Login(coordinatorKey.Address()), in.Signature, minerKey.Address()); err != nil {
+	if err := receipt.Verify(domain, in.Login(c.key.Address()), in.Signature, minerKey.Address()); err != nil {
 		return apierr.Wrap(err, apierr.Forbidden, "bad login")
 	}
 	c.mu.Lock()
@@ -167,7 +169,7 @@ func (c *coordinator) register(w http.ResponseWriter, r *http.Request) error {
 	c.logins++
 	c.happened("register")
 	httpx.WriteJSON(w, 200, api.RegisterResponse{
-		APIKey: fmt.Sprintf("key %d", c.logins), HeartbeatSeconds: 1, LeaseSeconds: 3, Coordinator: coordinatorKey.Address(), ChainID: domain.ChainID, Market: domain.Market,
+		APIKey: fmt.Sprintf("key %d", c.logins), HeartbeatSeconds: 1, LeaseSeconds: 3, Coordinator: c.key.Address(), ChainID: domain.ChainID, Market: domain.Market,
 	})
 	return err
 }
@@ -179,7 +181,7 @@ func (c *coordinator) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running = in.Running
+	c.running, c.free = in.Running, in.FreeSlots
 	out := api.HeartbeatResponse{Cancel: []common.Hash{}, MinerTotal: c.total, Credited: c.credited, Limit: c.limit}
 	for _, id := range in.Running {
 		if c.cancel[id] || slices.Contains(c.stale, id) {
@@ -309,7 +311,7 @@ func (c *coordinator) result(w http.ResponseWriter, r *http.Request) error {
 		c.happened("result cut")
 		panic(http.ErrAbortHandler)
 	}
-	sig, err := receipt.Sign(coordinatorKey, domain, receipt.Countersignature{Receipt: receipt.Digest(domain, in.Receipt), Miner: minerKey.Address(), MinerTotal: c.total})
+	sig, err := receipt.Sign(c.key, domain, receipt.Countersignature{Receipt: receipt.Digest(domain, in.Receipt), Miner: minerKey.Address(), MinerTotal: c.total})
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,9 @@ func (s *Service) drop(ctx context.Context, j *job) {
 // resend hands in a result of an earlier run.
 func (s *Service) resend(ctx context.Context, jobs *errgroup.Group, r spool.Result) {
 	if _, coordinator, _ := s.link.parties(); r.Coordinator != coordinator {
-		s.cfg.Log.WarnContext(ctx, "a result for another coordinator waits", "job", r.Job, "coordinator", r.Coordinator)
+		if !s.cfg.fleet { // else it is another service's
+			s.cfg.Log.WarnContext(ctx, "a result for another coordinator waits", "job", r.Job, "coordinator", r.Coordinator)
+		}
 		return
 	}
 	j := &job{id: r.Job, lease: r.Request.Lease, started: time.Now(), deadline: time.Unix(int64(min(r.Deadline, 1<<40)), 0)}

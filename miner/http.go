@@ -36,8 +36,9 @@ func (st Status) Health() Health {
 
 // Handler serves GET /health, /status and /metrics. They need no key, so it
 // belongs on a loopback address.
-func (s *Service) Handler() http.Handler {
-	status := s.Status
+func (s *Service) Handler() http.Handler { return pages(s.Status, s.stats) }
+
+func pages(status func() Status, stats *stats) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /health", httpx.Handler(func(w http.ResponseWriter, _ *http.Request) error {
 		httpx.WriteJSON(w, http.StatusOK, status().Health())
@@ -52,7 +53,7 @@ func (s *Service) Handler() http.Handler {
 		if _, err := w.Write([]byte(status().metrics())); err != nil {
 			return err
 		}
-		_, err := s.stats.set.WriteTo(w)
+		_, err := stats.set.WriteTo(w)
 		return err
 	}))
 	return mux

@@ -271,6 +271,11 @@ func (s *Service) keep(ctx context.Context, r spool.Result) {
 	}
 }
 
+// refusedJob is one that is not begun.
+func refusedJob(a *api.Assignment) *job {
+	return &job{id: a.JobID, lease: a.Lease, deadline: deadline(a.Order), started: time.Now()}
+}
+
 func (s *Service) begin(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -7,6 +7,7 @@
 package miner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,11 @@ type Config struct {
 	Version     string
 	Log         *slog.Logger
 	Tracer      *trace.Tracer // gets the spans of jobs; nil for nobody
+
+	// Of a fleet: what its services have together.
+	shared *Slots
+	stats  *stats
+	fleet  bool // there are other coordinators
 }
 
 // Service is a miner. Its methods are safe for concurrent use.
@@ -111,6 +117,7 @@ type Service struct {
 	cfg    Config
 	byHash map[common.Hash]Offering
 	link   *link
+	slots  *Slots
 	stats  *stats
 	wake   chan struct{} // tells the poller that something changed
 
@@ -159,8 +166,8 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("no model to offer")
 	}
 	s := &Service{
-		stats: newStats(),
-		cfg:   cfg, byHash: map[common.Hash]Offering{}, wake: make(chan struct{}, 1), phase: Starting,
+		stats: cmp.Or(cfg.stats, newStats()), slots: cmp.Or(cfg.shared, NewSlots(cfg.Slots)),
+		cfg: cfg, byHash: map[common.Hash]Offering{}, wake: make(chan struct{}, 1), phase: Starting,
 		jobs: map[common.Hash]*job{}, sessions: map[uint64]Session{},
 	}
 	offers := make([]api.Offer, len(cfg.Offerings))
@@ -305,37 +312,37 @@ func (s *Service) drain(work context.Context, abandon context.CancelCauseFunc, j
 
 // poll takes jobs from the coordinator until ctx is done.
 func (s *Service) poll(ctx, work context.Context, jobs *errgroup.Group) {
-	slots := make(chan struct{}, s.cfg.Slots)
 	b := newBackoff()
 	for ctx.Err() == nil {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		if !s.mayWork(ctx) {
+		if s.slots.wait(ctx) != nil || !s.mayWork(ctx) {
 			return
 		}
 		a, err := s.next(ctx)
 		if err != nil || a == nil {
-			<-slots
 			if err != nil && b.wait(ctx) != nil {
 				return
 			}
 			continue
 		}
 		b.reset()
+		if !s.slots.take() { // another coordinator was quicker
+			jobs.Go(func() error {
+				s.fail(work, refusedJob(a), &refusal{"busy", "the miner runs as many jobs as it may", true})
+				return nil
+			})
+			continue
+		}
 		jobs.Go(func() error {
-			defer func() { <-slots }()
+			defer s.slots.give()
 			s.work(work, a)
 			return nil
 		})
 	}
 }
 
-// next waits for a job, until the account forbids to take one.
+// next waits for a job, until the account forbids to take one or no slot is free.
 func (s *Service) next(ctx context.Context) (*api.Assignment, error) {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.slots.whileFree(ctx)
 	defer cancel()
 	s.mu.Lock()
 	s.hangUp = cancel

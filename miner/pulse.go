@@ -34,7 +34,7 @@ func (s *Service) beat(ctx context.Context) {
 	s.mu.Unlock()
 	r.Running = slices.AppendSeq(r.Running, maps.Keys(running))
 	slices.SortFunc(r.Running, common.Hash.Cmp)
-	r.FreeSlots = max(0, s.cfg.Slots-len(r.Running))
+	r.FreeSlots = max(0, min(s.slots.available(), s.cfg.Slots-len(r.Running)))
 	answer, err := s.link.heartbeat(ctx, r)
 	if err != nil {
 		s.cfg.Log.DebugContext(ctx, "heartbeat not answered", "err", err)

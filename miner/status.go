@@ -28,6 +28,8 @@ type Status struct {
 	Credited    market.Amount  `json:"credited"` // paid on the chain
 	Limit       market.Amount  `json:"limit"`    // bond set aside
 	Totals      Totals         `json:"totals"`
+	// Coordinators has each where there are several; the fields above are then of all.
+	Coordinators []Joined `json:"coordinators,omitempty"`
 }
 
 // Running is a job under way, or one whose result was not acknowledged yet.
@@ -64,8 +66,12 @@ func (s *Service) Status() Status {
 		}
 		st.Running = append(st.Running, r)
 	}
-	slices.SortFunc(st.Running, func(a, b Running) int {
+	sortRunning(st.Running)
+	return st
+}
+
+func sortRunning(jobs []Running) {
+	slices.SortFunc(jobs, func(a, b Running) int {
 		return cmp.Or(a.Started.Compare(b.Started), a.Job.Cmp(b.Job))
 	})
-	return st
 }

@@ -86,7 +86,8 @@ type Settings struct {
 	// Machine is what clients may choose miners by.
 	Machine     Machine `toml:"machine"`
 	Coordinator struct {
-		URL string `toml:"url" env:"AITBC_API_URL" flag:"coordinator"`
+		URL  string   `toml:"url" env:"AITBC_API_URL" flag:"coordinator"`
+		More []string `toml:"more"` // URLs of others that the miner works for too
 	} `toml:"coordinator"`
 	Chain struct {
 		RPCURL string `toml:"rpc_url" env:"AITBC_ETH_RPC_URL" flag:"rpc"`

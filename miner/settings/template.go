@@ -84,6 +84,8 @@ grace = "20s"
 
 [coordinator]
 {url}
+# Others that the miner works for too, with the same offers and slots.
+# more = ["https://coordinator.example"]
 
 [chain]
 {rpc}

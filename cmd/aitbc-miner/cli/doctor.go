@@ -75,6 +75,9 @@ func (c *call) doctor(ctx context.Context) error {
 	}
 	d.chain(ctx)
 	d.coordinator(ctx)
+	for _, url := range set.Coordinator.More {
+		d.other(ctx, url)
+	}
 	d.process(ctx)
 	if err := c.print(struct {
 		Findings []finding `json:"findings"`
@@ -311,6 +314,25 @@ func (d *doctor) coordinator(ctx context.Context) {
 		return
 	}
 	d.competition(list.Miners)
+}
+
+// other looks whether one more coordinator answers, for the same network.
+func (d *doctor) other(ctx context.Context, url string) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	var n api.Network
+	client, err := httpx.NewClient(url)
+	if err == nil {
+		_, err = client.Do(ctx, httpx.Request{Method: http.MethodGet, Path: "/v1/network"}, &n)
+	}
+	switch {
+	case err != nil:
+		d.say("coordinator", minor, "correct coordinator.more, or wait until it is back", "%s does not answer: %v", url, err)
+	case d.chainID != 0 && n.ChainID != d.chainID:
+		d.say("coordinator", minor, "take it out of coordinator.more", "%s is on chain %d, the node on chain %d", url, n.ChainID, d.chainID)
+	default:
+		d.say("coordinator", good, "", "%s at %s, version %s", n.Coordinator, url, n.Version)
+	}
 }
 
 // competition compares this miner's prices with the others'.

@@ -108,7 +108,7 @@ func onGPU(e settings.Engine) bool {
 func onGPUs(engines []settings.Engine) bool { return slices.ContainsFunc(engines, onGPU) }
 
 // watch looks at the GPUs while the miner runs. What does not run on them goes on however they are.
-func watch(set *settings.Settings, svc *miner.Service, log *slog.Logger) *gpu.Watch {
+func watch(set *settings.Settings, svc *miner.Fleet, log *slog.Logger) *gpu.Watch {
 	w := &gpu.Watch{
 		Inventory: gpu.This(), Every: lookEvery, Used: set.Mining.GPUDevices, Limits: gpu.Limits{Temperature: set.Mining.GPUMaxCelsius}, Log: log,
 	}

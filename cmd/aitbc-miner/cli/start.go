@@ -121,7 +121,7 @@ func (c *call) start(ctx context.Context) error {
 const stopMargin = 20 * time.Second
 
 // service builds the miner. The returned function closes its models.
-func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trace.Tracer, log *slog.Logger) (*miner.Service, func() error, error) {
+func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trace.Tracer, log *slog.Logger) (*miner.Fleet, func() error, error) {
 	for _, n := range gpu.Missing(gpu.Machine(), set.Mining.GPUDevices) {
 		log.WarnContext(ctx, "a device of mining.gpu_devices is not in this machine: jobs run on the processor", "device", n)
 	}
@@ -133,9 +133,13 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	if err != nil {
 		return nil, nil, err
 	}
-	coordinator, err := httpx.NewClient(set.Coordinator.URL)
-	if err != nil {
-		return nil, nil, fmt.Errorf("coordinator.url: %w", err)
+	var coordinators []*httpx.Client
+	for _, url := range append([]string{set.Coordinator.URL}, set.Coordinator.More...) {
+		client, err := httpx.NewClient(url)
+		if err != nil {
+			return nil, nil, fmt.Errorf("coordinator: %w", err)
+		}
+		coordinators = append(coordinators, client)
 	}
 	eth, err := chainclient.New(set.Chain.RPCURL)
 	if err != nil {
@@ -158,11 +162,11 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	}
 	chain := onchain.New(eth, key, market.Coins(set.Mining.StakeAmount))
 	chain.SealingKeyHash = sealed.Fingerprint(sealing.Public())
-	svc, err := miner.New(miner.Config{
-		Signer: key, Coordinator: coordinator, Chain: chain, Sealing: sealing,
+	svc, err := miner.NewFleet(miner.Config{
+		Signer: key, Chain: chain, Sealing: sealing,
 		Offerings: offerings, Slots: set.Mining.Slots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
 		Grace: set.Mining.Grace, Version: version(), Log: log, Tracer: tracer,
-	})
+	}, coordinators)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeModels())
 	}

@@ -47,7 +47,16 @@ func table(st miner.Status) string {
 	if st.Reason != "" {
 		row("reason", "%s", st.Reason)
 	}
-	row("coordinator", "%s, %s", st.Coordinator, st.Link)
+	if len(st.Coordinators) == 0 {
+		row("coordinator", "%s, %s", st.Coordinator, st.Link)
+	}
+	for _, j := range st.Coordinators {
+		why := ""
+		if j.Reason != "" {
+			why = ": " + j.Reason
+		}
+		row("coordinator", "%s, %s, %s%s", j.URL, j.Link, j.Phase, why)
+	}
 	for _, o := range st.Offers {
 		what := "model"
 		if o.Kind == api.KindContainer {
