@@ -228,3 +228,36 @@ func TestJSONModeGivesAnObject(t *testing.T) {
 		}
 	}
 }
+
+func TestSchemasAreKept(t *testing.T) {
+	m := embedded(t, 1)
+	type answer struct {
+		Name string
+		Age  int
+		Kind string
+		Tags []bool
+	}
+	whole := 0
+	for seed := range uint64(6) {
+		req := user("Tell me a story about a fox.") // and nothing of the kind
+		req.ResponseFormat = json.RawMessage(`{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":{"type":"object","properties":{
+			"name":{"type":"string"},"kind":{"enum":["small","large"]},"age":{"type":"integer"},"tags":{"type":"array","items":{"type":"boolean"},"minItems":2,"maxItems":2}},
+			"required":["name","kind","age","tags"],"additionalProperties":false}}}`)
+		req.TemperatureMilli, req.Seed, req.MaxTokens = uint32(seed)*300, seed, 150
+		r := generate(t, m, req)
+		if !strings.HasPrefix(r.text(), "{") {
+			t.Errorf("seed %d: got %q", seed, r.text())
+		}
+		if r.FinishReason != engine.Stopped {
+			continue // a long name
+		}
+		whole++
+		var got answer
+		if err := json.Unmarshal([]byte(r.text()), &got); err != nil || got.Kind != "small" && got.Kind != "large" || len(got.Tags) != 2 {
+			t.Errorf("seed %d: got %q: %v", seed, r.text(), err)
+		}
+	}
+	if whole == 0 {
+		t.Error("no answer was whole")
+	}
+}

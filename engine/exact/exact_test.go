@@ -282,7 +282,7 @@ func TestPromptsThatDoNotFitAreRefused(t *testing.T) {
 func TestWhatTheModelCannotDoIsRefused(t *testing.T) {
 	m := load(t, synthetic{kind: gguf.F32, template: "{{ something else }}"}.file(t), 1)
 	format := user("Hello")
-	format.ResponseFormat = []byte(`{"type":"json_schema"}`)
+	format.ResponseFormat = []byte(`{"type":"json_schema","json_schema":{"schema":{"type":"object","patternProperties":{}}}}`)
 	for name, c := range map[string]struct {
 		m   *exact.Model
 		req engine.Request

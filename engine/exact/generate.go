@@ -28,8 +28,8 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 			TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		}),
 	}
-	if object, _ := wantsJSON(req.ResponseFormat); object { // prompt has seen its errors
-		g.object = &constraint{vocab: m.vocab}
+	if g.asked, err = constraintOf(req.ResponseFormat, m.vocab); err != nil {
+		return engine.Result{}, err
 	}
 	if m.format != nil && len(req.Messages) > 0 {
 		for _, name := range m.format.ends {
@@ -57,7 +57,7 @@ func (m *Model) prompt(req engine.Request) ([]uint32, error) {
 	if least := m.vocab.LeastTokens(size); least >= m.net.context {
 		return nil, fmt.Errorf("%w: at least %d tokens, the context has %d", engine.ErrTooLong, least, m.net.context)
 	}
-	if _, err := wantsJSON(req.ResponseFormat); err != nil {
+	if _, err := constraintOf(req.ResponseFormat, m.vocab); err != nil {
 		return nil, err
 	}
 	b := newBuilder(m.vocab)
@@ -109,7 +109,7 @@ type generation struct {
 	pieces   pieces
 	room     uint64
 	ends     []uint32
-	object   *constraint // nil for plain text
+	asked    *constraint // nil for plain text
 
 	logprobs bool
 	top      int
@@ -124,7 +124,7 @@ func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishRea
 		if err != nil { // only ctx can end it
 			return engine.Canceled, g.pieces.finish()
 		}
-		id, ok := g.sampler.Next(logits, g.object.allowed())
+		id, ok := g.sampler.Next(logits, g.asked.allowed())
 		if !ok {
 			return "", fmt.Errorf("%w: it has no next token", ErrModel)
 		}
@@ -143,7 +143,7 @@ func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishRea
 		if stopped {
 			return engine.Stopped, nil
 		}
-		if g.object.add(bytes) {
+		if g.asked.add(bytes) {
 			return engine.Stopped, g.pieces.finish()
 		}
 		if made+1 >= g.room {

@@ -12,6 +12,7 @@ package sampler
 
 import (
 	"cmp"
+	"container/heap"
 	"math/rand/v2"
 	"slices"
 
@@ -67,26 +68,47 @@ func (s *Sampler) Next(logits []float32, allowed func(id uint32) bool) (id uint3
 }
 
 func greedy(logits []float32, allowed func(uint32) bool) (uint32, bool) {
-	var tried map[int]bool
-	for range logits {
-		best := -1
-		for i, v := range logits {
-			if v == v && (best < 0 || v > logits[best]) && !tried[i] {
-				best = i
-			}
+	best := -1
+	for i, v := range logits {
+		if v == v && (best < 0 || v > logits[best]) {
+			best = i
 		}
-		if best < 0 {
-			break
+	}
+	if best < 0 || allowed == nil || allowed(uint32(best)) {
+		return uint32(max(best, 0)), best >= 0
+	}
+	q := likeliest{logits: logits}
+	for i, v := range logits {
+		if v == v && i != best {
+			q.ids = append(q.ids, uint32(i))
 		}
-		if allowed == nil || allowed(uint32(best)) {
-			return uint32(best), true
+	}
+	heap.Init(&q)
+	for q.Len() > 0 {
+		if id := heap.Pop(&q).(uint32); allowed(id) {
+			return id, true
 		}
-		if tried == nil {
-			tried = make(map[int]bool)
-		}
-		tried[best] = true
 	}
 	return 0, false
+}
+
+// likeliest is a heap of tokens, those of the largest logit first, of equals the first.
+type likeliest struct {
+	logits []float32
+	ids    []uint32
+}
+
+func (q *likeliest) Len() int { return len(q.ids) }
+func (q *likeliest) Less(i, j int) bool {
+	a, b := q.ids[i], q.ids[j]
+	return q.logits[a] > q.logits[b] || q.logits[a] == q.logits[b] && a < b
+}
+func (q *likeliest) Swap(i, j int) { q.ids[i], q.ids[j] = q.ids[j], q.ids[i] }
+func (q *likeliest) Push(x any)    { q.ids = append(q.ids, x.(uint32)) }
+func (q *likeliest) Pop() any {
+	last := q.ids[len(q.ids)-1]
+	q.ids = q.ids[:len(q.ids)-1]
+	return last
 }
 
 // order keeps the tokens that can have a weight of 2^-30 or more, sorted.
