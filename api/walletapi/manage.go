@@ -11,8 +11,9 @@ import (
 // Proof is what requests carry that change or reveal a wallet: its passphrase,
 // and a code of the second factor where there is one.
 type Proof struct {
-	Passphrase string `json:"passphrase"`
-	Code       string `json:"code,omitempty"`
+	Passphrase string          `json:"passphrase"`
+	Code       string          `json:"code,omitempty"`
+	Passkey    json.RawMessage `json:"passkey,omitempty"` // instead of a code: what navigator.credentials.get answered
 }
 
 // Receiver is an entry of an allow-list.
@@ -132,6 +133,7 @@ type PassphraseRequest struct {
 type FactorStatus struct {
 	Locked        bool `json:"locked"` // then the rest is not known
 	TOTP          bool `json:"totp"`
+	Passkeys      int  `json:"passkeys"`
 	RecoveryCodes int  `json:"recovery_codes"`
 }
 
@@ -141,12 +143,17 @@ const (
 	FactorConfirm  = "confirm"  // switch it on, with a first code
 	FactorRecovery = "recovery" // make new recovery codes
 	FactorRemove   = "remove"
+
+	PasskeyBegin     = "passkey-begin"     // options for navigator.credentials.create
+	PasskeyConfirm   = "passkey-confirm"   // add what it answered
+	PasskeyChallenge = "passkey-challenge" // options for navigator.credentials.get, for the next request that needs a second factor
 )
 
 // FactorRequest is the body of POST /v1/wallet/{id}/2fa.
 type FactorRequest struct {
 	Proof
-	Action string `json:"action"`
+	Action     string          `json:"action"`
+	Credential json.RawMessage `json:"credential,omitempty"` // of passkey-confirm: what navigator.credentials.create answered
 }
 
 // FactorResponse holds what an action made. It is shown once.
@@ -154,4 +161,6 @@ type FactorResponse struct {
 	Secret        string   `json:"secret,omitempty"`
 	URI           string   `json:"uri,omitempty"` // for a square code
 	RecoveryCodes []string `json:"recovery_codes,omitempty"`
+
+	Options json.RawMessage `json:"options,omitempty"` // of a passkey
 }

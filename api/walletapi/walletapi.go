@@ -79,12 +79,14 @@ type WalletList struct {
 
 // UnlockRequest is the body of POST /v1/wallet/unlock.
 type UnlockRequest struct {
-	Wallet           string         `json:"wallet,omitempty"` // id or name; the only one if empty
-	Passphrase       string         `json:"passphrase"`
-	Code             string         `json:"code,omitempty"`
-	Scope            []string       `json:"scope,omitempty"`              // of send and sign; both if empty
-	Amount           *market.Amount `json:"amount,omitempty"`             // most that may be spent with it
-	ExpiresInSeconds int64          `json:"expires_in_seconds,omitempty"` // default 900, at most 86400
+	Wallet     string `json:"wallet,omitempty"` // id or name; the only one if empty
+	Passphrase string `json:"passphrase"`
+	Code       string `json:"code,omitempty"`
+
+	Passkey          json.RawMessage `json:"passkey,omitempty"`
+	Scope            []string        `json:"scope,omitempty"`              // of send and sign; both if empty
+	Amount           *market.Amount  `json:"amount,omitempty"`             // most that may be spent with it
+	ExpiresInSeconds int64           `json:"expires_in_seconds,omitempty"` // default 900, at most 86400
 }
 
 // UnlockResponse holds a capability: who sends it as X-Wallet-Capability may do
@@ -115,6 +117,7 @@ type SendRequest struct {
 	Amount      market.Amount   `json:"amount"`
 	Data        hexutil.Bytes   `json:"data,omitempty"`
 	Code        string          `json:"code,omitempty"`         // second factor
+	Passkey     json.RawMessage `json:"passkey,omitempty"`      // instead of a code
 	WaitSeconds int             `json:"wait_seconds,omitempty"` // for it to be in a block, at most 60
 	Preview     bool            `json:"preview,omitempty"`      // only say what it would do
 }
@@ -159,6 +162,7 @@ type SignRequest struct {
 	MessageHex  hexutil.Bytes   `json:"message_hex,omitempty"`
 	Transaction json.RawMessage `json:"transaction,omitempty"` // as eth_signTransaction takes it, complete
 	Code        string          `json:"code,omitempty"`
+	Passkey     json.RawMessage `json:"passkey,omitempty"`
 	Preview     bool            `json:"preview,omitempty"`
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"github.com/aitbc/aitbc/api/walletapi"
@@ -40,7 +41,7 @@ func (s *Service) prove(w *wallet, p walletapi.Proof, needCode bool, f func(*pro
 		} else if pr.state, err = s.attach(w, v); err != nil {
 			return err
 		}
-		pr.factor, err = s.factor(w, pr.vault, &pr.state, p.Code, needCode)
+		pr.factor, err = s.factor(w, pr.vault, &pr.state, &shown{code: p.Code, passkey: p.Passkey}, needCode)
 		return err
 	})
 	if err == nil {
@@ -53,42 +54,48 @@ func (s *Service) prove(w *wallet, p walletapi.Proof, needCode bool, f func(*pro
 	return err
 }
 
+// shown is a second factor as a request has it: a code, or a passkey's answer.
+type shown struct {
+	code    string
+	passkey json.RawMessage
+	proven  bool // it was checked already
+}
+
+func (f *shown) any() bool { return f.code != "" || len(f.passkey) > 0 }
+
 // enrolled reports whether the wallet has a second factor.
-func enrolled(v *vault.Vault) (is bool, err error) {
+func enrolled(v *vault.Vault, st state) (bool, error) {
+	totp, err := authenticator(v)
+	return totp || len(st.Passkeys) > 0, err
+}
+
+// authenticator reports whether the wallet has a shared secret.
+func authenticator(v *vault.Vault) (is bool, err error) {
 	err = v.Use(func(x *vault.Secrets) error { is = len(x.TOTP) > 0; return nil })
 	return is, err
 }
 
-// factor checks a code: of an authenticator, or a recovery code. It stores that
-// the code was used before it believes it. It returns whether a code was shown.
-func (s *Service) factor(w *wallet, v *vault.Vault, st *state, code string, need bool) (bool, error) {
-	on, err := enrolled(v)
-	if err != nil {
+// factor checks a code of an authenticator, a recovery code or a passkey's
+// answer. It stores that it was used before it believes it. It returns whether
+// one was shown.
+func (s *Service) factor(w *wallet, v *vault.Vault, st *state, f *shown, need bool) (bool, error) {
+	on, err := enrolled(v, *st)
+	if err != nil || !on {
 		return false, err
 	}
-	if !on {
-		return false, nil
-	}
-	if code == "" {
+	if !f.any() {
 		if need {
 			return false, needCode()
 		}
 		return false, nil
 	}
 	next := *st
-	var ok bool
-	if err := v.Use(func(x *vault.Secrets) error {
-		next.TOTPStep, ok = otp.Verify(x.TOTP, code, s.now(), st.TOTPStep)
-		return nil
-	}); err != nil {
+	if len(f.passkey) > 0 {
+		if next.Passkeys, err = s.checkPasskey(w, *st, f.passkey); err != nil {
+			return false, err
+		}
+	} else if err := s.checkCode(v, &next, f.code); err != nil {
 		return false, err
-	}
-	if !ok {
-		next.TOTPStep = st.TOTPStep
-		next.Recovery, ok = otp.Redeem(code, st.Recovery)
-	}
-	if !ok {
-		return false, apierr.Wrap(errWrongCode, apierr.FactorRequired, "the code is wrong, too old, or was used already")
 	}
 	if err := w.save(v, next); err != nil {
 		return false, err
@@ -97,8 +104,33 @@ func (s *Service) factor(w *wallet, v *vault.Vault, st *state, code string, need
 	return true, nil
 }
 
+// checkCode marks a code as used in st, or refuses it.
+func (s *Service) checkCode(v *vault.Vault, st *state, code string) error {
+	step, ok := st.TOTPStep, false
+	if err := v.Use(func(x *vault.Secrets) error {
+		if len(x.TOTP) > 0 {
+			step, ok = otp.Verify(x.TOTP, code, s.now(), st.TOTPStep)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if ok {
+		st.TOTPStep = step
+		return nil
+	}
+	if st.Recovery, ok = otp.Redeem(code, st.Recovery); !ok {
+		return wrongFactor("the code is wrong, too old, or was used already")
+	}
+	return nil
+}
+
+func wrongFactor(message string) error {
+	return apierr.Wrap(errWrongCode, apierr.FactorRequired, message)
+}
+
 func needCode() error {
-	return apierr.New(apierr.FactorRequired, "this needs the second factor: send a code of the authenticator, or a recovery code, as code")
+	return apierr.New(apierr.FactorRequired, "this needs the second factor: send a code of the authenticator, or a recovery code, as code; or the answer of a passkey, as passkey")
 }
 
 // Factor returns how the second factor stands.
@@ -116,7 +148,8 @@ func (s *Service) Factor(ctx context.Context, which string) (out walletapi.Facto
 		return walletapi.FactorStatus{Locked: true}, nil
 	}
 	out.RecoveryCodes = len(w.state.Recovery)
-	out.TOTP, err = enrolled(w.open)
+	out.Passkeys = len(w.state.Passkeys)
+	out.TOTP, err = authenticator(w.open)
 	return out, err
 }
 
@@ -135,19 +168,23 @@ func (s *Service) SetFactor(ctx context.Context, which string, r walletapi.Facto
 	switch r.Action {
 	case walletapi.FactorConfirm:
 		proof.Code = "" // it is the new secret's
-	case walletapi.FactorBegin, walletapi.FactorRecovery, walletapi.FactorRemove:
+	case walletapi.PasskeyChallenge:
+		return out, s.askPasskey(w, &out)
+	case walletapi.FactorBegin, walletapi.FactorRecovery, walletapi.FactorRemove, walletapi.PasskeyBegin, walletapi.PasskeyConfirm:
 	default:
-		return out, apierr.New(apierr.Invalid, "action is one of begin, confirm, recovery and remove")
+		return out, apierr.New(apierr.Invalid, "action is one of begin, confirm, recovery, remove, passkey-begin, passkey-confirm and passkey-challenge")
 	}
-	err = s.prove(w, proof, r.Action != walletapi.FactorConfirm, func(p *proven) error {
-		on, err := enrolled(p.vault)
+	// What was begun with the second factor that there is may be confirmed without it.
+	begun := r.Action == walletapi.FactorConfirm || r.Action == walletapi.PasskeyConfirm
+	err = s.prove(w, proof, !begun, func(p *proven) error {
+		on, err := authenticator(p.vault)
 		if err != nil {
 			return err
 		}
 		switch r.Action {
 		case walletapi.FactorBegin:
 			if on {
-				return apierr.New(apierr.Conflict, "there is a second factor already: remove it first")
+				return apierr.New(apierr.Conflict, "there is an authenticator already: remove it first")
 			}
 			return w.beginFactor(&out)
 		case walletapi.FactorConfirm:
@@ -160,8 +197,12 @@ func (s *Service) SetFactor(ctx context.Context, which string, r walletapi.Facto
 			used := w.newKey
 			w.newKey = nil
 			return used.Destroy()
+		case walletapi.PasskeyBegin:
+			return s.beginPasskey(w, p, &out)
+		case walletapi.PasskeyConfirm:
+			return s.confirmPasskey(w, p, r.Credential, &out)
 		case walletapi.FactorRecovery:
-			if !on {
+			if !on && len(p.state.Passkeys) == 0 {
 				return apierr.New(apierr.Conflict, "there is no second factor")
 			}
 			codes, hashes := otp.RecoveryCodes(recoveryCodes)
@@ -169,7 +210,7 @@ func (s *Service) SetFactor(ctx context.Context, which string, r walletapi.Facto
 			out.RecoveryCodes = codes
 			return s.noted(w, p, "2fa.recovery")
 		default:
-			if !on {
+			if !on && len(p.state.Passkeys) == 0 {
 				return apierr.New(apierr.Conflict, "there is no second factor")
 			}
 			if err := s.noted(w, p, "2fa.remove"); err != nil {
@@ -178,7 +219,7 @@ func (s *Service) SetFactor(ctx context.Context, which string, r walletapi.Facto
 			if err := p.vault.Change(func(x *vault.Secrets, _ *vault.Header) error { x.TOTP = nil; return nil }); err != nil {
 				return unwritten(err)
 			}
-			p.state.Recovery = nil
+			p.state.Recovery, p.state.Passkeys = nil, nil
 			return w.save(p.vault, p.state)
 		}
 	})
@@ -203,7 +244,7 @@ func (s *Service) confirmFactor(w *wallet, p *proven, code string, out *walletap
 		return w.newKey.Use(func(key []byte) error {
 			step, ok := otp.Verify(key, code, s.now(), p.state.TOTPStep)
 			if !ok {
-				return apierr.Wrap(errWrongCode, apierr.FactorRequired, "the code is wrong: is the authenticator's clock right?")
+				return wrongFactor("the code is wrong: is the authenticator's clock right?")
 			}
 			codes, hashes := otp.RecoveryCodes(recoveryCodes)
 			p.state.TOTPStep, p.state.Recovery = step, hashes

@@ -175,7 +175,7 @@ func (s *Service) SetPolicy(ctx context.Context, which string, r walletapi.Polic
 	}
 	err = s.turn(ctx, which, func(w *wallet) error {
 		return s.prove(w, r.Proof, true, func(p *proven) error {
-			on, err := enrolled(p.vault)
+			on, err := enrolled(p.vault, p.state)
 			if err != nil {
 				return err
 			}

@@ -171,7 +171,7 @@ func (o *outbox) recent(n int) []*entry {
 
 // raw encodes what an idempotency key stands for, without what proves it.
 func fingerprint(r walletapi.SendRequest) (string, error) {
-	r.Code, r.WaitSeconds = "", 0
+	r.Code, r.Passkey, r.WaitSeconds = "", nil, 0
 	b, err := json.Marshal(r)
 	if err != nil {
 		return "", fmt.Errorf("encode request: %w", err)

@@ -89,6 +89,7 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		return nil, nil, err
 	}
 	defer leave()
+	f := &shown{code: r.Code, passkey: r.Passkey}
 	// Another program may use the key too: then the number that was free is not.
 	for range 3 {
 		tx, err := s.build(ctx, chainID, account.Address, r)
@@ -105,11 +106,10 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		if err := s.funded(ctx, w, chainID, j.intent); err != nil {
 			return nil, j.intent, err
 		}
-		sig, err := s.authorize(ctx, w, c, who, &j, r.Code)
+		sig, err := s.authorize(ctx, w, c, who, &j, f)
 		if err != nil {
 			return nil, j.intent, err
 		}
-		r.Code = "" // it counted
 		e, err := s.dispatch(ctx, w, j, sig, sent{Key: key, Request: request, Chain: chainID, At: s.now().UnixMilli()})
 		if err == nil {
 			return e, j.intent, nil

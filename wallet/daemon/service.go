@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/aitbc/aitbc/api/walletapi"
 	"github.com/aitbc/aitbc/apierr"
@@ -36,6 +37,10 @@ type Options struct {
 	Cost  func() vault.Cost   // of a new passphrase; nil calibrates
 	Now   func() time.Time    // nil for the clock
 	Log   *slog.Logger
+
+	// Pages are the origins that may use passkeys, of the domain PasskeyDomain; none by default.
+	Pages         []string
+	PasskeyDomain string
 }
 
 // Service is the wallets of one directory, which no other process may use
@@ -46,7 +51,8 @@ type Service struct {
 	cost  func() vault.Cost
 	now   func() time.Time
 	log   *slog.Logger
-	kdf   chan struct{} // holds a token while a passphrase is worked on: that takes much memory
+	keys  *webauthn.WebAuthn // nil without pages
+	kdf   chan struct{}      // holds a token while a passphrase is worked on: that takes much memory
 
 	mu       sync.Mutex // guards the following
 	wallets  map[string]*wallet
@@ -64,6 +70,7 @@ type wallet struct {
 	audit  *journal.Journal
 	outbox *outbox
 	newKey *guard.Buffer // a second factor's secret that is not confirmed yet, or nil
+	asked  *ceremony     // what a passkey was asked, for one answer, or nil
 }
 
 // Calibration of a new passphrase's cost.
@@ -86,6 +93,10 @@ func New(o Options) (*Service, error) {
 	}
 	if s.cost == nil {
 		s.cost = sync.OnceValue(func() vault.Cost { return vault.Calibrate(calibrateTo, calibrateMost, nil) })
+	}
+	var err error
+	if s.keys, err = passkeys(o); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open wallets: %w", err)

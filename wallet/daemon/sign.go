@@ -68,7 +68,7 @@ func (s *Service) Sign(ctx context.Context, who Caller, r walletapi.SignRequest)
 	if r.Preview {
 		return out, nil
 	}
-	sig, err := s.authorize(ctx, w, c, who, &j, r.Code)
+	sig, err := s.authorize(ctx, w, c, who, &j, &shown{code: r.Code, passkey: r.Passkey})
 	if err != nil {
 		return out, err
 	}
@@ -207,23 +207,27 @@ func readTransaction(raw json.RawMessage, from common.Address, chainID uint64) (
 // authorize asks the policy, writes down what will be signed, and signs: in that
 // order, each on the disk before the next. It returns r‖s‖v with v 0 or 1. It
 // needs the turn.
-func (s *Service) authorize(ctx context.Context, w *wallet, c *capability, who Caller, j *job, code string) ([]byte, error) {
+func (s *Service) authorize(ctx context.Context, w *wallet, c *capability, who Caller, j *job, f *shown) ([]byte, error) {
 	if w.open == nil {
 		return nil, apierr.New(apierr.Locked, "the wallet %s is locked", w.header.Name)
 	}
 	action := j.intent.Action()
-	if code != "" {
+	on, err := enrolled(w.open, w.state)
+	if err != nil {
+		return nil, err
+	}
+	if on && f.any() && !f.proven { // without a second factor no code proves anything
 		if err := s.attempt(w, func() (err error) {
 			st := w.state
-			action.Factor, err = s.factor(w, w.open, &st, code, true)
+			f.proven, err = s.factor(w, w.open, &st, f, true)
 			return err
 		}); err != nil {
 			return nil, err
 		}
 	}
+	action.Factor = f.proven
 	before := w.state.Policy
 	next := w.state
-	var err error
 	if next.Policy, err = before.Allow(action, s.now()); err != nil {
 		return nil, s.refuse(w, j.intent, who, err)
 	}

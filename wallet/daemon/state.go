@@ -20,7 +20,8 @@ type state struct {
 	Policy   policy.State `json:"policy"`
 	TOTPStep int64        `json:"totp_step,omitempty"` // the last that was used
 	Recovery []string     `json:"recovery,omitempty"`  // hashes of codes
-	Audit    journal.Head `json:"audit"`               // a record that the log must have
+	Passkeys []passkey    `json:"passkeys,omitempty"`
+	Audit    journal.Head `json:"audit"` // a record that the log must have
 }
 
 func decodeState(raw []byte) (st state, err error) {

@@ -81,7 +81,7 @@ func (s *Service) Unlock(ctx context.Context, r walletapi.UnlockRequest) (out wa
 
 // unlock opens the wallet unless it is open already. It needs the turn.
 func (s *Service) unlock(w *wallet, r walletapi.UnlockRequest) error {
-	return s.prove(w, walletapi.Proof{Passphrase: r.Passphrase, Code: r.Code}, false, func(p *proven) error {
+	return s.prove(w, walletapi.Proof{Passphrase: r.Passphrase, Code: r.Code, Passkey: r.Passkey}, false, func(p *proven) error {
 		if err := w.note(s.now(), record{Action: "unlock", Result: done, Detail: map[string]any{"scope": r.Scope, "amount": r.Amount, "seconds": r.ExpiresInSeconds}}); err != nil {
 			return err
 		}

@@ -28,8 +28,8 @@ func walletCommand() command {
 		name: "wallet", short: "keep wallets and sign: the daemon on port 18002, and what it can do",
 		long: `Without a further word it is the daemon. Settings come from HOME/wallet/config.toml,
 the environment (AITBC_WALLET_HOST, AITBC_WALLET_PORT, AITBC_WALLET_SOCKET,
-AITBC_WALLET_ALLOWED_HOSTS, AITBC_WALLET_ALLOWED_ORIGINS, AITBC_ETH_RPC_URL,
-LOG_LEVEL) and flags, the later over the earlier. The other words ask it, with the
+AITBC_WALLET_ALLOWED_HOSTS, AITBC_WALLET_ALLOWED_ORIGINS,
+AITBC_WALLET_PASSKEY_DOMAIN, AITBC_ETH_RPC_URL, LOG_LEVEL) and flags, the later over the earlier. The other words ask it, with the
 API key of HOME/secrets/wallet.key or AITBC_WALLET_KEY. Passphrases are read from
 the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 		subs: []command{
@@ -45,6 +45,7 @@ the file that AITBC_PASSPHRASE_FILE names, or asked for.`,
 			fs.String("eth-rpc-url", "", "`URL` of the node's Ethereum JSON-RPC")
 			fs.String("allowed-hosts", "", "`names` by which the daemon may be asked, with commas between")
 			fs.String("allowed-origins", "", "`origins` whose pages may ask it, with commas between")
+			fs.String("passkey-domain", "", "`domain` of those pages that use passkeys (default localhost)")
 			fs.String("log-level", "", "debug, info, warn or error")
 			return func(ctx context.Context, c *call) error { return c.walletDaemon(ctx, fs) }
 		},

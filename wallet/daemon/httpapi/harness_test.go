@@ -24,6 +24,7 @@ import (
 
 const (
 	apiKey = "key of the wallet"
+	page   = "https://wallet.example" // that may ask, and use passkeys
 	pass   = "correct horse"
 	phrase = "test test test test test test test test test test test junk"
 )
@@ -52,7 +53,7 @@ func start(t testing.TB) *rig {
 	t.Helper()
 	n, client := newChain(t)
 	r := &rig{t: t, dir: t.TempDir(), chain: n}
-	r.node = daemon.Options{Dir: r.dir, Chain: client, Cost: vault.Floor, Now: r.clock, Log: slog.New(slog.DiscardHandler)}
+	r.node = daemon.Options{Dir: r.dir, Chain: client, Cost: vault.Floor, Now: r.clock, Log: slog.New(slog.DiscardHandler), Pages: []string{page, "chrome-extension://abcdefghijklmnop"}, PasskeyDomain: "wallet.example"}
 	r.up()
 	t.Cleanup(func() { r.stop() })
 	return r
@@ -81,7 +82,7 @@ func (r *rig) up() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	h, err := httpapi.New(svc, httpapi.Options{Key: secret.New(apiKey), Hosts: []string{"wallet.lan"}, Origins: []string{"https://wallet.example"}})
+	h, err := httpapi.New(svc, httpapi.Options{Key: secret.New(apiKey), Hosts: []string{"wallet.lan"}, Origins: []string{page}})
 	if err != nil {
 		r.t.Fatal(err)
 	}

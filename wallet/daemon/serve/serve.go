@@ -41,12 +41,14 @@ type Config struct {
 	AllowedHosts []string `toml:"allowed_hosts" env:"AITBC_WALLET_ALLOWED_HOSTS" flag:"allowed-hosts"`
 	// AllowedOrigins are pages that may ask, as https://wallet.example.
 	AllowedOrigins []string `toml:"allowed_origins" env:"AITBC_WALLET_ALLOWED_ORIGINS" flag:"allowed-origins"`
+	// PasskeyDomain is that of those pages that use passkeys.
+	PasskeyDomain string `toml:"passkey_domain" env:"AITBC_WALLET_PASSKEY_DOMAIN" flag:"passkey-domain"`
 }
 
 // Default returns the settings of a home whose ports are shifted by offset.
 func Default(offset int) Config {
 	return Config{
-		Host: "127.0.0.1", Port: home.PortWallet + offset, LogLevel: "info",
+		Host: "127.0.0.1", Port: home.PortWallet + offset, LogLevel: "info", PasskeyDomain: "localhost",
 		EthRPCURL: "http://127.0.0.1:" + strconv.Itoa(home.PortEthRPC+offset),
 	}
 }
@@ -110,7 +112,7 @@ func Run(ctx context.Context, dir home.Dir, cfg Config, log *slog.Logger) (err e
 	if err != nil {
 		return err
 	}
-	svc, err := daemon.New(daemon.Options{Dir: dir.Wallet(), Chain: chain, Log: log})
+	svc, err := daemon.New(daemon.Options{Dir: dir.Wallet(), Chain: chain, Log: log, Pages: cfg.AllowedOrigins, PasskeyDomain: cfg.PasskeyDomain})
 	if err != nil {
 		return err
 	}
