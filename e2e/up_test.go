@@ -24,7 +24,7 @@ func TestKilledServicesComeBack(t *testing.T) {
 	n := network.Start(t, network.Options{})
 	m := model(t, n)
 	before := n.Audit()
-	for _, service := range []string{"miner", "coordinator", "node"} {
+	for _, service := range []string{"wallet", "miner", "coordinator", "node"} {
 		n.Kill(service)
 		n.Wait("the services", func() bool { _, err := n.Run("status"); return err == nil })
 		n.Wait("a miner", func() bool {

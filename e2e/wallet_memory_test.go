@@ -129,7 +129,7 @@ func searchMemory(t *testing.T, pid int, secrets map[string][]byte) map[string]i
 		buf := make([]byte, 1<<20)
 		for at := from; at < to; {
 			want := min(uint64(len(buf)), to-at)
-			k, err := mem.ReadAt(buf[:want], int64(at)) //nolint:gosec // an address of user space
+			k, err := mem.ReadAt(buf[:want], int64(at))
 			window := append(tail, buf[:k]...)
 			for name, secret := range secrets {
 				found[name] += bytes.Count(window, secret) - bytes.Count(tail, secret)
@@ -138,7 +138,7 @@ func searchMemory(t *testing.T, pid int, secrets map[string][]byte) map[string]i
 				}
 			}
 			tail = bytes.Clone(window[max(0, len(window)-most+1):])
-			at += uint64(k) //nolint:gosec // not negative
+			at += uint64(k)
 			if k == 0 || err != nil && err != io.EOF {
 				break
 			}

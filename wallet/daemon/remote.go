@@ -117,7 +117,7 @@ func (r *remote) SignTransaction(ctx context.Context, a vault.Account, tx *types
 	}
 	rr.FillBytes(sig[:32])
 	s.FillBytes(sig[32:64])
-	sig[64] = byte(v.Uint64())
+	sig[64] = byte(v.Uint64()) //nolint:gosec // 0 or 1
 	return sig, nil
 }
 
