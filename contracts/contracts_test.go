@@ -95,7 +95,7 @@ func TestInterfaceIsTheProtocols(t *testing.T) {
 		t.Fatal(err)
 	}
 	order := "(uint64,uint64,bytes32,bytes32,bytes32,bytes32,uint128,uint64)"
-	receipt := "(uint8,bytes32,uint64,address,address,address,bytes32,bytes32,bytes32,uint64,uint64,uint64,uint128,uint128,uint128,uint32,uint32,uint32,uint64,uint64,uint64,uint8,bytes32)"
+	receipt := "(uint8,bytes32,uint64,address,address,address,bytes32,bytes32,bytes32,uint64,uint64,uint64,uint64,uint128,uint128,uint128,uint128,uint128,uint32,uint32,uint32,uint64,uint64,uint64,uint8,bytes32)"
 	single := "(" + order + ",bytes32,bytes32,address[]," + receipt + ",bytes32,bytes32,uint128,bytes32,bytes32)"
 	for name, want := range map[string]string{
 		"openSession":        "openSession(address,address,uint64)",
