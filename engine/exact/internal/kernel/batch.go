@@ -18,24 +18,23 @@ type Batch struct {
 
 	padded       int // values of a quantised vector
 	pairs        int // vectors, and one more if that is odd
-	fine, coarse int // vectors that are quantised
-	fines        quantised
-	coarses      quantised
-	bytes        []int8  // of coarse grain
-	doubles      []int16 // 32 times the sums of two neighbours, of coarse grain
+	fine, coarse quantised
 }
 
-// quantised is vectors as words of a byte's range, in the order in which the kernels
-// want them, with scales and, for each 32 values, their sum times the scale.
+// quantised is vectors with scales and, for each 32 values, their sum times the scale.
 type quantised struct {
-	words        []int16
-	scales, sums []float32
+	vector
+
+	count int // vectors that are as F has them
 }
 
-// vector is one quantised vector.
+// vector is one quantised vector, or several. SIMD has its words and bytes in the
+// orders in which the kernels want them, and sums of neighbours beside.
 type vector struct {
-	values       []int16
+	values       []int16 // of a byte's range
 	scales, sums []float32
+	bytes        []int8
+	doubles      []int16
 }
 
 // NewBatch returns count zero vectors.
@@ -49,19 +48,32 @@ func NewBatch(count, width int) *Batch {
 // Row returns vector i.
 func (b *Batch) Row(i int) []float32 { return b.F[i*b.Width : (i+1)*b.Width] }
 
-// of returns what is quantised in a grain, and how many values share a scale.
-func (b *Batch) of(g Grain) (q *quantised, block int) {
+// block is how many values share a scale.
+func (g Grain) block() int {
 	if g == Coarse {
-		return &b.coarses, super
+		return super
 	}
-	return &b.fines, Block
+	return Block
+}
+
+func (b *Batch) of(g Grain) *quantised {
+	if g == Coarse {
+		return &b.coarse
+	}
+	return &b.fine
 }
 
 // vector returns vector i as it is quantised, with its padding.
 func (b *Batch) vector(g Grain, i int) vector {
-	q, block := b.of(g)
-	per, sums := b.padded/block, b.padded/Block
-	return vector{q.words[i*b.padded : (i+1)*b.padded], q.scales[i*per : (i+1)*per], q.sums[i*sums : (i+1)*sums]}
+	q, n := b.of(g), b.padded
+	v := vector{
+		values: q.values[i*n : (i+1)*n], scales: q.scales[i*n/g.block() : (i+1)*n/g.block()],
+		sums: q.sums[i*n/Block : (i+1)*n/Block],
+	}
+	if fast {
+		v.bytes, v.doubles = q.bytes[i*n:(i+1)*n], q.doubles[i*n/2:(i+1)*n/2]
+	}
+	return v
 }
 
 // quantize quantises the first count vectors in a grain, unless they are. Each block is
@@ -69,40 +81,30 @@ func (b *Batch) vector(g Grain, i int) vector {
 // values that are not finite becomes zero, as converting those to integers differs
 // between CPUs.
 func (b *Batch) quantize(g Grain, count int) {
-	done := &b.fine
-	switch g {
-	case Coarse:
-		done = &b.coarse
-	case Whole:
-		return
-	case Fine:
-	}
-	if *done >= count {
+	q := b.of(g)
+	if g == Whole || q.count >= count {
 		return
 	}
-	*done = count
-	q, block := b.of(g)
-	if q.words == nil {
-		q.words = make([]int16, b.pairs*b.padded)
-		q.scales, q.sums = make([]float32, b.pairs*b.padded/block), make([]float32, b.pairs*b.padded/Block)
-		if g == Coarse {
-			b.bytes, b.doubles = make([]int8, b.pairs*b.padded), make([]int16, b.pairs*b.padded/2)
+	q.count = count
+	if n := b.pairs * b.padded; q.values == nil {
+		q.values = make([]int16, n)
+		q.scales, q.sums = make([]float32, n/g.block()), make([]float32, n/Block)
+		if fast {
+			q.bytes, q.doubles = make([]int8, n), make([]int16, n/2)
 		}
 	}
 	for i := range count {
-		v, x := b.vector(g, i), b.Row(i)[:b.Width/block*block]
-		switch {
-		case !fast:
-			quantizePlain(v, x, block)
-		case g == Coarse:
-			b.quantizeCoarseFast(v, x, i)
-		default:
-			quantizeFast(v, x)
+		v, x := b.vector(g, i), b.Row(i)[:b.Width/g.block()*g.block()]
+		if fast {
+			quantizeFast(v, x, g)
+		} else {
+			quantizePlain(v, x, g)
 		}
 	}
 }
 
-func quantizePlain(v vector, x []float32, size int) {
+func quantizePlain(v vector, x []float32, g Grain) {
+	size := g.block()
 	for k := range len(x) / size {
 		block, out := x[k*size:(k+1)*size], v.values[k*size:(k+1)*size]
 		sums := v.sums[k*size/Block : (k+1)*size/Block]

@@ -56,7 +56,7 @@ func (m *Matrix) Row(out []float32, r int) {
 	w := newRow(m.Grain(), m.Cols)
 	w.unpack(m.kind, m.row(r))
 	for c := range out {
-		out[c] = float32(float32(w.words[c]) * w.scales[c/w.block()])
+		out[c] = float32(float32(w.words[c]) * w.scales[c/w.grain.block()])
 		if m.kind == gguf.Q4K {
 			out[c] -= w.minima[c/Block]
 		}
@@ -83,7 +83,7 @@ func Multiply(x *Batch, count, threads int, products ...Product) {
 		work += p.M.Rows * p.M.Cols * count
 		parts[i] = max(1, p.M.Cols*count)
 	}
-	x.fine, x.coarse = 0, 0 // the values may change before the next call
+	x.fine.count, x.coarse.count = 0, 0 // the values may change before the next call
 	type task struct {
 		p        Product
 		from, to int

@@ -40,21 +40,15 @@ type row struct {
 
 func newRow(g Grain, cols int) row {
 	w := row{grain: g, words: make([]int16, cols), minima: make([]float32, cols/Block)}
-	w.scales = make([]float32, cols/w.block())
+	w.scales = make([]float32, cols/g.block())
 	return w
-}
-
-func (w *row) block() int {
-	if w.grain == Coarse {
-		return super
-	}
-	return Block
 }
 
 // unpack takes a row of the type apart.
 func (w *row) unpack(t gguf.Type, src []byte) {
+	size := w.grain.block()
 	for k := range w.scales {
-		words := w.words[k*w.block() : (k+1)*w.block()]
+		words := w.words[k*size : (k+1)*size]
 		switch t {
 		case gguf.Q8_0:
 			raw := src[k*34 : (k+1)*34]
@@ -116,8 +110,9 @@ func unpackQ6KPlain(words []int16, raw []byte) {
 // lane. Minima count as many times as the 32 values add up to.
 func (w *row) dot(minima bool, x vector) float32 {
 	var o [lanes]float32
+	size := w.grain.block()
 	for k, scale := range w.scales {
-		a, b := w.words[k*w.block():(k+1)*w.block()], x.values[k*w.block():(k+1)*w.block()]
+		a, b := w.words[k*size:(k+1)*size], x.values[k*size:(k+1)*size]
 		scale = float32(scale * x.scales[k])
 		for l := range o {
 			s := int32(0)

@@ -92,6 +92,65 @@ block:
 	VZEROUPPER
 	RET
 
+// TWO adds the lanes of a block, as words in x, times the scale in y, to Y0.
+#define TWO(x, xy, y) \
+	VPMOVSXWD x, xy; \
+	VCVTDQ2PS xy, xy; \
+	VMULPS y, xy, xy; \
+	VADDPS xy, Y0, Y0
+
+// func rowsQ40Pairs(y *float32, w *byte, x *int8, eights *int16, xs *float32, pairs, rows int)
+//
+// Two blocks at a time, as bytes.
+TEXT ·rowsQ40Pairs(SB), NOSPLIT, $0-56
+	MOVQ y+0(FP), R8
+	MOVQ w+8(FP), DI
+	MOVQ rows+48(FP), R13
+	VPBROADCASTB low<>(SB), Y5
+row:
+	MOVQ x+16(FP), SI
+	MOVQ eights+24(FP), R10
+	MOVQ xs+32(FP), R9
+	MOVQ pairs+40(FP), CX
+	VXORPS Y0, Y0, Y0
+pair:
+	MOVWLZX 18(DI), AX
+	MOVWLZX (DI), BX
+	SHLL $16, AX
+	ORL  AX, BX
+	VMOVD BX, X1
+	VCVTPH2PS X1, X1
+	VMOVQ (R9), X2
+	VMULPS X2, X1, X1
+	VMOVSHDUP X1, X2
+	VBROADCASTSS X1, Y1
+	VBROADCASTSS X2, Y2
+	VMOVDQU 2(DI), X3
+	VINSERTI128 $1, 20(DI), Y3, Y3
+	VPSRLW $4, Y3, Y4
+	VPAND Y5, Y3, Y3
+	VPAND Y5, Y4, Y4
+	VPMADDUBSW (SI), Y3, Y3
+	VPMADDUBSW 32(SI), Y4, Y4
+	VPADDW Y4, Y3, Y3
+	VPSUBW (R10), Y3, Y3
+	VEXTRACTI128 $1, Y3, X4
+	TWO(X3, Y3, Y1)
+	TWO(X4, Y4, Y2)
+	ADDQ $36, DI
+	ADDQ $64, SI
+	ADDQ $32, R10
+	ADDQ $8, R9
+	DECQ CX
+	JNZ  pair
+	TREE(Y0, X0, X3)
+	VMOVSS X0, (R8)
+	ADDQ $4, R8
+	DECQ R13
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // What follows takes one row apart, into words and a scale for each block, for
 // products with many vectors.
 

@@ -26,6 +26,9 @@ func rowsQ80(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
 func rowsQ40(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
 
 //go:noescape
+func rowsQ40Pairs(y *float32, w *byte, x *int8, eights *int16, xs *float32, pairs, rows int)
+
+//go:noescape
 func rowsQ4K(y *float32, w *byte, x *int8, xs, sums *float32, supers, rows int)
 
 //go:noescape
@@ -83,7 +86,7 @@ func expMinus(x *float32, top float32, inverse *[32]float64, sixteens int) int
 func gateSixteens(gate, up *float32, inverse *[32]float64, sixteens int) int
 
 //go:noescape
-func quantizeBlocks(words *int16, scales, sums, x *float32, blocks int)
+func quantizeBlocks(bytes *int8, words, eights *int16, scales, sums, x *float32, blocks int)
 
 //go:noescape
 func quantizeSupers(bytes *int8, words, pairs *int16, scales, sums, x *float32, supers int)
@@ -128,11 +131,15 @@ func (m *Matrix) mulVector(y *float32, x *Batch, i, from, rows int) {
 	case gguf.Q8_0:
 		rowsQ80(y, w, &v.values[0], &v.scales[0], &v.sums[0], m.Cols/Block, rows)
 	case gguf.Q4_0:
+		if m.Cols%(2*Block) == 0 {
+			rowsQ40Pairs(y, w, &v.bytes[0], &v.doubles[0], &v.scales[0], m.Cols/(2*Block), rows)
+			return
+		}
 		rowsQ40(y, w, &v.values[0], &v.scales[0], &v.sums[0], m.Cols/Block, rows)
 	case gguf.Q4K:
-		rowsQ4K(y, w, &x.bytes[i*x.padded], &v.scales[0], &v.sums[0], m.Cols/super, rows)
+		rowsQ4K(y, w, &v.bytes[0], &v.scales[0], &v.sums[0], m.Cols/super, rows)
 	default:
-		rowsQ6K(y, w, &x.bytes[i*x.padded], &x.doubles[i*x.padded/2], &v.scales[0], m.Cols/super, rows)
+		rowsQ6K(y, w, &v.bytes[0], &v.doubles[0], &v.scales[0], m.Cols/super, rows)
 	}
 }
 
@@ -227,15 +234,13 @@ func (m *Matrix) tileFloats(t *tile, y, x *Batch, count, from, rows int) {
 	}
 }
 
-func quantizeFast(v vector, x []float32) {
-	if len(x) > 0 {
-		quantizeBlocks(&v.values[0], &v.scales[0], &v.sums[0], &x[0], len(x)/Block)
-	}
-}
-
-func (b *Batch) quantizeCoarseFast(v vector, x []float32, i int) {
-	if len(x) > 0 {
-		quantizeSupers(&b.bytes[i*b.padded], &v.values[0], &b.doubles[i*b.padded/2], &v.scales[0], &v.sums[0], &x[0], len(x)/super)
+func quantizeFast(v vector, x []float32, g Grain) {
+	switch {
+	case len(x) == 0:
+	case g == Coarse:
+		quantizeSupers(&v.bytes[0], &v.values[0], &v.doubles[0], &v.scales[0], &v.sums[0], &x[0], len(x)/super)
+	default:
+		quantizeBlocks(&v.bytes[0], &v.values[0], &v.doubles[0], &v.scales[0], &v.sums[0], &x[0], len(x)/Block)
 	}
 }
 

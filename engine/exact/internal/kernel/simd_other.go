@@ -7,9 +7,7 @@ const fast = false
 
 func (m *Matrix) mulRowsFast(y, x *Batch, count, from, to int) { m.mulRowsPlain(y, x, count, from, to) }
 
-func quantizeFast(v vector, x []float32) { quantizePlain(v, x, Block) }
-
-func (b *Batch) quantizeCoarseFast(v vector, x []float32, _ int) { quantizePlain(v, x, super) }
+func quantizeFast(v vector, x []float32, g Grain) { quantizePlain(v, x, g) }
 
 func expFast([]float32, float32) int { return 0 }
 
