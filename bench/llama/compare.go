@@ -11,14 +11,18 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/role"
+	"github.com/aitbc/aitbc/engine"
 	"github.com/aitbc/aitbc/engine/exact"
 )
 
 const (
 	promptTokens = 256
 	answerTokens = 64
+	together     = 4
 )
 
 // pair is one file in both engines.
@@ -116,6 +120,10 @@ func (p *peer) measure(ctx context.Context, path string, sh shape, cfg config, o
 					return err
 				}
 			}
+			many, err := atOnce(ctx, both.ours)
+			if err != nil {
+				return err
+			}
 			for _, q := range []struct {
 				name         string
 				ours, theirs pace
@@ -125,6 +133,8 @@ func (p *peer) measure(ctx context.Context, path string, sh shape, cfg config, o
 				s.Sample(q.name+", ratio", "×", q.ours.wall/q.theirs.wall)
 				s.Sample(q.name+", ratio by processor time", "×", q.ours.cpu/q.theirs.cpu)
 			}
+			s.Sample(fmt.Sprintf("decode, %d answers at once", together), "tokens/s", many.wall)
+			s.Sample(fmt.Sprintf("decode, %d answers at once / one, by processor time", together), "×", many.cpu/speed[0].decode.cpu)
 		}
 		s.AtLeast("decode, ratio", 0.8)
 		s.AtLeast("prefill, ratio", 0.4)
@@ -151,6 +161,24 @@ func paced(tokens int, f func() error) (pace, error) {
 	took := time.Since(began)
 	after, err := role.CPUTime()
 	return pace{float64(tokens) / took.Seconds(), float64(tokens) / (after - before).Seconds()}, err
+}
+
+// atOnce writes several answers of our engine at a time.
+func atOnce(ctx context.Context, o *ours) (pace, error) {
+	return paced(together*answerTokens, func() error {
+		var g errgroup.Group
+		for i := range together {
+			g.Go(func() error {
+				req := engine.Request{Prompt: "hello", MaxTokens: answerTokens, TemperatureMilli: 1000, Seed: uint64(i)} //nolint:gosec // few
+				r, err := o.model.Generate(ctx, req, func(engine.Token) error { return nil })
+				if err == nil && r.CompletionTokens != answerTokens {
+					err = fmt.Errorf("an answer ended after %d tokens", r.CompletionTokens)
+				}
+				return err
+			})
+		}
+		return g.Wait()
+	})
 }
 
 func speeds(ctx context.Context, r reader, vocabulary int) (prefill, decode pace, err error) {

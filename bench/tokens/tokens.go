@@ -1,5 +1,5 @@
 // Package tokens measures the exact engine with the embedded model on one core,
-// against what the same core gives for the arithmetic alone.
+// against what the same core gives for the arithmetic alone in a plain Go loop.
 package tokens
 
 import (
@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/engine"
@@ -23,6 +25,7 @@ type Config struct {
 const (
 	promptTokens = 384
 	answerTokens = 128
+	together     = 8
 )
 
 // Run measures reading a prompt, writing an answer and the ceiling in turn.
@@ -34,10 +37,14 @@ func Run(ctx context.Context, cfg Config) (*figure.Section, error) {
 	}
 	info := m.Info()
 	s := figure.New("Exact engine: one request on one core",
-		fmt.Sprintf("%s, %d parameters, GOMAXPROCS=1. Prompts of %d tokens, answers of up to %d. The ceiling is a plain loop of byte products over as many weights, no scales, no attention, no sampling.", info.Name, info.Parameters, promptTokens, answerTokens))
-	const dec, pre, top = "decode", "prefill", "ceiling: byte products of all weights"
+		fmt.Sprintf("%s, %d parameters, GOMAXPROCS=1. Prompts of %d tokens, answers of up to %d. The plain loop is byte products in Go over as many weights, no scales, no attention, no sampling. %d answers at once go through the network together.", info.Name, info.Parameters, promptTokens, answerTokens, together))
+	const dec, many, pre, top = "decode", "decode, all of several answers at once", "prefill", "plain loop: byte products of all weights"
 	for round := range cfg.Rounds {
 		d, err := decode(ctx, m, cfg.Slice, uint64(round))
+		if err != nil {
+			return nil, err
+		}
+		a, err := atOnce(ctx, m, cfg.Slice, uint64(round))
 		if err != nil {
 			return nil, err
 		}
@@ -45,11 +52,13 @@ func Run(ctx context.Context, cfg Config) (*figure.Section, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := ceiling(int(info.Parameters), cfg.Slice/2) //nolint:gosec // millions
+		c := plain(int(info.Parameters), cfg.Slice/2) //nolint:gosec // millions
 		s.Sample(dec, "tokens/s", d)
+		s.Sample(many, "tokens/s", a)
 		s.Sample(pre, "tokens/s", p)
 		s.Sample(top, "tokens/s", c)
-		s.Sample("decode / ceiling", "×", d/c)
+		s.Sample("at once / decode", "×", a/d)
+		s.Sample("decode / plain loop", "×", d/c)
 	}
 	s.AtLeast(dec, 150)
 	return s, nil
@@ -71,6 +80,24 @@ func decode(ctx context.Context, m *exact.Model, long time.Duration, seed uint64
 	return float64(n) / time.Since(start).Seconds(), nil
 }
 
+// atOnce writes several answers at a time.
+func atOnce(ctx context.Context, m *exact.Model, long time.Duration, seed uint64) (float64, error) {
+	var g errgroup.Group
+	rates := make([]float64, together)
+	for i := range rates {
+		g.Go(func() (err error) {
+			rates[i], err = decode(ctx, m, long, seed+uint64(i)<<32) //nolint:gosec // few
+			return err
+		})
+	}
+	err := g.Wait()
+	sum := 0.0
+	for _, r := range rates {
+		sum += r
+	}
+	return sum, err
+}
+
 func prefill(ctx context.Context, m *exact.Model, long time.Duration) (float64, error) {
 	prompt := slices.Repeat([]uint32{1, 300, 400, 500}, promptTokens/4)
 	n := 0
@@ -84,8 +111,8 @@ func prefill(ctx context.Context, m *exact.Model, long time.Duration) (float64, 
 	return float64(n) / time.Since(start).Seconds(), nil
 }
 
-// ceiling multiplies and adds bytes, parameters of them for each token.
-func ceiling(parameters int, long time.Duration) float64 {
+// plain multiplies and adds bytes, parameters of them for each token.
+func plain(parameters int, long time.Duration) float64 {
 	const row = 256
 	w, x := make([]int8, parameters/row*row), make([]int8, row)
 	for i := range w {
