@@ -38,18 +38,18 @@ type CreateResponse struct {
 }
 
 // ImportRequest is the body of POST /v1/wallet/import: exactly one of mnemonic,
-// keystore, private_key, address and signer.
+// keystore, private_key, addresses, and "ledger" as signer.
 type ImportRequest struct {
 	Name               string           `json:"name"`
 	Passphrase         string           `json:"passphrase,omitempty"` // none for watch-only wallets
 	Mnemonic           string           `json:"mnemonic,omitempty"`
 	PhrasePassphrase   string           `json:"phrase_passphrase,omitempty"`
-	Accounts           int              `json:"accounts,omitempty"` // how many to derive, default 1
+	Accounts           int              `json:"accounts,omitempty"` // how many of a phrase or a Ledger, default 1
 	Keystore           json.RawMessage  `json:"keystore,omitempty"` // Web3 version 3
 	KeystorePassphrase string           `json:"keystore_passphrase,omitempty"`
 	PrivateKey         string           `json:"private_key,omitempty"` // 64 hex digits
 	Addresses          []common.Address `json:"addresses,omitempty"`   // to watch, or of the signer
-	Signer             string           `json:"signer,omitempty"`      // URL of the program that signs
+	Signer             string           `json:"signer,omitempty"`      // URL of the program that signs, or "ledger" for the device that is plugged in
 }
 
 // Account is one account of a wallet.

@@ -129,13 +129,13 @@ func (s *Service) addAs(ctx context.Context, h vault.Header, passphrase string, 
 // Import makes a wallet of what others made.
 func (s *Service) Import(ctx context.Context, r walletapi.ImportRequest) (out walletapi.Wallet, err error) {
 	given := 0
-	for _, there := range []bool{r.Mnemonic != "", r.Keystore != nil, r.PrivateKey != "", len(r.Addresses) > 0} {
+	for _, there := range []bool{r.Mnemonic != "", r.Keystore != nil, r.PrivateKey != "", len(r.Addresses) > 0, r.Signer == ledgerSigner} {
 		if there {
 			given++
 		}
 	}
 	if given != 1 {
-		return out, apierr.New(apierr.Invalid, "give one of mnemonic, keystore, private_key and addresses")
+		return out, apierr.New(apierr.Invalid, "give one of mnemonic, keystore, private_key, addresses and the signer ledger")
 	}
 	watch := len(r.Addresses) > 0 && r.Signer == ""
 	if err := s.checkNew(r.Name, r.Passphrase, !watch); err != nil {
@@ -144,8 +144,19 @@ func (s *Service) Import(ctx context.Context, r walletapi.ImportRequest) (out wa
 	if watch && r.Passphrase != "" {
 		return out, apierr.New(apierr.Invalid, "a wallet that only watches has no passphrase")
 	}
-	if r.Signer != "" && len(r.Addresses) == 0 {
+	if r.Signer != "" && r.Signer != ledgerSigner && len(r.Addresses) == 0 {
 		return out, apierr.New(apierr.Invalid, "name the addresses that the signer signs for")
+	}
+	if r.Signer == ledgerSigner {
+		n := max(1, r.Accounts)
+		if n > maxAccounts {
+			return out, apierr.New(apierr.Invalid, "accounts is 1 to %d", maxAccounts)
+		}
+		accounts, err := device{s}.accounts(ctx, n)
+		if err != nil {
+			return out, err
+		}
+		return s.add(ctx, r.Name, r.Passphrase, vault.Remote, r.Signer, vault.Secrets{}, accounts, "import")
 	}
 	kind, accounts := vault.Keys, []vault.Account(nil)
 	var x vault.Secrets

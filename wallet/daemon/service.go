@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,6 +28,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/wallet/guard"
 	"github.com/aitbc/aitbc/wallet/journal"
+	"github.com/aitbc/aitbc/wallet/ledger"
 	"github.com/aitbc/aitbc/wallet/vault"
 )
 
@@ -41,18 +43,22 @@ type Options struct {
 	// Pages are the origins that may use passkeys, of the domain PasskeyDomain; none by default.
 	Pages         []string
 	PasskeyDomain string
+
+	// Ledger opens the device that is plugged in; nil looks among this machine's.
+	Ledger func(context.Context) (io.ReadWriteCloser, error)
 }
 
 // Service is the wallets of one directory, which no other process may use
 // meanwhile. It is safe for concurrent use.
 type Service struct {
-	dir   string
-	chain *chainclient.Client
-	cost  func() vault.Cost
-	now   func() time.Time
-	log   *slog.Logger
-	keys  *webauthn.WebAuthn // nil without pages
-	kdf   chan struct{}      // holds a token while a passphrase is worked on: that takes much memory
+	dir     string
+	chain   *chainclient.Client
+	cost    func() vault.Cost
+	now     func() time.Time
+	log     *slog.Logger
+	keys    *webauthn.WebAuthn // nil without pages
+	plugged func(context.Context) (io.ReadWriteCloser, error)
+	kdf     chan struct{} // holds a token while a passphrase is worked on: that takes much memory
 
 	mu       sync.Mutex // guards the following
 	wallets  map[string]*wallet
@@ -84,6 +90,9 @@ func New(o Options) (*Service, error) {
 	s := &Service{
 		dir: o.Dir, chain: o.Chain, cost: o.Cost, now: o.Now, log: o.Log, kdf: make(chan struct{}, 1),
 		wallets: map[string]*wallet{}, caps: map[capID]*capability{}, accounts: map[common.Address]chan struct{}{},
+	}
+	if s.plugged = o.Ledger; s.plugged == nil {
+		s.plugged = ledger.Open
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -26,6 +26,9 @@ type Signer interface {
 
 // signerOf returns what signs for a wallet.
 func (s *Service) signerOf(w *wallet) (Signer, error) {
+	if w.header.Signer == ledgerSigner {
+		return device{s}, nil
+	}
 	if w.header.Kind == vault.Remote {
 		return newRemote(w.header.Signer)
 	}

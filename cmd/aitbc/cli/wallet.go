@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/aitbc/aitbc/api/walletapi"
 	"github.com/aitbc/aitbc/apierr"
@@ -102,6 +103,9 @@ func (c *call) wallets() (*wallets, error) {
 	return &wallets{call: c, http: h, home: n.Home}, nil
 }
 
+// answerWithin is how long an answer may take: a person may have to confirm at a device.
+const answerWithin = 3 * time.Minute
+
 // ask sends a request and decodes the answer. A nil body is a GET.
 func (w *wallets) ask(ctx context.Context, path string, in, out any, header ...string) error {
 	method := http.MethodPost
@@ -112,7 +116,7 @@ func (w *wallets) ask(ctx context.Context, path string, in, out any, header ...s
 }
 
 func (w *wallets) send(ctx context.Context, method, path string, in, out any, header ...string) error {
-	r := httpx.Request{Method: method, Path: path, JSON: in, Header: http.Header{}, Timeout: 2 * httpx.DefaultTimeout}
+	r := httpx.Request{Method: method, Path: path, JSON: in, Header: http.Header{}, Timeout: answerWithin}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

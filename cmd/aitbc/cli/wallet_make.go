@@ -83,7 +83,8 @@ func walletImportCommand() command {
 		name: "import", args: "[NAME]", short: "make a wallet of a phrase, a key file, a key or addresses", max: 1,
 		long: `The phrase (--phrase) or the private key (--key) is read from standard input, the key
 file from the file that --keystore names. --watch makes a wallet without keys;
---signer one whose keys another program has, for the addresses of --watch.`,
+--signer one whose keys another program has, for the addresses of --watch; --ledger
+one whose keys are in the Ledger that is plugged in, with its Ethereum app open.`,
 		setup: func(fs *flag.FlagSet) runner {
 			var f importFlags
 			fs.BoolVar(&f.phrase, "phrase", false, "read a BIP-39 phrase from standard input")
@@ -92,14 +93,15 @@ file from the file that --keystore names. --watch makes a wallet without keys;
 			fs.StringVar(&f.keystorePass, "keystore-passphrase-file", "", "`file` with the key file's passphrase (default asked for)")
 			fs.StringVar(&f.watch, "watch", "", "`addresses`, with commas between")
 			fs.StringVar(&f.signer, "signer", "", "`URL` of the program that signs for the addresses of --watch")
-			fs.IntVar(&f.accounts, "accounts", 1, "`number` of accounts to derive from a phrase")
+			fs.BoolVar(&f.ledger, "ledger", false, "take the accounts of the Ledger that is plugged in")
+			fs.IntVar(&f.accounts, "accounts", 1, "`number` of accounts of a phrase or a Ledger")
 			return func(ctx context.Context, c *call) error { return c.walletImport(ctx, f) }
 		},
 	}
 }
 
 type importFlags struct {
-	phrase, key            bool
+	phrase, key, ledger    bool
 	keystore, keystorePass string
 	watch, signer          string
 	accounts               int
@@ -138,6 +140,9 @@ func (c *call) walletImport(ctx context.Context, f importFlags) error {
 			}
 			in.Addresses = append(in.Addresses, a)
 		}
+	}
+	if f.ledger {
+		in.Signer, in.Accounts = "ledger", f.accounts
 	}
 	if len(in.Addresses) == 0 || f.signer != "" {
 		if in.Passphrase, err = c.walletPassphrase("", "", true); err != nil {

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,8 @@ import (
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/wallet/daemon"
 	"github.com/aitbc/aitbc/wallet/daemon/httpapi"
+	"github.com/aitbc/aitbc/wallet/ledger"
+	"github.com/aitbc/aitbc/wallet/ledger/ledgertest"
 	"github.com/aitbc/aitbc/wallet/vault"
 )
 
@@ -45,15 +48,24 @@ type rig struct {
 	base  string
 	stop  func()
 
+	ledger *ledgertest.Device // nil when none is plugged in
+
 	mu  sync.Mutex
 	now time.Time // zero for the clock
+}
+
+func (r *rig) plugged(context.Context) (io.ReadWriteCloser, error) {
+	if r.ledger == nil {
+		return nil, ledger.ErrNoDevice
+	}
+	return r.ledger, nil
 }
 
 func start(t testing.TB) *rig {
 	t.Helper()
 	n, client := newChain(t)
 	r := &rig{t: t, dir: t.TempDir(), chain: n}
-	r.node = daemon.Options{Dir: r.dir, Chain: client, Cost: vault.Floor, Now: r.clock, Log: slog.New(slog.DiscardHandler), Pages: []string{page, "chrome-extension://abcdefghijklmnop"}, PasskeyDomain: "wallet.example"}
+	r.node = daemon.Options{Dir: r.dir, Chain: client, Cost: vault.Floor, Now: r.clock, Log: slog.New(slog.DiscardHandler), Pages: []string{page, "chrome-extension://abcdefghijklmnop"}, PasskeyDomain: "wallet.example", Ledger: r.plugged}
 	r.up()
 	t.Cleanup(func() { r.stop() })
 	return r
