@@ -37,13 +37,25 @@ type Client struct {
 	Header http.Header  // sent with every request
 }
 
-// NewClient returns a client of the server at base, an http or https URL. It
-// opens no connection.
+// NewClient returns a client of the server at base: an http or https URL, or that
+// of a unix socket, as unix:///run/wallet.sock. It opens no connection.
 func NewClient(base string) (*Client, error) {
 	u, err := url.Parse(base)
+	if err == nil && u.Scheme == "unix" && u.Host == "" && u.RawQuery == "" && strings.HasPrefix(u.Path, "/") {
+		socket := u.Path
+		return newClient("http://localhost", nil, func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: dialWithin}).DialContext(ctx, "unix", socket)
+		}), nil
+	}
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("server %q: want a URL such as http://127.0.0.1:18000", base)
 	}
+	return newClient(base, http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialWithin}).DialContext), nil
+}
+
+const dialWithin = 10 * time.Second
+
+func newClient(base string, proxy func(*http.Request) (*url.URL, error), dial func(context.Context, string, string) (net.Conn, error)) *Client {
 	client := func(t *http.Transport) *http.Client {
 		return &http.Client{
 			Transport: t,
@@ -52,8 +64,8 @@ func NewClient(base string) (*Client, error) {
 		}
 	}
 	transport := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+		Proxy:                 proxy,
+		DialContext:           dial,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConnsPerHost:   16,
@@ -63,7 +75,7 @@ func NewClient(base string) (*Client, error) {
 	plain := transport.Clone()
 	plain.ForceAttemptHTTP2, plain.TLSNextProto = false, map[string]func(string, *tls.Conn) http.RoundTripper{}
 	plain.ResponseHeaderTimeout = 10 * time.Second
-	return &Client{base: strings.TrimRight(base, "/"), http: client(transport), plain: client(plain), Header: http.Header{}}, nil
+	return &Client{base: strings.TrimRight(base, "/"), http: client(transport), plain: client(plain), Header: http.Header{}}
 }
 
 // Base returns the server's URL, without a slash at its end.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/wallet/daemon/serve"
 )
@@ -109,6 +110,16 @@ func TestASocketIsForItsOwnerAlone(t *testing.T) {
 		if err := resp.Body.Close(); err != nil || resp.StatusCode != want {
 			t.Errorf("%s: %d, %v", path, resp.StatusCode, err)
 		}
+	}
+	// Our own clients reach it by the socket's URL.
+	own, err := httpx.NewClient("unix://" + socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	var health struct{ Service string }
+	if _, err := own.Do(t.Context(), httpx.Request{Method: http.MethodGet, Path: "/health"}, &health); err != nil || health.Service != "wallet" {
+		t.Errorf("%+v, %v", health, err)
 	}
 	key, err := serve.Key(dir)
 	if err != nil || !strings.HasPrefix(key.Reveal(), "wallet_") {
