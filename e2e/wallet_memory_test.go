@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,6 +46,10 @@ func TestAMemoryDumpAfterLockShowsNoKey(t *testing.T) {
 	n.Wait("the wallet to be unlocked", func() bool {
 		return post("/v1/wallet/unlock", walletapi.UnlockRequest{Passphrase: "correct horse"}, &unlocked, nil) == nil
 	})
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", n.PID("wallet")))
+	if err != nil || !regexp.MustCompile(`Max core file size +0 +0`).Match(limits) {
+		t.Errorf("it may leave a core: %s, %v", limits, err)
+	}
 	header := http.Header{walletapi.CapabilityHeader: {unlocked.Capability}}
 	for i := range 20 {
 		text := "message " + strconv.Itoa(i)

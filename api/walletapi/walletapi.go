@@ -120,6 +120,9 @@ type SendRequest struct {
 	Passkey     json.RawMessage `json:"passkey,omitempty"`      // instead of a code
 	WaitSeconds int             `json:"wait_seconds,omitempty"` // for it to be in a block, at most 60
 	Preview     bool            `json:"preview,omitempty"`      // only say what it would do
+
+	// Replaces is one that waits: this takes its number and pays more, so that one of the two comes into a block.
+	Replaces *common.Hash `json:"replaces,omitempty"`
 }
 
 // Transaction states.

@@ -89,10 +89,14 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		return nil, nil, err
 	}
 	defer leave()
+	old, err := w.replaced(r, chainID, account.Address)
+	if err != nil {
+		return nil, nil, err
+	}
 	f := &shown{code: r.Code, passkey: r.Passkey}
 	// Another program may use the key too: then the number that was free is not.
 	for range 3 {
-		tx, err := s.build(ctx, chainID, account.Address, r)
+		tx, err := s.build(ctx, chainID, account.Address, r, old)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -103,7 +107,7 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		if r.Preview {
 			return nil, j.intent, nil
 		}
-		if err := s.funded(ctx, w, chainID, j.intent); err != nil {
+		if err := s.funded(ctx, w, chainID, j.intent, old); err != nil {
 			return nil, j.intent, err
 		}
 		sig, err := s.authorize(ctx, w, c, who, &j, f)
@@ -114,7 +118,9 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		if err == nil {
 			return e, j.intent, nil
 		}
-		if err := s.unspend(w, c, &j, err); !errors.Is(err, errNonceTaken) {
+		if err := s.unspend(w, c, &j, err); old != nil && errors.Is(err, errNonceTaken) {
+			return nil, j.intent, apierr.New(apierr.Conflict, "%s is in a block already, or was replaced", old.Hash)
+		} else if !errors.Is(err, errNonceTaken) {
 			return nil, j.intent, err
 		}
 	}
@@ -130,8 +136,38 @@ func decodeRaw(e *entry) (*intent.Intent, error) {
 	return intent.FromTransaction(tx, e.From, e.Chain)
 }
 
-// build fills in number, gas and fees.
-func (s *Service) build(ctx context.Context, chainID uint64, from common.Address, r walletapi.SendRequest) (*types.Transaction, error) {
+// replaced returns the waiting transaction whose number is to be taken, or nil.
+func (w *wallet) replaced(r walletapi.SendRequest, chainID uint64, from common.Address) (*entry, error) {
+	if r.Replaces == nil {
+		return nil, nil
+	}
+	for _, e := range w.outbox.pending(chainID) {
+		if e.Hash == *r.Replaces && e.From == from {
+			return e, nil
+		}
+	}
+	return nil, apierr.New(apierr.Conflict, "%s does not wait: it is in a block, or not of this account", r.Replaces)
+}
+
+// outbid returns fees by which a pool takes a transaction in place of old: an
+// eighth more, at least.
+func outbid(old *entry, tip, limit *big.Int) (*big.Int, *big.Int, error) {
+	tx := new(types.Transaction)
+	if err := tx.UnmarshalBinary(old.Raw); err != nil {
+		return nil, nil, fmt.Errorf("journal of what was sent: %w", err)
+	}
+	more := func(had, now *big.Int) *big.Int {
+		b := new(big.Int).Add(new(big.Int).Div(new(big.Int).Mul(had, big.NewInt(9)), big.NewInt(8)), big.NewInt(1))
+		if now.Cmp(b) > 0 {
+			return now
+		}
+		return b
+	}
+	return more(tx.GasTipCap(), tip), more(tx.GasFeeCap(), limit), nil
+}
+
+// build fills in number, gas and fees. old is what it replaces, or nil.
+func (s *Service) build(ctx context.Context, chainID uint64, from common.Address, r walletapi.SendRequest, old *entry) (*types.Transaction, error) {
 	msg := chainclient.Message{From: from, To: r.To, Value: r.Amount.Big(), Data: r.Data}
 	gas, err := s.chain.EstimateGas(ctx, msg)
 	if err != nil {
@@ -160,8 +196,15 @@ func (s *Service) build(ctx context.Context, chainID uint64, from common.Address
 	}
 	// Four times today's base fee: a transaction that waits is not sent anew for a higher one.
 	limit := new(big.Int).Add(new(big.Int).Lsh(base, 2), tip)
+	nonce := max(chainNext, s.nextNonce(chainID, from))
+	if old != nil {
+		nonce = old.Nonce
+		if tip, limit, err = outbid(old, tip, limit); err != nil {
+			return nil, err
+		}
+	}
 	return types.NewTx(&types.DynamicFeeTx{
-		ChainID: new(big.Int).SetUint64(chainID), Nonce: max(chainNext, s.nextNonce(chainID, from)), Gas: gas, To: &r.To, Value: r.Amount.Big(), Data: r.Data,
+		ChainID: new(big.Int).SetUint64(chainID), Nonce: nonce, Gas: gas, To: &r.To, Value: r.Amount.Big(), Data: r.Data,
 		GasFeeCap: limit, GasTipCap: tip,
 	}), nil
 }
@@ -176,15 +219,16 @@ func (s *Service) nextNonce(chainID uint64, from common.Address) (n uint64) {
 	return n
 }
 
-// funded refuses what the account cannot pay beside what waits already.
-func (s *Service) funded(ctx context.Context, w *wallet, chainID uint64, i *intent.Intent) error {
+// funded refuses what the account cannot pay beside what waits already, without
+// old, which it replaces.
+func (s *Service) funded(ctx context.Context, w *wallet, chainID uint64, i *intent.Intent, old *entry) error {
 	balance, err := s.chain.Balance(ctx, i.From, chainclient.Latest)
 	if err != nil {
 		return unreachable(err)
 	}
 	need := i.Worth
 	for _, e := range w.outbox.pending(chainID) {
-		if e.From == i.From {
+		if e.From == i.From && (old == nil || e.Nonce != old.Nonce) {
 			if need, err = need.Add(e.Worth); err != nil {
 				return apierr.New(apierr.Insufficient, "the amounts are too large")
 			}

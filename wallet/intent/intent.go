@@ -93,7 +93,7 @@ func FromTransaction(tx *types.Transaction, from common.Address, chainID uint64)
 	}
 	switch {
 	case tx.To() == nil:
-		i.Kind, i.Opaque = Deploy, true
+		i.Kind, i.Opaque, i.Unknown = Deploy, true, true // it can pass on what it is given
 		i.Summary = "Deploy a contract of " + fmt.Sprint(len(tx.Data())) + " bytes"
 		i.field("code hash", crypto.Keccak256Hash(tx.Data()).Hex())
 	case len(tx.Data()) == 0:

@@ -102,7 +102,7 @@ func TestTokens(t *testing.T) {
 	if i := decode(t, &token, market.Amount{}, call("transfer(address,uint256)", dirty, all)); !i.Opaque {
 		t.Errorf("bits beside the address: %+v", i)
 	}
-	if i := decode(t, nil, market.Amount{}, []byte{0x60}); i.Kind != intent.Deploy || !i.Opaque {
+	if i := decode(t, nil, market.Amount{}, []byte{0x60}); i.Kind != intent.Deploy || !i.Opaque || !i.Unknown {
 		t.Errorf("%+v", i)
 	}
 }

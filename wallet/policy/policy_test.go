@@ -138,6 +138,12 @@ func TestWhatNobodyCanTell(t *testing.T) {
 	if _, err := listed.Allow(unknown, noon); err != nil {
 		t.Errorf("of a contract that is listed: %v", err)
 	}
+	// Nor is a deployment where blind calls are on: it has no receiver that could be listed.
+	blind := listed
+	blind.Policy.BlindCalls = true
+	if _, err := blind.Allow(policy.Action{Opaque: true, Unknown: true}, noon); reason(t, err) != policy.Denied {
+		t.Errorf("a deployment: %v", err)
+	}
 	if _, err := listed.Allow(policy.Action{Unknown: true}, noon); reason(t, err) != policy.Denied {
 		t.Errorf("for nobody in particular: %v", err)
 	}

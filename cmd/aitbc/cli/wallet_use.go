@@ -126,6 +126,7 @@ until it is in a block. With --key it may be repeated: the same key sends once.`
 			from := fs.String("from", "", "`address` of the account (default the wallet's first)")
 			data := fs.String("data", "", "`hex` to call a contract with")
 			key := fs.String("key", "", "idempotency `key`")
+			replaces := fs.String("replaces", "", "`hash` of one that waits, whose number it takes and pays more")
 			yes, preview := fs.Bool("yes", false, "do not ask"), fs.Bool("preview", false, "only show what it would do")
 			return func(ctx context.Context, c *call) error {
 				in := walletapi.SendRequest{Code: *code, WaitSeconds: 50}
@@ -138,6 +139,13 @@ until it is in a block. With --key it may be repeated: the same key sends once.`
 				}
 				if in.From, err = optionalAddress("wallet send", *from); err != nil {
 					return err
+				}
+				if *replaces != "" {
+					h, err := hash("wallet send", "--replaces", *replaces)
+					if err != nil {
+						return err
+					}
+					in.Replaces = &h
 				}
 				if *data != "" {
 					if err := in.Data.UnmarshalText([]byte(*data)); err != nil {

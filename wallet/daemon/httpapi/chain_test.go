@@ -170,12 +170,17 @@ func (n *chain) send(param json.RawMessage) (any, *chainclient.RPCError) {
 	case n.of(from).Cmp(tx.Cost()) < 0:
 		return refuse("insufficient funds for gas * price + value")
 	}
-	for _, old := range n.pool {
+	for i, old := range n.pool {
 		if old.Hash() == tx.Hash() {
 			return refuse("already known")
 		}
 		if sender(old) == from && old.Nonce() == tx.Nonce() {
-			return refuse("replacement transaction underpriced")
+			tenth := new(big.Int).Div(new(big.Int).Mul(old.GasFeeCap(), big.NewInt(11)), big.NewInt(10))
+			if tx.GasFeeCap().Cmp(tenth) < 0 || tx.GasTipCap().Cmp(old.GasTipCap()) <= 0 {
+				return refuse("replacement transaction underpriced")
+			}
+			n.pool[i] = tx
+			return tx.Hash(), nil
 		}
 	}
 	n.order = append(n.order, tx.Nonce())

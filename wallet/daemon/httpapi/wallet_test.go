@@ -202,6 +202,48 @@ func TestWhatTheNodeRefusesTakesNoNumber(t *testing.T) {
 	}
 }
 
+// What waits too long is replaced by one that pays more, and one of the two
+// comes into a block.
+func TestOneThatWaitsIsReplaced(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	r.imported()
+	capability := r.unlock()
+	r.chain.do(func() { r.chain.held = true })
+	var stuck, behind, instead walletapi.SendResponse
+	ask := func(n uint64) walletapi.SendRequest { return walletapi.SendRequest{To: bob, Amount: market.Coins(n)} }
+	r.must("POST", "/v1/wallet/send", ask(900), &stuck, capability...)
+	r.must("POST", "/v1/wallet/send", ask(1), &behind, capability...)
+	cancel := walletapi.SendRequest{To: first, Replaces: &stuck.Transaction.Hash}
+	r.must("POST", "/v1/wallet/send", cancel, &instead, capability...)
+	if instead.Transaction.Nonce != 0 || instead.Transaction.Hash == stuck.Transaction.Hash {
+		t.Fatalf("%+v", instead.Transaction)
+	}
+	// Its number counts once: the next follows after the one behind.
+	again := ask(2)
+	again.Replaces = &instead.Transaction.Hash
+	r.must("POST", "/v1/wallet/send", again, &instead, capability...)
+	var next walletapi.SendResponse
+	r.must("POST", "/v1/wallet/send", ask(3), &next, capability...)
+	if instead.Transaction.Nonce != 0 || behind.Transaction.Nonce != 1 || next.Transaction.Nonce != 2 {
+		t.Errorf("%d, %d, %d", instead.Transaction.Nonce, behind.Transaction.Nonce, next.Transaction.Nonce)
+	}
+	r.chain.do(func() { r.chain.held = false; r.chain.mine() })
+	deadline := time.Now().Add(time.Minute)
+	for want, tx := range map[string]common.Hash{walletapi.Included: instead.Transaction.Hash, walletapi.Replaced: stuck.Transaction.Hash} {
+		for got := (walletapi.Transaction{}); got.State != want; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s is %s, want %s", tx, got.State, want)
+			}
+			r.must("GET", "/v1/wallet/tx/"+tx.Hex(), nil, &got)
+		}
+	}
+	if got := r.chain.balance(bob); got != market.Coins(6) {
+		t.Errorf("bob has %s", got.Coins())
+	}
+	r.refused(apierr.Conflict, "POST", "/v1/wallet/send", cancel, capability...)
+}
+
 func TestImports(t *testing.T) {
 	t.Parallel()
 	r := start(t)
