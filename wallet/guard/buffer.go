@@ -17,9 +17,12 @@ var ErrWiped = errors.New("the secret was wiped")
 // collector copies it, and locked, so that it is never swapped. Its methods are
 // safe for concurrent use.
 type Buffer struct {
-	mu   sync.RWMutex
-	page []byte // the whole mapping; nil when destroyed
+	page []byte // the whole mapping
 	n    int
+
+	mu    sync.Mutex // guards the following; not held while somebody uses the secret
+	users int
+	idle  chan struct{} // closed once nobody uses it any more; nil until it is to be destroyed
 }
 
 // NewBuffer moves secret into a new buffer and wipes the source. Where the
@@ -40,29 +43,47 @@ func NewBuffer(secret []byte) (*Buffer, error) {
 }
 
 // Use calls f with the secret, which f must not keep. It returns f's error, or
-// [ErrWiped]. What f leaves on stack and heap is erased, as [Do] does.
+// [ErrWiped], also while it is being destroyed. What f leaves on stack and heap
+// is erased, as [Do] does.
 func (b *Buffer) Use(f func(secret []byte) error) (err error) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if b.page == nil {
+	b.mu.Lock()
+	gone := b.idle != nil
+	if !gone {
+		b.users++
+	}
+	b.mu.Unlock()
+	if gone {
 		return ErrWiped
 	}
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.users--; b.users == 0 && b.idle != nil {
+			close(b.idle)
+		}
+	}()
 	Do(func() { err = f(b.page[:b.n:b.n]) })
 	return err
 }
 
 // Destroy wipes the secret and gives its memory back. It waits for those who
-// use it. Again it does nothing.
+// use it, who must not call it. Again it does nothing.
 func (b *Buffer) Destroy() error {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.page == nil {
+	again := b.idle != nil
+	if !again {
+		b.idle = make(chan struct{})
+		if b.users == 0 {
+			close(b.idle)
+		}
+	}
+	b.mu.Unlock()
+	if again {
 		return nil
 	}
+	<-b.idle
 	clear(b.page)
-	page := b.page
-	b.page, b.n = nil, 0
-	if err := unix.Munmap(page); err != nil { // unlocks it as well
+	if err := unix.Munmap(b.page); err != nil { // unlocks it as well
 		return fmt.Errorf("give back a secret's memory: %w", err)
 	}
 	return nil

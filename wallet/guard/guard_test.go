@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/aitbc/aitbc/wallet/guard"
 )
@@ -51,4 +53,45 @@ func TestABufferHoldsItsSecretUntilItIsDestroyed(t *testing.T) {
 	if err := b.Use(func([]byte) error { return nil }); !errors.Is(err, guard.ErrWiped) {
 		t.Errorf("after Destroy: %v", err)
 	}
+}
+
+// Who destroys a buffer waits for those who use it, and nobody new begins.
+func TestDestroyWaitsForUsers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b, err := guard.NewBuffer([]byte("secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inside, leave, destroyed := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := b.Use(func(s []byte) error {
+				close(inside)
+				<-leave
+				if string(s) != "secret" {
+					return errors.New("wiped under its user")
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+		<-inside
+		wg.Go(func() { destroyed <- b.Destroy() })
+		synctest.Wait()
+		if err := b.Use(func([]byte) error { return nil }); !errors.Is(err, guard.ErrWiped) {
+			t.Errorf("begun while it is destroyed: %v", err)
+		}
+		select {
+		case <-destroyed:
+			t.Error("destroyed under its user")
+		default:
+		}
+		close(leave)
+		wg.Wait()
+		if err := <-destroyed; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -27,9 +27,10 @@ type Vault struct {
 	key     *guard.Buffer
 	secrets *guard.Buffer
 
-	mu    sync.Mutex // guards the following, and the file
-	file  file
-	state []byte
+	mu     sync.Mutex // guards the following, the secrets' buffer, and the file
+	file   file
+	state  []byte
+	closed bool
 }
 
 // New is what a vault is made of.
@@ -240,8 +241,21 @@ func use(b *guard.Buffer, f func(s *Secrets) error) error {
 // Change replaces secrets and header by what f makes of them, on disk when it
 // returns. f may keep slices of s in it, and must not change them in place.
 func (v *Vault) Change(f func(s *Secrets, h *Header) error) error {
+	old, err := v.change(f)
+	if err != nil {
+		return err
+	}
+	// Who still uses the old secrets may ask for the header meanwhile: so not with mu held.
+	return old.Destroy()
+}
+
+// change returns the buffer of the secrets that were replaced.
+func (v *Vault) change(f func(s *Secrets, h *Header) error) (*guard.Buffer, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.closed { // or the new secrets would outlive it
+		return nil, guard.ErrWiped
+	}
 	next := v.file
 	next.Header.Accounts = slices.Clone(next.Header.Accounts)
 	sealed := *v.file.Sealed
@@ -262,7 +276,7 @@ func (v *Vault) Change(f func(s *Secrets, h *Header) error) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	old := v.secrets
 	v.secrets = buffer
@@ -271,9 +285,9 @@ func (v *Vault) Change(f func(s *Secrets, h *Header) error) error {
 	}
 	if err != nil {
 		v.secrets = old
-		return errors.Join(err, buffer.Destroy())
+		return nil, errors.Join(err, buffer.Destroy()) // nobody else has seen it
 	}
-	return old.Destroy()
+	return old, nil
 }
 
 // SetPassphrase wraps the vault's key with another passphrase, on disk when it returns.
@@ -302,9 +316,11 @@ func (v *Vault) SetPassphrase(passphrase secret.Text, c Cost) error {
 // Close wipes key and secrets. Again it does nothing.
 func (v *Vault) Close() error {
 	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.closed = true
+	buffers := []*guard.Buffer{v.key, v.secrets}
+	v.mu.Unlock() // who uses them may ask for the header
 	var errs []error
-	for _, b := range []*guard.Buffer{v.key, v.secrets} {
+	for _, b := range buffers {
 		if b != nil {
 			errs = append(errs, b.Destroy())
 		}

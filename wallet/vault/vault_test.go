@@ -14,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/internal/secret"
+	"github.com/aitbc/aitbc/wallet/guard"
 	"github.com/aitbc/aitbc/wallet/hd"
 	"github.com/aitbc/aitbc/wallet/vault"
 )
@@ -263,6 +264,36 @@ func TestAVaultIsSafeForManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// One that is closed while others use it ends their use, and hangs nobody.
+func TestClosingAVaultInUse(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		v, _ := create(t)
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				for {
+					err := v.Use(func(*vault.Secrets) error { v.Header(); return nil })
+					if i == 0 {
+						err = errors.Join(err, v.Change(func(s *vault.Secrets, _ *vault.Header) error { s.TOTP = []byte("x"); return nil }))
+					}
+					if errors.Is(err, guard.ErrWiped) {
+						return
+					}
+					if err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		if err := v.Close(); err != nil {
+			t.Error(err)
+		}
+		wg.Wait()
+	}
 }
 
 func TestCalibration(t *testing.T) {
