@@ -82,15 +82,17 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var req struct {
 		ID     json.RawMessage `json:"id"`
 		Method string          `json:"method"`
-		Params struct {
-			Height string `json:"height"`
-		} `json:"params"`
+		Params json.RawMessage `json:"params"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	height, _ := strconv.ParseUint(req.Params.Height, 10, 64) // none: zero
+	var params struct {
+		Height string `json:"height"`
+	}
+	_ = json.Unmarshal(req.Params, &params)               // other methods have a list
+	height, _ := strconv.ParseUint(params.Height, 10, 64) // none: zero
 	head := n.Head.Load()
 	var out string
 	switch req.Method {
@@ -98,6 +100,10 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out = fmt.Sprintf(`{"chain_id":%d,"genesis_hash":%q,"height":%d}`, n.ChainID, n.Genesis().Hex(), head)
 	case "status":
 		out = fmt.Sprintf(`{"sync_info":{"earliest_block_height":"%d"}}`, n.First)
+	case "eth_chainId":
+		out = fmt.Sprintf(`"0x%x"`, n.ChainID)
+	case "eth_blockNumber":
+		out = fmt.Sprintf(`"0x%x"`, head)
 	case "get_block", "block_results":
 		if height < n.First || height > head {
 			out = ""

@@ -19,6 +19,7 @@ const (
 	PortEthRPC      = 8545
 	PortEthWS       = 8546
 	PortMetrics     = 26660
+	PortExplorer    = 3000
 )
 
 // Dir is the data directory that all programs of one network share.
@@ -60,6 +61,9 @@ func (d Dir) Miner() string { return d.Path("miner") }
 
 // Wallet holds the wallet daemon's wallets.
 func (d Dir) Wallet() string { return d.Path("wallet") }
+
+// Explorer is the directory of the explorer.
+func (d Dir) Explorer() string { return d.Path("explorer") }
 
 // Keystore holds encrypted keys.
 func (d Dir) Keystore() string { return d.Path("keystore") }

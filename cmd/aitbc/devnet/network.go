@@ -80,6 +80,9 @@ func (n Network) GenesisFile() string { return n.Home.Path("node", "genesis.json
 // APIURL is the coordinator's address.
 func (n Network) APIURL() string { return cmp.Or(n.At.API, n.http(home.PortCoordinator)) }
 
+// ExplorerURL is the explorer's address.
+func (n Network) ExplorerURL() string { return n.http(home.PortExplorer) }
+
 // MinerURL is the miner's local address.
 func (n Network) MinerURL() string { return n.http(home.PortMiner) }
 

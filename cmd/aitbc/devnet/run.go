@@ -69,6 +69,11 @@ func (n *Network) children(cfg Config) []supervise.Child {
 			Args:  append([]string{"wallet", "--port", strconv.Itoa(home.PortWallet + n.PortOffset), "--eth-rpc-url", n.EthRPCURL()}, where...),
 			Ready: func(ctx context.Context) error { return healthy(ctx, n.WalletURL()) },
 		},
+		{
+			Name: "explorer", Path: cfg.Binaries.Aitbc, Env: env, Log: n.log("explorer"),
+			Args:  append([]string{"explorer", "--host", "127.0.0.1", "--port", strconv.Itoa(home.PortExplorer + n.PortOffset)}, where...),
+			Ready: func(ctx context.Context) error { return healthy(ctx, n.ExplorerURL()) },
+		},
 	}
 }
 

@@ -44,6 +44,7 @@ func (n Network) Services() []Service {
 		{"coordinator", n.APIURL(), "jobs, OpenAI at /v1"},
 		{"miner", n.MinerURL(), "health and status"},
 		{"wallet", n.WalletURL(), "encrypted keys, signing"},
+		{"explorer", n.ExplorerURL(), "block explorer, in a browser"},
 		{"node", n.RPCURL(), "RPC"},
 		{"node events", n.EventsURL(), "WebSocket"},
 		{"node ethereum", n.EthRPCURL(), "Ethereum JSON-RPC"},

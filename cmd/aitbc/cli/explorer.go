@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/aitbc/aitbc/config"
+	"github.com/aitbc/aitbc/explorer/daemon"
+)
+
+func explorerCommand() command {
+	return command{
+		name: "explorer", short: "serve the block explorer",
+		long: `Indexes the chain of a node into one file and shows it at http://127.0.0.1:3000.
+The file can be deleted: it is made again from any node that keeps all blocks.
+Settings come from HOME/explorer/config.toml, the environment
+(AITBC_EXPLORER_HOST, AITBC_EXPLORER_PORT, AITBC_RPC_URL, AITBC_ETH_RPC_URL,
+AITBC_API_URL, LOG_LEVEL) and flags, the later over the earlier.`,
+		setup: func(fs *flag.FlagSet) runner {
+			fs.String("host", "", "`address` to listen on (default 127.0.0.1)")
+			fs.Int("port", 0, "`port` to listen on (default 3000)")
+			fs.String("index", "", "`file` of the index (default HOME/explorer/index.db)")
+			fs.String("rpc-url", "", "`URL` of the node's RPC")
+			fs.String("eth-rpc-url", "", "`URL` of the node's Ethereum JSON-RPC")
+			fs.String("coordinator-url", "", "`URL` of the coordinator, which knows its miners")
+			fs.String("log-level", "", "debug, info, warn or error")
+			return func(ctx context.Context, c *call) error { return c.explorer(ctx, fs) }
+		},
+	}
+}
+
+func (c *call) explorer(ctx context.Context, fs *flag.FlagSet) error {
+	n, err := c.network()
+	if err != nil {
+		return err
+	}
+	cfg := daemon.Default(n.Home, n.PortOffset)
+	src := config.Source{File: filepath.Join(n.Home.Explorer(), "config.toml"), Optional: true, Env: c.Getenv, Flags: fs}
+	if err := config.Load(&cfg, src); err != nil {
+		return err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return fmt.Errorf("log_level is %q: use debug, info, warn or error", cfg.LogLevel)
+	}
+	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	return daemon.Run(ctx, cfg, buildVersion(), log)
+}

@@ -1,0 +1,243 @@
+// Package httpapi serves the explorer: its JSON interface, a narrow way to the
+// node and the coordinator, and the page, all under one origin. It shows what is
+// on the chain and never what a job was about.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/explorer/index"
+	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/httpx"
+)
+
+// Index is what the server reads of the index.
+type Index interface {
+	Totals(ctx context.Context) (sqlite.Totals, error)
+	Blocks(ctx context.Context, before uint64, limit int) ([]sqlite.Block, error)
+	Block(ctx context.Context, height uint64) (sqlite.Block, error)
+	BlockByHash(ctx context.Context, h common.Hash) (sqlite.Block, error)
+	Tx(ctx context.Context, h common.Hash) (sqlite.Tx, error)
+	TxAt(ctx context.Context, height uint64, idx int) (sqlite.Tx, error)
+	Txs(ctx context.Context, before sqlite.Place, limit int) ([]sqlite.Tx, error)
+	TxsOf(ctx context.Context, height uint64, from, limit int) ([]sqlite.Tx, error)
+	TxsBy(ctx context.Context, a common.Address, before sqlite.Place, limit int) ([]sqlite.Tx, error)
+	EventsOfTx(ctx context.Context, height uint64, idx int) ([]sqlite.Event, error)
+	EventsAbout(ctx context.Context, of index.Subject, before sqlite.Place, limit int) ([]sqlite.Event, error)
+	Known(ctx context.Context, of index.Subject) (bool, error)
+}
+
+// Config is what a server needs.
+type Config struct {
+	Index       Index
+	Eth         *chainclient.Client
+	Comet       *chainclient.Comet
+	Coordinator *httpx.Client
+	Page        http.Handler // what is no route: the page
+	Version     string
+}
+
+// Server answers requests. Use [New].
+type Server struct {
+	Config
+	started  time.Time
+	hub      *hub
+	signing  signing
+	busy     chan struct{}   // a token for each question that costs the node much
+	stopping <-chan struct{} // closed when the server stops
+
+	mu      sync.Mutex
+	genesis *genesisCoins // what the node said once, guarded by mu
+}
+
+// costly is how many questions that cost the node much are asked at a time.
+const costly = 4
+
+// New returns a server. When ctx ends, those who watch the head are told no more.
+func New(ctx context.Context, cfg Config) *Server {
+	return &Server{Config: cfg, started: time.Now(), hub: newHub(), busy: make(chan struct{}, costly), stopping: ctx.Done()}
+}
+
+// Added tells who watches the head of new blocks. It is what
+// [index.Follower] calls.
+func (s *Server) Added([]index.Block) { s.hub.wake() }
+
+// A Route is one method and path of the interface.
+type Route struct {
+	Method, Path string
+	Summary      string
+	Query        []string // names of query parameters
+	Answer       any      // its type is the answer's; nil: not JSON
+	Table        bool     // format=csv gives a table
+
+	handler httpx.Handler
+}
+
+// Routes lists every route but the page, for the check against openapi.json.
+func Routes() []Route { return (&Server{}).routes() }
+
+func (s *Server) routes() []Route {
+	page := []string{"before", "limit"}
+	return []Route{
+		{"GET", "/health", "Whether the explorer serves, and how far behind the node it is.", nil, map[string]any{}, false, s.health},
+		{"GET", "/openapi.json", "This document.", nil, nil, false, s.openapi},
+		{"GET", "/api/status", "How far chain and index are, and figures of all blocks.", nil, Status{}, false, s.status},
+		{"GET", "/api/head", "Server-sent events: a block's message for each new head.", nil, nil, false, s.head},
+		{"GET", "/api/blocks", "Blocks, newest first.", page, Page[Block]{}, true, s.blocks},
+		{"GET", "/api/blocks/{block}", "A block by height or hash.", nil, BlockDetail{}, false, s.block},
+		{"GET", "/api/blocks/{block}/txs", "Transactions of a block, in their order.", []string{"from", "limit"}, Page[Tx]{}, true, s.blockTxs},
+		{"GET", "/api/txs", "Transactions, newest first.", page, Page[Tx]{}, true, s.txs},
+		{"GET", "/api/txs/{hash}", "A transaction: what it called, what was said, and why it failed.", nil, TxDetail{}, false, s.tx},
+		{"GET", "/api/events", "Events of the network's contracts, newest first, about one subject.", append(page, "name", "address", "session", "job", "receipt", "proposal", "root"), Page[Event]{}, true, s.events},
+		{"GET", "/api/addresses/{address}", "An account as it stands now; the address may be spelled 0x… or aitbc1….", nil, Address{}, false, s.address},
+		{"GET", "/api/addresses/{address}/txs", "Transactions that name an account, newest first.", page, Page[Tx]{}, true, s.addressTxs},
+		{"GET", "/api/sessions/{id}", "A session as it stands now.", nil, Session{}, false, s.session},
+		{"GET", "/api/jobs/{id}", "A direct job as it stands now.", nil, Job{}, false, s.job},
+		{"GET", "/api/validators", "Validators, the most powerful first.", nil, Page[Validator]{}, true, s.validators},
+		{"GET", "/api/miners", "Miners of the coordinator.", nil, Page[Miner]{}, true, s.miners},
+		{"GET", "/api/proposals", "Proposals, newest first.", nil, Page[Proposal]{}, true, s.proposals},
+		{"GET", "/api/supply", "How many coins there are.", nil, Supply{}, false, s.supply},
+		{"GET", "/api/parameters", "Parameters of the contracts.", nil, Page[Parameter]{}, true, s.parameters},
+		{"GET", "/api/search", "What a height, hash, address, number or name may mean.", []string{"q"}, Results{}, false, s.search},
+		{"POST", "/node/eth", "The node's Ethereum JSON-RPC: methods that read, and eth_sendRawTransaction.", nil, nil, false, s.eth},
+		{"GET", "/coordinator/v1/{path...}", "The coordinator's network, models, miners, and a client's own receipts.", nil, nil, false, s.coordinator},
+	}
+}
+
+// Handler returns the handler of all routes and of the page.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.Method+" "+r.Path, r.handler)
+	}
+	for _, prefix := range []string{"/api/", "/node/", "/coordinator/"} {
+		mux.Handle(prefix, httpx.Handler(func(http.ResponseWriter, *http.Request) error {
+			return apierr.New(apierr.NotFound, "there is no such route: GET /openapi.json lists them")
+		}))
+	}
+	mux.Handle("/", s.Page)
+	return secured(mux)
+}
+
+// policy lets a page run only what this origin serves, and reach only this origin.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+
+func secured(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		set := w.Header().Set
+		set("Content-Security-Policy", policy)
+		set("X-Content-Type-Options", "nosniff")
+		set("Referrer-Policy", "no-referrer")
+		set("Cross-Origin-Opener-Policy", "same-origin")
+		set("Cross-Origin-Resource-Policy", "same-origin")
+		set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
+		h.ServeHTTP(w, r)
+	})
+}
+
+// found turns the index's and the chain's ErrNotFound into an answer.
+func found(err error, what string) error {
+	if errors.Is(err, sqlite.ErrNotFound) || errors.Is(err, chainclient.ErrNotFound) {
+		return apierr.Wrap(err, apierr.NotFound, what+" is not on the chain, or not in the index yet")
+	}
+	return err
+}
+
+// node marks what the node did not answer.
+func node(err error) error {
+	if err == nil {
+		return nil
+	}
+	return apierr.Wrap(err, apierr.Unavailable, "the node does not answer this now: try again")
+}
+
+// claim takes one of the places for questions that cost the node much.
+func (s *Server) claim(ctx context.Context) (release func(), err error) {
+	select {
+	case s.busy <- struct{}{}:
+		return func() { <-s.busy }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(5 * time.Second):
+		return nil, apierr.New(apierr.Unavailable, "too many questions at once: try again")
+	}
+}
+
+// Limits of a page of a list.
+const (
+	pageUsual = 25
+	pageMost  = 1000
+)
+
+func limit(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return pageUsual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > pageMost {
+		return 0, apierr.New(apierr.Invalid, "limit must be from 1 to %d", pageMost)
+	}
+	return n, nil
+}
+
+// place reads before, as the page before gave it: HEIGHT or HEIGHT.PLACE.
+func place(r *http.Request) (sqlite.Place, error) {
+	text := r.URL.Query().Get("before")
+	if text == "" {
+		return sqlite.Newest, nil
+	}
+	height, seq, _ := strings.Cut(text, ".")
+	h, err := strconv.ParseUint(height, 10, 63)
+	var i int64
+	if err == nil && seq != "" {
+		i, err = strconv.ParseInt(seq, 10, 32)
+	}
+	if err != nil || i < 0 {
+		return sqlite.Place{}, apierr.New(apierr.Invalid, "before is not what the page before gave as next")
+	}
+	return sqlite.Place{Height: h, Seq: int(i)}, nil
+}
+
+func next(height uint64, seq int) string {
+	return strconv.FormatUint(height, 10) + "." + strconv.Itoa(seq)
+}
+
+func number(text, name string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || n > math.MaxInt64 {
+		return 0, apierr.New(apierr.Invalid, "%s is not a number", name)
+	}
+	return n, nil
+}
+
+func hashOf(text, name string) (common.Hash, error) {
+	var h common.Hash
+	if err := h.UnmarshalText([]byte(text)); err != nil || len(text) != 66 {
+		return h, apierr.New(apierr.Invalid, "%s is not 0x and 64 hex digits", name)
+	}
+	return h, nil
+}
+
+func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
+	t, err := s.Index.Totals(r.Context())
+	if err != nil && !errors.Is(err, sqlite.ErrNotFound) {
+		return err
+	}
+	httpx.WriteJSON(w, http.StatusOK, map[string]any{
+		"status": "ok", "service": "explorer", "uptime_seconds": int(time.Since(s.started).Seconds()), "height": max(t.Next, 1) - 1,
+	})
+	return nil
+}

@@ -1,0 +1,280 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+
+	"github.com/aitbc/aitbc/api"
+	"github.com/aitbc/aitbc/market"
+)
+
+// Status says how far the chain and the index are.
+type Status struct {
+	ChainID   uint64        `json:"chain_id,string"`
+	Genesis   common.Hash   `json:"genesis"`
+	Head      uint64        `json:"head"`      // newest block of the index
+	NodeHead  uint64        `json:"node_head"` // newest block of the node; 0: it does not answer
+	First     uint64        `json:"first"`     // oldest block of the index
+	Time      time.Time     `json:"time"`      // of Head
+	Txs       uint64        `json:"txs"`
+	Failed    uint64        `json:"failed_txs"`
+	Events    uint64        `json:"events"`
+	GasUsed   uint64        `json:"gas_used"`
+	Burned    market.Amount `json:"burned"`
+	BlockTime float64       `json:"block_seconds"` // mean of the last hundred blocks
+	Version   string        `json:"version"`
+}
+
+// Block is a block in a list.
+type Block struct {
+	Height   uint64         `json:"height"`
+	Hash     common.Hash    `json:"hash"`
+	Parent   common.Hash    `json:"parent"`
+	Time     time.Time      `json:"time"`
+	Proposer common.Address `json:"proposer"`
+	GasUsed  uint64         `json:"gas_used"`
+	GasLimit uint64         `json:"gas_limit"`
+	BaseFee  market.Amount  `json:"base_fee"`
+	Txs      int            `json:"txs"`
+	Events   int            `json:"events"`
+}
+
+// BlockDetail is a block with what the node's own calls did in it.
+type BlockDetail struct {
+	Block
+	Validator *common.Address `json:"validator"` // operator of the proposer's key; null if the node does not know it any more
+	System    []Event         `json:"system"`
+	Round     *int            `json:"round"` // of consensus in which it was decided; null while the node has no commit of it
+	Signers   int             `json:"signers"`
+	Size      int             `json:"validators"` // how many could sign
+}
+
+// Tx is a transaction in a list.
+type Tx struct {
+	Hash     common.Hash     `json:"hash"`
+	Height   uint64          `json:"height"`
+	Index    int             `json:"index"`
+	Time     time.Time       `json:"time"`
+	From     common.Address  `json:"from"`
+	To       *common.Address `json:"to"`
+	Created  *common.Address `json:"created"`
+	Value    market.Amount   `json:"value"`
+	Method   string          `json:"method"` // name, or the first four bytes of the data
+	OK       bool            `json:"ok"`
+	Nonce    uint64          `json:"nonce"`
+	GasLimit uint64          `json:"gas_limit"`
+	GasUsed  uint64          `json:"gas_used"`
+	Fee      market.Amount   `json:"fee"`
+	Burned   market.Amount   `json:"burned"`
+}
+
+// TxDetail is a transaction with what it called, said and, if it failed, why.
+type TxDetail struct {
+	Tx
+	Call   *Call   `json:"call"`   // null while the node does not have the transaction
+	Events []Event `json:"events"` // of the network's contracts
+	Logs   []Log   `json:"logs"`   // of other contracts
+	Reason string  `json:"reason"` // why it failed
+}
+
+// Call is what a transaction called with.
+type Call struct {
+	Contract string          `json:"contract"` // of the network's, or empty
+	Method   string          `json:"method"`
+	Args     json.RawMessage `json:"args"`  // by name, if the method is known
+	Bytes    int             `json:"bytes"` // of data
+	Data     hexutil.Bytes   `json:"data"`  // of a contract that is not the network's, the beginning
+}
+
+// Log is a log of a contract that is not the network's.
+type Log struct {
+	Address common.Address `json:"address"`
+	Topics  []common.Hash  `json:"topics"`
+	Data    hexutil.Bytes  `json:"data"`
+}
+
+// Event is what one of the network's contracts said.
+type Event struct {
+	Height   uint64          `json:"height"`
+	Seq      int             `json:"seq"`
+	Time     time.Time       `json:"time"`
+	Tx       *common.Hash    `json:"tx"` // null for the node's own calls
+	TxIndex  int             `json:"tx_index"`
+	Log      int             `json:"log"`
+	Call     string          `json:"call"` // the node's call
+	Contract string          `json:"contract"`
+	Name     string          `json:"name"`
+	Args     json.RawMessage `json:"args"`
+}
+
+// Page is one page of a list. Next is what to ask for as before; empty: it is the last.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// Address is an account as it stands now.
+type Address struct {
+	Address     common.Address  `json:"address"`
+	Bech32      string          `json:"bech32"`
+	Contract    string          `json:"contract"` // name of one of the network's
+	Code        bool            `json:"code"`     // it is a contract
+	Balance     market.Amount   `json:"balance"`
+	Nonce       uint64          `json:"nonce"`
+	Waiting     market.Amount   `json:"withdrawable"` // payments that failed and wait for it
+	Miner       *Participant    `json:"miner"`
+	Coordinator *Participant    `json:"coordinator"`
+	Validator   bool            `json:"validator"`
+	Operator    *common.Address `json:"operator"` // whose consensus key it is
+	Delegations []Delegation    `json:"delegations"`
+	Unbonding   []Unbonding     `json:"unbonding"`
+}
+
+// Participant is an account's entry in the Registry.
+type Participant struct {
+	Stake       market.Amount  `json:"stake"`
+	Unbonding   market.Amount  `json:"unbonding"`
+	Signer      common.Address `json:"signer"`
+	Endpoint    string         `json:"endpoint"`
+	JailedUntil uint64         `json:"jailed_until"`
+}
+
+// Delegation is an account's stake with a validator.
+type Delegation struct {
+	Operator common.Address `json:"operator"`
+	Amount   market.Amount  `json:"amount"`
+	Rewards  market.Amount  `json:"rewards"`
+}
+
+// Unbonding is stake on its way out.
+type Unbonding struct {
+	Operator common.Address `json:"operator"`
+	Amount   market.Amount  `json:"amount"`
+	DueAt    uint64         `json:"due_at"`
+}
+
+// Session is a client's deposit with a coordinator.
+type Session struct {
+	ID          uint64         `json:"id"`
+	State       string         `json:"state"`
+	Client      common.Address `json:"client"`
+	Coordinator common.Address `json:"coordinator"`
+	Spender     common.Address `json:"spender"`
+	Deposit     market.Amount  `json:"deposit"`
+	Debited     market.Amount  `json:"debited"`
+	Through     uint64         `json:"through"`
+	Expiry      uint64         `json:"expiry"`
+	DueAt       uint64         `json:"due_at"`
+	FeeBps      uint16         `json:"fee_bps"`
+}
+
+// Job is a direct job.
+type Job struct {
+	ID       uint64         `json:"id"`
+	State    string         `json:"state"`
+	Client   common.Address `json:"client"`
+	Miner    common.Address `json:"miner"`
+	Model    common.Hash    `json:"model"`
+	Class    common.Hash    `json:"class"`
+	Fee      market.Amount  `json:"fee"`
+	Price    market.Amount  `json:"price"`
+	Bond     market.Amount  `json:"bond"`
+	AcceptBy uint64         `json:"accept_by"`
+	Deadline uint64         `json:"deadline"`
+	DueAt    uint64         `json:"due_at"`
+	Receipt  common.Hash    `json:"receipt"`
+}
+
+// Validator is a validator with what it signed of the newest blocks.
+type Validator struct {
+	Operator      common.Address `json:"operator"`
+	Consensus     common.Address `json:"consensus"`
+	Moniker       string         `json:"moniker"`
+	Standing      string         `json:"standing"`
+	Power         uint64         `json:"power"`
+	Tokens        market.Amount  `json:"tokens"`
+	SelfStake     market.Amount  `json:"self_stake"`
+	CommissionBps uint16         `json:"commission_bps"`
+	Authority     bool           `json:"authority"`
+	JailedUntil   uint64         `json:"jailed_until"`
+	Missed        uint32         `json:"missed"`
+	// Signing has a letter for each of the blocks, the oldest first: s signed, m missed, - was not in the set.
+	Signing string `json:"signing"`
+	From    uint64 `json:"signing_from"` // height of the first letter
+}
+
+// Miner is a miner as the coordinator and the Registry have it.
+type Miner struct {
+	Miner      common.Address `json:"miner"`
+	State      string         `json:"state"`
+	Models     []api.Offer    `json:"models"`
+	Slots      int            `json:"slots"`
+	FreeSlots  int            `json:"free_slots"`
+	Completed  uint64         `json:"completed"`
+	Reputation uint32         `json:"reputation"`
+	LastSeen   int64          `json:"last_seen"`
+	Stake      market.Amount  `json:"stake"`
+	Jailed     uint64         `json:"jailed_until"`
+	Earned     market.Amount  `json:"earned"` // settled by the coordinator so far
+}
+
+// Proposal is a proposal of the Governor and how it stands.
+type Proposal struct {
+	Number      uint64         `json:"number"`
+	ID          string         `json:"id"`
+	State       string         `json:"state"`
+	Proposer    common.Address `json:"proposer"`
+	Description string         `json:"description"`
+	Actions     []string       `json:"actions"`
+	VoteStart   uint64         `json:"vote_start"`
+	VoteEnd     uint64         `json:"vote_end"`
+	For         market.Amount  `json:"for"`
+	Against     market.Amount  `json:"against"`
+	Abstain     market.Amount  `json:"abstain"`
+	Quorum      market.Amount  `json:"quorum"`
+	ETA         uint64         `json:"eta"`
+}
+
+// Supply is how many coins there are, and what holds many of them.
+type Supply struct {
+	Height    uint64        `json:"height"`
+	Genesis   market.Amount `json:"genesis"`
+	Issued    market.Amount `json:"issued"`
+	Burned    market.Amount `json:"burned"`
+	Total     market.Amount `json:"total"` // Genesis + Issued − Burned
+	Whole     bool          `json:"whole"` // the index has every block, so Burned and Total are of all
+	Bonded    market.Amount `json:"bonded"`
+	Unbonding market.Amount `json:"unbonding"`
+	Market    market.Amount `json:"market"` // in sessions, jobs and accounts
+	Treasury  market.Amount `json:"treasury"`
+}
+
+// Parameter is a parameter of a contract.
+type Parameter struct {
+	Contract string `json:"contract"`
+	Name     string `json:"name"`
+	Type     string `json:"type"`
+	Value    string `json:"value"`
+}
+
+// Found is one thing that a search found.
+type Found struct {
+	Kind string `json:"kind"` // block, transaction, address, session, job, receipt, validator, miner or proposal
+	ID   string `json:"id"`
+	Path string `json:"path"` // of its page
+	Text string `json:"text"`
+}
+
+// Results are what a search found, the likeliest first.
+type Results struct {
+	Items []Found `json:"items"`
+}
+
+// Tick is a message of the live head.
+type Tick struct {
+	Block
+	Status Status `json:"status"`
+}
