@@ -47,7 +47,7 @@ up: build ## run a network in ~/.aitbc until Ctrl-C
 	bin/aitbc up
 
 .PHONY: test
-test: test-root test-chain test-contracts test-ts test-e2e ## pass all tests
+test: test-root test-chain test-contracts test-ts test-web test-e2e ## pass all tests
 
 .PHONY: test-root
 test-root: ## test the root module, without whole networks
@@ -64,6 +64,14 @@ test-contracts: ## test the contracts with Foundry, and that their artefacts are
 .PHONY: test-ts
 test-ts: ## test the TypeScript types on the vectors of Go and Solidity
 	cd sdk/ts && npm ci --no-audit --no-fund && npm test
+
+.PHONY: test-web
+test-web: ## test what the pages share, and build them: the built files are committed
+	cd web && npm ci --no-audit --no-fund && npm test && npm run build
+
+.PHONY: screenshots
+screenshots: ## look at every page of a running explorer, wide and narrow, light and dark: URL=http://127.0.0.1:3000
+	cd web && npm ci --no-audit --no-fund && node look.mjs $(or $(URL),http://127.0.0.1:3000) screenshots $(RECEIPT)
 
 .PHONY: test-e2e
 test-e2e: build ## test whole networks of the real programs

@@ -34,7 +34,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-	asset := strings.HasPrefix(name, "assets/")
+	asset := strings.HasPrefix(r.URL.Path, "/assets/")
 	if !asset && path.Ext(name) == "" {
 		name = "index.html"
 	}

@@ -209,7 +209,7 @@ func writePlain(b *bytes.Buffer, v any) {
 		}
 		b.Write(raw)
 	case common.Address:
-		b.WriteString(strconv.Quote(v.Hex()))
+		b.WriteString(strconv.Quote(hexutil.Encode(v[:]))) // as JSON has addresses everywhere
 	case common.Hash: // of an indexed value of any length
 		b.WriteString(strconv.Quote(v.Hex()))
 	default: // whole numbers of any size
