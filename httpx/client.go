@@ -53,6 +53,12 @@ func NewClient(base string) (*Client, error) {
 	return newClient(base, http.ProxyFromEnvironment, (&net.Dialer{Timeout: dialWithin}).DialContext), nil
 }
 
+// NewClientOver returns a client of the server at base, over connections that dial
+// makes. No proxy is asked.
+func NewClientOver(base string, dial func(ctx context.Context, network, address string) (net.Conn, error)) *Client {
+	return newClient(base, nil, dial)
+}
+
 const dialWithin = 10 * time.Second
 
 func newClient(base string, proxy func(*http.Request) (*url.URL, error), dial func(context.Context, string, string) (net.Conn, error)) *Client {
