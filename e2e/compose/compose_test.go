@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -34,6 +35,16 @@ func newProject(t *testing.T) *project {
 			t.Fatal("there is no docker-compose: install Debian's package")
 		}
 		t.Skip("there is no docker-compose: install Debian's package")
+	}
+	// The ports are the specification's.
+	for _, port := range []string{"3000", "8545", "8546", "18000", "18001", "18002", "26657", "26658"} {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:"+port)
+		if err != nil {
+			t.Skipf("the network's ports are not free: %v", err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	root, err := network.Repository()
 	if err != nil {
