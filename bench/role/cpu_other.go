@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// CPUTime returns what this process has used, where the system tells.
+// CPUTime returns the processor time that this process has used.
 func CPUTime() (time.Duration, error) {
 	return 0, errors.New("processor time is not measured on this system")
 }

@@ -59,6 +59,9 @@ func tileWords(out *[8]float32, w *int16, ws *float32, x *int16, xs *float32, gr
 func tileFloats(out *[8]float32, w, x *float32, wstep, xstep, eights int)
 
 //go:noescape
+func widenF32(out *float32, in *byte, eights int)
+
+//go:noescape
 func widenF16(out *float32, in *byte, eights int)
 
 //go:noescape
@@ -101,25 +104,41 @@ type tile struct {
 var tiles = sync.Pool{New: func() any { return new(tile) }}
 
 // few is the number of vectors up to which it does not pay to take rows apart.
-const few = 2
+func (m *Matrix) few() int {
+	switch m.kind {
+	case gguf.Q4K:
+		return 8
+	case gguf.Q8_0, gguf.Q4_0, gguf.Q6K:
+		return 6
+	default:
+		return 2
+	}
+}
+
+// near is the number of bytes that stay close to the processor while several vectors
+// meet them.
+const near = 16 << 10
 
 func (m *Matrix) mulRowsFast(y, x *Batch, count, from, to int) {
 	t := tiles.Get().(*tile)
 	defer tiles.Put(t)
-	switch {
-	case m.Grain() != Whole && count <= few:
-		for i := range count {
-			m.mulVector(&y.F[i*y.Width+from], x, i, from, to-from)
-		}
-	case m.Grain() != Whole:
-		for ; from < to; from += 4 {
-			m.tileWords(t, y, x, count, from, min(4, to-from))
-		}
-	case count == 1:
-		m.mulFloatsOnce(y, x, from, to)
-	default:
-		for ; from < to; from += 4 {
-			m.tileFloats(t, y, x, count, from, min(4, to-from))
+	size := 4
+	if count <= m.few() {
+		size = max(4, near/m.step/4*4)
+	}
+	for ; from < to; from += size {
+		rows := min(size, to-from)
+		switch {
+		case count > m.few() && m.Grain() != Whole:
+			m.tileWords(t, y, x, count, from, rows)
+		case count > m.few():
+			m.tileFloats(t, y, x, count, from, rows)
+		case m.Grain() != Whole:
+			for i := range count {
+				m.mulVector(&y.F[i*y.Width+from], x, i, from, rows)
+			}
+		default:
+			m.mulFloats(y, x, count, from, from+rows)
 		}
 	}
 }
@@ -188,8 +207,8 @@ func (m *Matrix) tileWords(t *tile, y, x *Batch, count, from, rows int) {
 	}
 }
 
-// mulFloatsOnce multiplies with one vector.
-func (m *Matrix) mulFloatsOnce(y, x *Batch, from, to int) {
+// mulFloats multiplies rows with one vector after another.
+func (m *Matrix) mulFloats(y, x *Batch, count, from, to int) {
 	four := fourF32
 	switch m.kind {
 	case gguf.F16:
@@ -199,11 +218,13 @@ func (m *Matrix) mulFloatsOnce(y, x *Batch, from, to int) {
 	default: // F32
 	}
 	whole := from + (to-from)/4*4
-	for r := from; r < whole; r += 4 {
-		four(&y.F[r], &m.row(r)[0], &x.F[0], m.step, m.Cols/lanes)
+	for i := range count {
+		for r := from; r < whole; r += 4 {
+			four(&y.F[i*y.Width+r], &m.row(r)[0], &x.F[i*x.Width], m.step, m.Cols/lanes)
+		}
 	}
 	if whole < to {
-		m.mulRowsPlain(y, x, 1, whole, to)
+		m.mulRowsPlain(y, x, count, whole, to)
 	}
 }
 
@@ -219,7 +240,7 @@ func (m *Matrix) tileFloats(t *tile, y, x *Batch, count, from, rows int) {
 		case gguf.BF16:
 			widenBF16(&out[0], &src[0], m.Cols/lanes)
 		default:
-			widen(m.kind, out, src)
+			widenF32(&out[0], &src[0], m.Cols/lanes)
 		}
 	}
 	var out [8]float32

@@ -189,6 +189,21 @@ eight:
 	ENDTILE
 	RET
 
+// func widenF32(out *float32, in *byte, eights int)
+TEXT ·widenF32(SB), NOSPLIT, $0-24
+	MOVQ out+0(FP), DI
+	MOVQ in+8(FP), SI
+	MOVQ eights+16(FP), CX
+eight:
+	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNZ  eight
+	VZEROUPPER
+	RET
+
 // func widenF16(out *float32, in *byte, eights int)
 TEXT ·widenF16(SB), NOSPLIT, $0-24
 	MOVQ out+0(FP), DI
