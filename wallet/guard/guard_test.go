@@ -84,13 +84,13 @@ func TestDestroyWaitsForUsers(t *testing.T) {
 			t.Errorf("begun while it is destroyed: %v", err)
 		}
 		select {
-		case <-destroyed:
-			t.Error("destroyed under its user")
+		case err := <-destroyed:
+			t.Error("destroyed under its user", err)
 		default:
 		}
 		close(leave)
 		wg.Wait()
-		if err := <-destroyed; err != nil {
+		if err := <-destroyed; err != nil { // it holds one, or the test has failed already
 			t.Error(err)
 		}
 	})

@@ -125,7 +125,7 @@ func (r *rig) up() {
 // ask sends a request and decodes the answer into out.
 func (r *rig) ask(method, path string, in, out any, headers ...string) error {
 	r.t.Helper()
-	req := httpx.Request{Method: method, Path: path, JSON: in, Header: http.Header{}, Timeout: time.Minute}
+	req := httpx.Request{Method: method, Path: path, JSON: in, Header: http.Header{}, Timeout: 3 * time.Minute}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
