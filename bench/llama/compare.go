@@ -169,7 +169,7 @@ func atOnce(ctx context.Context, o *ours) (pace, error) {
 		var g errgroup.Group
 		for i := range together {
 			g.Go(func() error {
-				req := engine.Request{Prompt: "hello", MaxTokens: answerTokens, TemperatureMilli: 1000, Seed: uint64(i)} //nolint:gosec // few
+				req := engine.Request{Prompt: fmt.Sprint("hello ", i), MaxTokens: answerTokens}
 				r, err := o.model.Generate(ctx, req, func(engine.Token) error { return nil })
 				if err == nil && r.CompletionTokens != answerTokens {
 					err = fmt.Errorf("an answer ended after %d tokens", r.CompletionTokens)

@@ -163,6 +163,16 @@ func TestFunctionsBySIMDAreTheSameBits(t *testing.T) {
 		spread := math.Pow(10, r.Float64()*6-3)
 		x, other := floats(r, n, spread, odd), floats(r, n, spread, odd)
 		both("exponentials", x, func(x []float32) { exponentials(x, other[0]) })
+		doubles := make([]float64, n)
+		both("Exps", x, func(x []float32) {
+			for i, v := range x {
+				doubles[i] = float64(v) * 1.000001
+			}
+			Exps(doubles)
+			for i, v := range doubles { // all bits of both halves
+				x[i] = math.Float32frombits(uint32(math.Float64bits(v)>>32) ^ uint32(math.Float64bits(v))>>9)
+			}
+		})
 		both("Softmax", x, Softmax)
 		both("Gate", x, func(x []float32) { Gate(x, other) })
 		both("Dot", x, func(x []float32) { x[0] = Dot(x, other) })

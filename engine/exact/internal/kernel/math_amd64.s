@@ -134,6 +134,31 @@ out:
 	VZEROUPPER
 	RET
 
+// func expDoubles(x *float64, inverse *[32]float64, sixteens int) int
+TEXT ·expDoubles(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), DI
+	MOVQ inverse+8(FP), R10
+	MOVQ sixteens+16(FP), CX
+	XORQ AX, AX
+sixteen:
+	VMOVUPD (DI), Y0
+	VMOVUPD 32(DI), Y1
+	VMOVUPD 64(DI), Y2
+	VMOVUPD 96(DI), Y3
+	EXP16(out)
+	VMOVUPD Y8, (DI)
+	VMOVUPD Y9, 32(DI)
+	VMOVUPD Y10, 64(DI)
+	VMOVUPD Y11, 96(DI)
+	ADDQ $128, DI
+	INCQ AX
+	DECQ CX
+	JNZ  sixteen
+out:
+	MOVQ AX, ret+24(FP)
+	VZEROUPPER
+	RET
+
 // SILU divides the float32s at off(DI) by one more than the vector e, times up.
 #define SILU(off, e) \
 	VADDPD Y12, e, e; \

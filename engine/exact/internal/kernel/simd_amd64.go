@@ -86,6 +86,9 @@ func addWeighted(out, weights, values *float32, eights, count int)
 func expMinus(x *float32, top float32, inverse *[32]float64, sixteens int) int
 
 //go:noescape
+func expDoubles(x *float64, inverse *[32]float64, sixteens int) int
+
+//go:noescape
 func gateSixteens(gate, up *float32, inverse *[32]float64, sixteens int) int
 
 //go:noescape
@@ -272,6 +275,13 @@ func expFast(x []float32, top float32) int {
 		return 0
 	}
 	return 16 * expMinus(&x[0], top, &inverse, len(x)/16)
+}
+
+func expDoublesFast(x []float64) int {
+	if len(x) < 16 {
+		return 0
+	}
+	return 16 * expDoubles(&x[0], &inverse, len(x)/16)
 }
 
 func gateFast(gate, up []float32) int {

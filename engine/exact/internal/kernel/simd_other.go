@@ -11,6 +11,8 @@ func quantizeFast(v vector, x []float32, g Grain) { quantizePlain(v, x, g) }
 
 func expFast([]float32, float32) int { return 0 }
 
+func expDoublesFast([]float64) int { return 0 }
+
 func gateFast(_, _ []float32) int { return 0 }
 
 func scoresFast(scores, q, keys []float32, scale float32) { scoresPlain(scores, q, keys, scale) }

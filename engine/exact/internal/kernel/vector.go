@@ -76,10 +76,24 @@ func Softmax(x []float32) {
 	}
 }
 
+// Exps replaces each x by [Exp] of it.
+func Exps(x []float64) {
+	for i := 0; i < len(x); {
+		if fast {
+			i += expDoublesFast(x[i:])
+		}
+		for end := min(i+16, len(x)); i < end; i++ {
+			x[i] = Exp(x[i])
+		}
+	}
+}
+
 // exponentials replaces each x by e^(x-top).
 func exponentials(x []float32, top float32) {
 	for i := 0; i < len(x); {
-		i += expFast(x[i:], top)
+		if fast {
+			i += expFast(x[i:], top)
+		}
 		for end := min(i+16, len(x)); i < end; i++ {
 			x[i] = float32(Exp(float64(x[i] - top)))
 		}
@@ -90,7 +104,9 @@ func exponentials(x []float32, top float32) {
 func Gate(gate, up []float32) {
 	up = up[:len(gate)]
 	for i := 0; i < len(gate); {
-		i += gateFast(gate[i:], up[i:])
+		if fast {
+			i += gateFast(gate[i:], up[i:])
+		}
 		for end := min(i+16, len(gate)); i < end; i++ {
 			v := gate[i]
 			gate[i] = float32(float32(float64(v)/(1+Exp(-float64(v)))) * up[i])

@@ -13,6 +13,7 @@ package sampler
 import (
 	"cmp"
 	"container/heap"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -37,7 +38,9 @@ type Settings struct {
 type Sampler struct {
 	set    Settings
 	random *rand.PCG
-	kept   []candidate
+
+	kept, spare []candidate
+	weights     []float64
 }
 
 type candidate struct {
@@ -127,9 +130,51 @@ func (s *Sampler) order(logits []float32) {
 			s.kept = append(s.kept, candidate{id: uint32(i), logit: v})
 		}
 	}
-	slices.SortFunc(s.kept, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id))
-	})
+	s.sort()
+}
+
+// few is the number of candidates up to which comparing is faster than counting.
+const few = 256
+
+// sort orders the candidates, which come in the order of their ids. Many are sorted by
+// the digits of their logits, the lowest first, which keeps equal ones in order.
+func (s *Sampler) sort() {
+	if len(s.kept) <= few {
+		slices.SortFunc(s.kept, func(a, b candidate) int {
+			return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.id, b.id))
+		})
+		return
+	}
+	const bits, passes = 11, 3
+	var count [passes][1 << bits]int
+	for _, c := range s.kept {
+		key := descending(c.logit)
+		for p := range count {
+			count[p][key>>(p*bits)&(1<<bits-1)]++
+		}
+	}
+	s.spare = slices.Grow(s.spare[:0], len(s.kept))[:len(s.kept)]
+	for p := range count {
+		at := 0
+		for d, n := range count[p] {
+			count[p][d], at = at, at+n
+		}
+		for _, c := range s.kept {
+			d := descending(c.logit) >> (p * bits) & (1<<bits - 1)
+			s.spare[count[p][d]] = c
+			count[p][d]++
+		}
+		s.kept, s.spare = s.spare, s.kept
+	}
+}
+
+// descending is a number that is the smaller, the larger the logit is.
+func descending(logit float32) uint32 {
+	bits := math.Float32bits(logit + 0) // no number is -0
+	if bits>>31 != 0 {
+		return bits
+	}
+	return ^bits &^ (1 << 31)
 }
 
 func (s *Sampler) filter(allowed func(uint32) bool) {
@@ -143,11 +188,16 @@ func (s *Sampler) filter(allowed func(uint32) bool) {
 
 // weigh sets the weights and cuts off the tail.
 func (s *Sampler) weigh() {
+	s.weights = s.weights[:0]
+	for _, c := range s.kept {
+		distance := float64(c.logit) - float64(s.kept[0].logit)
+		s.weights = append(s.weights, float64(distance*1000)/float64(s.set.TemperatureMilli))
+	}
+	kernel.Exps(s.weights)
 	var sum float64
 	for i := range s.kept {
 		c := &s.kept[i]
-		distance := float64(c.logit) - float64(s.kept[0].logit)
-		c.weight = kernel.Exp(float64(distance*1000) / float64(s.set.TemperatureMilli))
+		c.weight = s.weights[i]
 		if c.weight < leastWeight {
 			s.kept = s.kept[:i]
 			break

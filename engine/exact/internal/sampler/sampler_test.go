@@ -1,7 +1,9 @@
 package sampler_test
 
 import (
+	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -97,5 +99,44 @@ func TestTopKAndTopPCutTheTail(t *testing.T) {
 		if most := slices.Max(got); most != c.most {
 			t.Errorf("%s: the last token drawn is %d, want %d", name, most, c.most)
 		}
+	}
+}
+
+// Many candidates are sorted in another way than few; what is drawn is the same.
+func TestManyCandidatesAreInTheSameOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for range 20 {
+		logits := make([]float32, 2000)
+		for i := range logits {
+			logits[i] = float32(r.IntN(400)-200) / 32 // many are equal, and both zeros come
+			if logits[i] == 0 && i%2 == 0 {
+				logits[i] = float32(math.Copysign(0, -1))
+			}
+		}
+		ids := make([]uint32, len(logits))
+		for i := range ids {
+			ids[i] = uint32(i)
+		}
+		slices.SortStableFunc(ids, func(a, b uint32) int { return cmp.Compare(logits[b], logits[a]) })
+		var asked []uint32
+		sampler.New(sampler.Settings{TemperatureMilli: 1000}).Next(logits, func(id uint32) bool {
+			asked = append(asked, id)
+			return true
+		})
+		if !slices.Equal(asked, ids) {
+			t.Fatalf("%v, want %v", asked[:20], ids[:20])
+		}
+	}
+}
+
+func BenchmarkManyCandidates(b *testing.B) {
+	r := rand.New(rand.NewPCG(11, 12))
+	logits := make([]float32, 150_000)
+	for i := range logits {
+		logits[i] = float32(r.NormFloat64() * 3)
+	}
+	s := sampler.New(sampler.Settings{TemperatureMilli: 1000})
+	for b.Loop() {
+		s.Next(logits, nil)
 	}
 }
