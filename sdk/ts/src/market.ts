@@ -7,15 +7,16 @@ import type { Domain } from './typed.js'
 export const marketAddress: Address = '0x000000000000000000000000000000000000a102'
 export const registryAddress: Address = '0x000000000000000000000000000000000000a101'
 
-const marketAbi = parseAbi([
+/** What of the predeploys is used here, as their contracts have it. */
+export const marketAbi = parseAbi([
   'function openSession(address coordinator, address spender, uint64 expiry) payable returns (uint64)',
   'function topUp(uint64 session) payable',
   'function requestClose(uint64 session)',
-  'struct Session { address client; uint64 expiry; address coordinator; uint64 dueAt; address spender; uint64 through; uint16 feeBps; uint8 state; uint128 deposit; uint128 debited; }',
+  'struct Session { address client; uint64 expiry; address coordinator; uint64 dueAt; address spender; uint16 feeBps; uint8 state; uint96 deposit; uint96 debited; uint64 through; }',
   'function session(uint64 id) view returns (Session)',
   'event SessionOpened(uint64 indexed session, address indexed client, address indexed coordinator, address spender, uint128 deposit, uint64 expiry, uint16 feeBps)',
 ])
-const registryAbi = parseAbi([
+export const registryAbi = parseAbi([
   'function signerValid(uint8 role, address account, address signer) view returns (bool)',
   'struct Participant { uint128 stake; uint128 unbonding; uint64 unbondAt; uint128 reserved; address signer; address nextSigner; uint64 nextSignerAt; address oldSigner; uint64 oldSignerUntil; bytes32 sealingKeyHash; bytes32 nextSealingKeyHash; uint64 jailedUntil; bool registered; string endpoint; }',
   'function participant(uint8 role, address account) view returns (Participant)',

@@ -167,7 +167,7 @@ describe('a session', () => {
     const a = await s.follow(o, (e) => (text += e.text ?? ''))
     expect([text, a.matches, a.result.output, p.resumed]).toEqual(['Hello', true, 'Hello', [null, '0']])
     const v = await s.vouch()
-    expect(v).toEqual({ session: 7, through: 1, cumulative: '10' })
+    expect(v).toEqual({ session: 7, through: 1, cumulative: '15' })
     expect(await signerOf(d, 'Voucher', v, p.seen.vouchers[0]!.signature)).toBe(spender.address)
     expect(await s.vouch()).toEqual(v)
     expect(p.seen.vouchers.length).toBe(1)
@@ -183,7 +183,7 @@ describe('a session', () => {
     expect(all.map((o) => o.order.number)).toEqual([1, 2, 3])
   })
   it.each<[string, Parameters<typeof played>[0] & object]>([
-    ['a higher price', { quote: (q) => (q.order.maxPrice = '99999') }],
+    ['a higher price', { quote: (q) => (q.order.maxPrice = '9999999') }],
     ['another session', { quote: (q) => (q.order.session = 8) }],
     ['more tokens', { quote: (q) => (q.max_tokens = 17) }],
     ['other miners', { quote: (q) => (q.order.miners = keccak256('0x01')) }],
