@@ -17,7 +17,7 @@ import (
 	"github.com/aitbc/aitbc/engine"
 )
 
-// apiVersion is Docker 20.10's, and understood by Podman 4 too.
+// apiVersion is Docker 20.10's.
 const apiVersion = "/v1.41"
 
 // callTimeout bounds a call that does not wait for a program.
@@ -26,7 +26,7 @@ const callTimeout = 60 * time.Second
 // maxAnswer bounds what the engine may say that is not a program's.
 const maxAnswer = 4 << 20
 
-// daemon speaks the HTTP API of Docker and Podman over a Unix socket.
+// daemon speaks the HTTP API of Docker over a Unix socket.
 type daemon struct {
 	socket string
 	http   *http.Client

@@ -1,5 +1,5 @@
-// Package container runs programs of clients in containers of a Docker or Podman
-// engine on this machine.
+// Package container runs programs of clients in containers of a Docker engine on
+// this machine. Podman 4's does not do: it makes no volumes of a fixed size in memory.
 //
 // An image is offered by its digest and runs only if the engine shows that very
 // digest. The program has no network, no rights, a read-only file system and one
@@ -11,6 +11,7 @@ package container
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -91,7 +92,20 @@ func Open(ctx context.Context, cfg Config) (*Model, error) {
 	m.id = i.ID
 	m.class = fmt.Sprintf("container/1;os=linux;arch=%s;cpus=%s;memory=%d;disk=%d;gpus=%d;net=none;det=none",
 		i.Architecture, strconv.FormatFloat(cfg.CPUs, 'g', -1, 64), cfg.Memory, cfg.Disk, len(cfg.GPUs))
+	if err := m.probe(ctx); err != nil {
+		return nil, err
+	}
 	return m, m.keeper(ctx)
+}
+
+// probe sees whether the engine makes folders of a fixed size: none is offered
+// that could run no job.
+func (m *Model) probe(ctx context.Context) error {
+	name := "aitbc-probe-" + rand.Text()
+	if err := m.d.memoryVolume(ctx, name, m.cfg.Disk, map[string]string{ownerLabel: m.cfg.Owner}); err != nil {
+		return fmt.Errorf("the container engine makes no folders of a fixed size in memory: Docker's does: %w", err)
+	}
+	return m.d.removeVolume(ctx, name)
 }
 
 // Digest returns the hex digits of an image's digest. A name without one is an

@@ -50,7 +50,7 @@ type Engine struct {
 	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
 
 	// Of a container.
-	Socket     string  `toml:"socket"`      // of Docker's or Podman's engine
+	Socket     string  `toml:"socket"`      // of Docker's engine
 	Image      string  `toml:"image"`       // "sha256:…" or repository@sha256:…
 	MaxSeconds uint64  `toml:"max_seconds"` // longest run
 	CPUs       float64 `toml:"cpus"`

@@ -171,7 +171,7 @@ func (d *doctor) engine(ctx context.Context, e settings.Engine) {
 		defer cancel()
 		m, err := container.Open(ctx, containerConfig(d.set, e))
 		if err != nil {
-			d.say(check, bad, "start Docker or Podman, let this user use "+e.Socket+", and load the image there", "%s: %v", e.Name, err)
+			d.say(check, bad, "start Docker, let this user use "+e.Socket+", and load the image there", "%s: %v", e.Name, err)
 			return
 		}
 		_ = m.Close() // it holds connections only

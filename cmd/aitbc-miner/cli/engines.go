@@ -59,7 +59,7 @@ func sweep(ctx context.Context, set *settings.Settings, log *slog.Logger) error 
 		swept[e.Socket] = true
 		n, err := container.Sweep(ctx, e.Socket, set.Keys.Address.Hex())
 		if err != nil {
-			return &hinted{err, "start Docker or Podman, see that this user may use " + e.Socket + ", or take the container out of the settings"}
+			return &hinted{err, "start Docker, see that this user may use " + e.Socket + ", or take the container out of the settings"}
 		}
 		if n > 0 {
 			log.WarnContext(ctx, "containers of an earlier run were removed", "socket", e.Socket, "containers", n)
