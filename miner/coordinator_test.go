@@ -119,7 +119,7 @@ func (c *coordinator) happened(what string) {
 // wait returns once something has happened.
 func (c *coordinator) wait(what string) {
 	c.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(60 * time.Second)
 	for {
 		select {
 		case got := <-c.events:

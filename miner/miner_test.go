@@ -173,7 +173,7 @@ func (r *rig) resultOf(a api.Assignment) api.ResultRequest {
 // eventually waits until ok, which looks at what no event tells.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(60 * time.Second)
 	for !ok() {
 		select {
 		case <-time.After(2 * time.Millisecond):

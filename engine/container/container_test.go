@@ -212,11 +212,11 @@ func TestHostilePrograms(t *testing.T) {
 		}
 	})
 	t.Run("cannot outlive its time", func(t *testing.T) {
-		r, res, err := guest(t.Context(), m, engine.Request{Container: &engine.Container{Longest: 2 * time.Second}}, "hang")
+		r, res, err := guest(t.Context(), m, engine.Request{Container: &engine.Container{Longest: 6 * time.Second}}, "hang")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.End.Reason != artifact.Time || r.End.Millis != 2000 || res.FinishReason != engine.Length || r.Out != "hanging\nhanging\n" {
+		if r.End.Reason != artifact.Time || r.End.Millis != 6000 || res.FinishReason != engine.Length || r.Out != "hanging\nhanging\n" {
 			t.Errorf("%+v %+v %q", r.End, res, r.Out)
 		}
 		b.clean(t)
