@@ -121,7 +121,7 @@ func TestExplorerShowsAJobAndNeverWhatItWasAbout(t *testing.T) {
 	n.Wait("the explorer", func() bool { status, _ := explorer(t, n, "/health", ""); return status == http.StatusOK })
 	caughtUp()
 	after := shown[httpapi.Supply](t, n, "/api/supply")
-	raw, err := n.Check(int64(after.Height)) //nolint:gosec // a height
+	raw, err := n.Check(int64(after.Height))
 	if err != nil {
 		t.Fatal(err)
 	}

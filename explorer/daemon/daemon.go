@@ -91,7 +91,7 @@ func Run(ctx context.Context, cfg Config, version string, log *slog.Logger) (err
 	defer letGo()
 	server := httpapi.New(watching, httpapi.Config{Index: store, Eth: eth, Comet: comet, Coordinator: coordinator, Page: web.Explorer(), Version: version})
 	follower := index.Follower{Source: source, Store: store, Log: log, Added: server.Added}
-	log.InfoContext(ctx, "explorer serves", "addr", cfg.Addr(), "index", cfg.Index)
+	log.InfoContext(ctx, "explorer serves", "addr", ln.Addr().String(), "index", cfg.Index)
 	return lifecycle.Run(ctx, stopGrace,
 		lifecycle.Part{Name: "index", Run: func(ctx context.Context, ready func()) error {
 			ready()

@@ -3,10 +3,8 @@ package daemon_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -24,22 +22,27 @@ func TestExplorerServesAndStops(t *testing.T) {
 	t.Parallel()
 	node := httptest.NewServer(indextest.New(30, 2))
 	t.Cleanup(node.Close)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	cfg := daemon.Config{Host: "127.0.0.1", Index: filepath.Join(t.TempDir(), "new", "i.db"), RPCURL: node.URL, EthRPCURL: node.URL, Coordinator: node.URL}
+	if err := cfg.Validate(); err == nil {
+		t.Error("a configuration without port is taken") // the test has the system choose one
 	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cfg := daemon.Config{Host: "127.0.0.1", Port: port, Index: filepath.Join(t.TempDir(), "new", "i.db"), RPCURL: node.URL, EthRPCURL: node.URL, Coordinator: node.URL}
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
+	serves := make(chan string, 1)
+	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == "addr" {
+			serves <- a.Value.String()
+		}
+		return a
+	}}))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- daemon.Run(ctx, cfg, "test", slog.New(slog.DiscardHandler)) }()
-	base := fmt.Sprintf("http://127.0.0.1:%d", port)
+	go func() { done <- daemon.Run(ctx, cfg, "test", log) }()
+	var base string
+	select {
+	case addr := <-serves:
+		base = "http://" + addr
+	case err := <-done:
+		t.Fatalf("the explorer ended: %v", err)
+	}
 	deadline := time.After(time.Minute)
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
 		if height(base) == 30 {

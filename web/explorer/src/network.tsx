@@ -104,8 +104,7 @@ function Parameters() {
       <Answer of={answer}>
         {(p) => (
           <Table name="Parameters" rows={p.items} id={(v) => `${v.contract}.${v.name}`} columns={[
-            { name: 'Contract', of: (v) => v.contract },
-            { name: 'Parameter', of: (v) => v.name },
+            { name: 'Parameter', of: (v) => <>{v.name}<br /><small>{v.contract}</small></> },
             { name: 'Value', right: true, of: (v) => (/^\d+$/.test(v.value) ? count(v.value) : v.value) },
             { name: 'Type', of: (v) => <small>{v.type}</small> },
           ]} />
