@@ -16,6 +16,24 @@ import (
 	"github.com/aitbc/aitbc/explorer/indextest"
 )
 
+// listener hears where the explorer serves.
+type listener struct {
+	slog.Handler
+	serves chan<- string
+}
+
+func (listener) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l listener) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "addr" {
+			l.serves <- a.Value.String()
+		}
+		return true
+	})
+	return nil
+}
+
 // A started explorer indexes the node and serves page and index, and stops though
 // somebody watches the head.
 func TestExplorerServesAndStops(t *testing.T) {
@@ -27,12 +45,7 @@ func TestExplorerServesAndStops(t *testing.T) {
 		t.Error("a configuration without port is taken") // the test has the system choose one
 	}
 	serves := make(chan string, 1)
-	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == "addr" {
-			serves <- a.Value.String()
-		}
-		return a
-	}}))
+	log := slog.New(listener{slog.DiscardHandler, serves})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- daemon.Run(ctx, cfg, "test", log) }()

@@ -30,7 +30,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childPath); path != "" {
-		if err := follow(context.Background(), path, os.Getenv(childNode), ^uint64(0), nil); err != nil {
+		if err := follow(context.Background(), path, os.Getenv(childNode), ^uint64(0)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 // follow indexes a node until the store has a block, or all that there are.
-func follow(ctx context.Context, path, url string, until uint64, added func([]index.Block)) (err error) {
+func follow(ctx context.Context, path, url string, until uint64) (err error) {
 	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func follow(ctx context.Context, path, url string, until uint64, added func([]in
 	if err != nil {
 		return err
 	}
-	f := index.Follower{Source: node, Store: s, Log: slog.New(slog.DiscardHandler), Added: added}
+	f := index.Follower{Source: node, Store: s, Log: slog.New(slog.DiscardHandler)}
 	return f.CatchUp(ctx, until)
 }
 
@@ -136,7 +136,7 @@ func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) {
 	server := httptest.NewServer(node)
 	t.Cleanup(server.Close)
 	fresh, torn := filepath.Join(t.TempDir(), "fresh.db"), filepath.Join(t.TempDir(), "torn.db")
-	if err := follow(t.Context(), fresh, server.URL, head, nil); err != nil {
+	if err := follow(t.Context(), fresh, server.URL, head); err != nil {
 		t.Fatal(err)
 	}
 	killed := 0
@@ -163,7 +163,7 @@ func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) {
 	if killed < 3 {
 		t.Fatalf("killed only %d times", killed)
 	}
-	if err := follow(t.Context(), torn, server.URL, head, nil); err != nil {
+	if err := follow(t.Context(), torn, server.URL, head); err != nil {
 		t.Fatal(err)
 	}
 	if want, have := dump(t, fresh), dump(t, torn); want != have {
@@ -176,21 +176,21 @@ func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) {
 func TestNodeOfAnotherChainIsRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "i.db")
-	if err := follow(t.Context(), path, serve(t, indextest.New(20, 3)), 20, nil); err != nil {
+	if err := follow(t.Context(), path, serve(t, indextest.New(20, 3)), 20); err != nil {
 		t.Fatal(err)
 	}
 	other := indextest.New(40, 3)
 	other.Seed = 9
-	if err := follow(t.Context(), path, serve(t, other), 40, nil); !errors.Is(err, index.ErrOtherChain) {
+	if err := follow(t.Context(), path, serve(t, other), 40); !errors.Is(err, index.ErrOtherChain) {
 		t.Errorf("another genesis: %v", err)
 	}
 	pruned := indextest.New(90, 3)
 	pruned.First = 50
-	if err := follow(t.Context(), path, serve(t, pruned), 90, nil); !errors.Is(err, index.ErrPruned) {
+	if err := follow(t.Context(), path, serve(t, pruned), 90); !errors.Is(err, index.ErrPruned) {
 		t.Errorf("a node without the next block: %v", err)
 	}
 	late := filepath.Join(t.TempDir(), "late.db")
-	if err := follow(t.Context(), late, serve(t, pruned), 90, nil); err != nil {
+	if err := follow(t.Context(), late, serve(t, pruned), 90); err != nil {
 		t.Errorf("a new index of a node that lacks the oldest: %v", err)
 	}
 }
@@ -198,7 +198,7 @@ func TestNodeOfAnotherChainIsRefused(t *testing.T) {
 func open(t testing.TB, n *indextest.Node) *sqlite.Store {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "i.db")
-	if err := follow(context.Background(), path, serve(t, n), n.Head.Load(), nil); err != nil {
+	if err := follow(context.Background(), path, serve(t, n), n.Head.Load()); err != nil {
 		t.Fatal(err)
 	}
 	s, err := sqlite.Open(context.Background(), path)
@@ -276,7 +276,7 @@ func BenchmarkIndex(b *testing.B) {
 	for b.Loop() {
 		path := filepath.Join(b.TempDir(), "i.db")
 		start := time.Now()
-		if err := follow(context.Background(), path, url, blocks, nil); err != nil {
+		if err := follow(context.Background(), path, url, blocks); err != nil {
 			b.Fatal(err)
 		}
 		took := time.Since(start).Seconds()
@@ -306,7 +306,7 @@ func median(b *testing.B, n *indextest.Node, path string) time.Duration {
 		if _, err := s.BlockByHash(ctx, n.Hash(height)); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := s.TxsBy(ctx, n.Account(int(i)), sqlite.Newest, 25); err != nil { //nolint:gosec // below 1000
+		if _, err := s.TxsBy(ctx, n.Account(int(i)), sqlite.Newest, 25); err != nil {
 			b.Fatal(err)
 		}
 		if _, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindName, Key: "Market.Settled"}, sqlite.Newest, 25); err != nil {
