@@ -29,7 +29,6 @@ type Index interface {
 	Block(ctx context.Context, height uint64) (sqlite.Block, error)
 	BlockByHash(ctx context.Context, h common.Hash) (sqlite.Block, error)
 	Tx(ctx context.Context, h common.Hash) (sqlite.Tx, error)
-	TxAt(ctx context.Context, height uint64, idx int) (sqlite.Tx, error)
 	Txs(ctx context.Context, before sqlite.Place, limit int) ([]sqlite.Tx, error)
 	TxsOf(ctx context.Context, height uint64, from, limit int) ([]sqlite.Tx, error)
 	TxsBy(ctx context.Context, a common.Address, before sqlite.Place, limit int) ([]sqlite.Tx, error)

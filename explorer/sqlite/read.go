@@ -151,11 +151,6 @@ func (s *Store) Tx(ctx context.Context, h common.Hash) (Tx, error) {
 	return one(list(ctx, s, scanTx, `SELECT `+txColumns+` WHERE txs.tag = ? AND txs.hash = ?`, tag(h), h[:]))
 }
 
-// TxAt returns the transaction at a place of a block, or [ErrNotFound].
-func (s *Store) TxAt(ctx context.Context, height uint64, idx int) (Tx, error) {
-	return one(list(ctx, s, scanTx, `SELECT `+txColumns+` WHERE txs.height = ? AND txs.idx = ?`, num(min(height, math.MaxInt64)), idx))
-}
-
 // Txs returns transactions before a place, newest first.
 func (s *Store) Txs(ctx context.Context, before Place, limit int) ([]Tx, error) {
 	return list(ctx, s, scanTx, `SELECT `+txColumns+` WHERE (txs.height, txs.idx) < (?, ?) ORDER BY txs.height DESC, txs.idx DESC LIMIT ?`,
