@@ -122,6 +122,8 @@ type Sources struct {
 	CatchUp  func() bool
 	Flushed  func() uint64
 	Validate func() int64
+	// Free is how many bytes the disk has left; ok is false where the system does not tell.
+	Free func() (bytes uint64, ok bool)
 }
 
 // Watch shows figures of the node's parts. It is called once.
@@ -142,6 +144,9 @@ func (m *Metrics) Watch(s Sources) {
 		return 0
 	})
 	gauge("flushed_blocks", "Height up to which the state is on disk: what follows is replayed after a crash.", nil, func() float64 { return float64(s.Flushed()) })
+	if _, ok := s.Free(); ok {
+		gauge("disk_free_bytes", "Space that the disk of the node's data has left.", nil, func() float64 { free, _ := s.Free(); return float64(free) })
+	}
 	gauge("validator_power", "Voting power of this node's key, 0 if it does not validate.", nil, func() float64 { return float64(s.Validate()) })
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: namespace + "stream_dropped_total", Help: "Clients of the block stream that were dropped for being too slow.",

@@ -33,12 +33,13 @@ func TestFiguresOfBlocksAndPartsAreShown(t *testing.T) {
 	m.Watch(metrics.Sources{
 		Pool: func() (int, int) { return pending, 6 }, Peers: func() int { return 3 }, Supply: func() *big.Int { return coins(1003) },
 		Clients: func() int { return 7 }, Dropped: func() uint64 { return 8 }, CatchUp: func() bool { return true },
-		Flushed: func() uint64 { return 1 }, Validate: func() int64 { return 10 },
+		Flushed: func() uint64 { return 1 }, Validate: func() int64 { return 10 }, Free: func() (uint64, bool) { return 11, true },
 	})
 	pending = 9
 	text := scrape(t, m)
 	for _, line := range []string{
 		`aitbc_node_height_blocks{chain="aitbc-9"} 2`,
+		`aitbc_node_disk_free_bytes 11`,
 		`aitbc_node_last_block_gas{chain="aitbc-9"} 42000`,
 		`aitbc_node_committed_transactions_total{chain="aitbc-9"} 3`,
 		`aitbc_node_issued_coins{chain="aitbc-9"} 4`,

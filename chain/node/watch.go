@@ -45,5 +45,6 @@ func (p *parts) watch(figures *metrics.Metrics, chain *evm.Chain, cons *consensu
 		},
 		Clients: hub.Clients, Dropped: hub.Dropped, Flushed: chain.Flushed,
 		Validate: func() int64 { return cons.Power(p.validator[:]) },
+		Free:     func() (uint64, bool) { return freeSpace(p.opt.Home.Data()) },
 	})
 }
