@@ -96,7 +96,10 @@ func explainCommand() command {
 					for _, m := range e.Miners {
 						t.row(m.Miner.Hex(), m.Reason)
 					}
-					if len(e.Miners) == 0 {
+					switch {
+					case e.State.Terminal():
+						t.row("miners", "not asked: the job has ended")
+					case len(e.Miners) == 0:
 						t.row("miners", "none is registered")
 					}
 					return t.flush()

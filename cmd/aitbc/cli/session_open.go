@@ -108,6 +108,9 @@ func (c *call) opened(id uint64, mode string, deposit market.Amount) error {
 	if c.json {
 		return c.printJSON(map[string]any{"session": id, "mode": mode, "deposit": deposit, "key_file": n.ClientKeyFile()})
 	}
+	if c.Getenv(envAPIKey) != "" && !c.pinned() {
+		c.progress("aitbc: %s in the environment is of the session before, and is used first: run eval \"$(aitbc env)\" again", envAPIKey)
+	}
 	_, err = fmt.Fprintf(c.Stdout, "session %d, signed by %s; its API key is in %s\n", id, signedBy(mode), n.ClientKeyFile())
 	return err
 }

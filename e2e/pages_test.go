@@ -1,0 +1,74 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aitbc/aitbc/e2e/network"
+	"github.com/aitbc/aitbc/internal/home"
+)
+
+// blocks returns the commands of a page, in the order in which they stand.
+func blocks(page string) (all []string) {
+	for rest := page; ; {
+		_, after, found := strings.Cut(rest, "```sh\n")
+		if !found {
+			return all
+		}
+		block, further, _ := strings.Cut(after, "\n```")
+		all, rest = append(all, block), further
+	}
+}
+
+// The commands of the guides work as they are printed, one after another, in a shell that stops at the first that fails.
+func TestCommandsOfTheGuidesWork(t *testing.T) {
+	t.Parallel()
+	root, err := network.Repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page, least := range map[string]int{"CLIENT.md": 9, "TROUBLESHOOTING.md": 5} {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			raw, err := os.ReadFile(filepath.Join(root, "docs", page))
+			if err != nil {
+				t.Fatal(err)
+			}
+			commands := blocks(string(raw))
+			if len(commands) < least {
+				t.Fatalf("%d blocks of commands, want %d", len(commands), least)
+			}
+			offset, err := home.FreeOffset(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			env := append(os.Environ(), "PATH="+network.Binaries(t)+":"+os.Getenv("PATH"), "HOME="+dir, "AITBC_HOME="+filepath.Join(dir, "network"), "AITBC_PORT_OFFSET="+strconv.Itoa(offset))
+			t.Cleanup(func() { // whatever failed
+				down := exec.Command("bash", "-c", "aitbc down")
+				down.Dir, down.Env = dir, env
+				_ = down.Run() // it may be down already
+			})
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Minute, errors.New("the page takes too long"))
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.Join(commands, "\n")) //nolint:gosec // our own page
+			cmd.Dir, cmd.Env, cmd.WaitDelay = dir, env, 10*time.Second
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Run(); err != nil {
+				t.Fatalf("%v %v\n%s", err, context.Cause(ctx), out.String())
+			}
+			if page == "CLIENT.md" && !strings.Contains(out.String(), "all holds") {
+				t.Errorf("no receipt was verified:\n%s", out.String())
+			}
+		})
+	}
+}
