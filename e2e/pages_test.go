@@ -59,7 +59,7 @@ func TestCommandsOfTheGuidesWork(t *testing.T) {
 			})
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 5*time.Minute, errors.New("the page takes too long"))
 			defer cancel()
-			cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.Join(commands, "\n")) //nolint:gosec // our own page
+			cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.Join(commands, "\n"))
 			cmd.Dir, cmd.Env, cmd.WaitDelay = dir, env, 10*time.Second
 			var out bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &out
