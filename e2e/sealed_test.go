@@ -108,11 +108,15 @@ func TestSealedJobLeavesNothingAtTheCoordinator(t *testing.T) {
 	t.Parallel()
 	n := network.Start(t, network.Options{})
 	n.JSON(&json.RawMessage{}, "session", "open", "--self", "--deposit", "5")
-	name, secret := model(t, n), plant(t)
+	name := model(t, n)
+	var secret string
 	var got submitted
-	n.JSON(&got, "submit", "Tell me about "+secret, "--model", name, "--max-tokens", "32", "--temperature", "0")
-	if got.State != market.Completed || len(got.Output) < 16 || got.Usage.CompletionTokens == 0 {
-		t.Fatalf("submit: %+v", got)
+	for tries := 1; len(got.Output) < 16; tries++ { // a shorter answer could be anywhere by chance
+		secret = plant(t)
+		n.JSON(&got, "submit", "Tell me about "+secret, "--model", name, "--max-tokens", "32", "--temperature", "0")
+		if got.State != market.Completed || got.Usage.CompletionTokens == 0 || tries == 20 {
+			t.Fatalf("submit: %+v", got)
+		}
 	}
 	var job api.Job
 	if n.JSON(&job, "status", got.JobID.Hex()); !job.Sealed {

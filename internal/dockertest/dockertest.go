@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // Require is the variable that makes a missing engine a failure, not a reason to
@@ -48,15 +50,63 @@ func Start(t testing.TB) *Engine {
 	return start(t, syscall.CLONE_NEWNET, "--iptables=false", "--ip6tables=false")
 }
 
-// StartNetworked is [Start] with networks that are made for containers, whose
-// ports are published on this machine. Beside another engine it skips the test:
-// an engine takes away the bridge of the one before.
-func StartNetworked(t testing.TB) *Engine {
+// inside tells a test that it runs in a network namespace of its own.
+const inside = "AITBC_INSIDE_NAMESPACE"
+
+// Networked runs a test again in a network namespace of its own, and returns
+// there an engine with networks for containers, whose ports are published in the
+// namespace; outside it returns nil once the test has ended there. So an engine's
+// bridges and packet filters are nobody else's, and all ports are free.
+func Networked(t *testing.T) *Engine {
 	t.Helper()
-	if _, err := net.InterfaceByName("docker0"); err == nil {
-		without(t, "a Docker engine runs on this machine already")
+	if os.Getenv(inside) != "" {
+		if err := loopbackUp(); err != nil {
+			t.Fatal(err)
+		}
+		return start(t, 0, "--ip6tables=false")
 	}
-	return start(t, 0, "--ip6tables=false")
+	switch _, err := exec.LookPath("dockerd"); {
+	case err != nil:
+		without(t, "there is no dockerd: install Debian's package docker.io")
+	case os.Geteuid() != 0:
+		without(t, "dockerd runs as root only")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v") //nolint:gosec // this program
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGTERM}
+	out, err := cmd.CombinedOutput()
+	switch {
+	case errors.Is(err, syscall.EPERM):
+		without(t, "this machine gives no network namespaces")
+	case err != nil:
+		t.Fatalf("%v\n%s", err, out)
+	case bytes.Contains(out, []byte("--- SKIP")):
+		without(t, string(out))
+	}
+	return nil
+}
+
+// loopbackUp has 127.0.0.1 answer in a new namespace.
+func loopbackUp() error {
+	s, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("bring loopback up: %w", err)
+	}
+	defer syscall.Close(s) //nolint:errcheck // nothing was written
+	r := struct {
+		name  [syscall.IFNAMSIZ]byte
+		flags uint16
+		_     [22]byte
+	}{flags: syscall.IFF_UP | syscall.IFF_RUNNING}
+	copy(r.name[:], "lo")
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(s), syscall.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&r))); errno != 0 { //nolint:gosec // ifreq of netdevice(7)
+		return fmt.Errorf("bring loopback up: %w", errno)
+	}
+	return nil
 }
 
 func start(t testing.TB, namespaces uintptr, flags ...string) *Engine {
