@@ -16,6 +16,7 @@ func TestAStateTakenAwayIsAskedForAgain(t *testing.T) {
 	const (
 		taken    = `{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"layer stale"}}`
 		unopened = `{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"historical state c09c is not available"}}`
+		indexed  = `{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"failed to retrieve log value pointer after last block 36: pebble: not found"}}`
 		good     = `{"jsonrpc":"2.0","id":1,"result":"0x2"}`
 	)
 	read, send := `{"method":"eth_call"}`, `{"method":"eth_sendRawTransaction"}`
@@ -26,6 +27,7 @@ func TestAStateTakenAwayIsAskedForAgain(t *testing.T) {
 		asked   int
 	}{
 		"at once":          {read, []string{good}, good, 1},
+		"index carried on": {read, []string{indexed, good}, good, 2},
 		"taken twice":      {read, []string{taken, unopened, good}, good, 3},
 		"indexed late":     {read, []string{unopened, unopened, unopened, unopened, good}, good, 5},
 		"pruned":           {read, []string{unopened}, unopened, 1 + len(pauses)},

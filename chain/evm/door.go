@@ -22,8 +22,8 @@ const maxRequest = 5 << 20
 var pauses = []time.Duration{0, 0, time.Millisecond, 4 * time.Millisecond, 16 * time.Millisecond, 64 * time.Millisecond}
 
 // gone is what go-ethereum says of a state that was taken away under a request: while it was read, or after its block
-// was looked up and before it was opened.
-var gone = [][]byte{[]byte("layer stale"), []byte(`"message":"historical state`)}
+// was looked up and before it was opened; and of a search of logs that met the index just being carried on.
+var gone = [][]byte{[]byte("layer stale"), []byte(`"message":"historical state`), []byte(`"message":"failed to retrieve`)}
 
 var sends = []byte("eth_send")
 
