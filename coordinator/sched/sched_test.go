@@ -194,3 +194,26 @@ func BenchmarkClaim(b *testing.B) {
 		})
 	}
 }
+
+// An order that bounds no seconds is not given to a miner with a price by the second, whose work it could not pay: it
+// waits for another.
+func TestAPriceByTheSecondNeedsABoundOfSeconds(t *testing.T) {
+	t.Parallel()
+	s := sched.New()
+	timed := miner(1, 1, modelA)
+	o := timed.Offers[modelA]
+	o.Rates.Second = market.Units(1)
+	timed.Offers[modelA] = o
+	s.PutMiner(timed)
+	j := job(1, modelA, 1_000_000)
+	s.Enqueue(j)
+	if got, ok := s.Claim(timed.ID); ok {
+		t.Fatalf("claimed %+v without a bound of seconds", got)
+	}
+	bounded := job(2, modelA, 1_000_000)
+	bounded.Bound.ComputeMillis = 1000
+	s.Enqueue(bounded)
+	if got, ok := s.Claim(timed.ID); !ok || got.ID != bounded.ID {
+		t.Fatalf("claimed %v, %v, want the job with a bound", got, ok)
+	}
+}

@@ -136,6 +136,8 @@ func (m *Miner) takes(j *Job) Reason {
 	switch {
 	case slices.Contains(j.Excluded, m.ID):
 		return Failed
+	case j.Bound.ComputeMillis == 0 && !m.Offers[j.Terms.Model].Rates.Second.IsZero():
+		return TooDear // a price by the second, and an order that bounds no seconds
 	case m.price(j).Cmp(j.MaxPrice) > 0:
 		return TooDear
 	}

@@ -50,12 +50,10 @@ func (c *call) devnetConfig(n devnet.Network) (devnet.Config, error) {
 	if err != nil {
 		return devnet.Config{}, hint(err, "make build makes all programs in bin/")
 	}
-	return devnet.Config{Network: n, Binaries: bins, Environ: c.Environ, Deposit: defaultDeposit, Progress: c.progressLine}, nil
+	return devnet.Config{Network: n, Binaries: bins, Environ: c.Environ, Deposit: defaultDeposit, Progress: c.tell}, nil
 }
 
-func (c *call) progressLine(format string, args ...any) {
-	fmt.Fprintf(c.Stderr, "aitbc: "+format+"\n", args...) // a log that cannot be written stops nothing
-}
+func (c *call) tell(format string, args ...any) { c.progress("aitbc: "+format, args...) }
 
 // elsewhere says where the environment has the services.
 func (c *call) elsewhere() devnet.URLs {
@@ -99,7 +97,7 @@ func (c *call) neighbour(ctx context.Context) (devnet.Network, devnet.Config, er
 	if err != nil {
 		return n, devnet.Config{}, err
 	}
-	c.progressLine("waiting for the network of %s to be made, and its node to answer", n.Home)
+	c.tell("waiting for the network of %s to be made, and its node to answer", n.Home)
 	if n, err = devnet.Await(ctx, n.Home, c.elsewhere()); err != nil {
 		return n, devnet.Config{}, err
 	}

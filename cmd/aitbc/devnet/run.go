@@ -146,18 +146,7 @@ func (n *Network) serveClient(ctx context.Context, cfg Config, ready func(Status
 		return err
 	}
 	ready(s)
-	tick := time.NewTicker(renewEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			if err := n.ensureSession(ctx, cfg); err != nil && ctx.Err() == nil {
-				cfg.Progress("the client's session could not be looked after: %v", err)
-			}
-		}
-	}
+	return KeepClient(ctx, cfg, *n)
 }
 
 // retryClient is how soon what failed for the client is tried again.
