@@ -85,10 +85,9 @@ func cells(row any) (names, values []string, err error) {
 		text := string(v)
 		var s string
 		if json.Unmarshal(v, &s) == nil {
-			text = s // null becomes nothing
-		}
-		if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
-			text = "'" + text
+			if text = s; s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) { // null becomes nothing
+				text = "'" + s
+			}
 		}
 		names, values = append(names, name.(string)), append(values, text) //nolint:forcetypeassert // of an object
 	}

@@ -122,6 +122,7 @@ func (s *Server) head(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		_ = out.SetWriteDeadline(time.Now().Add(beat)) // whoever reads nothing gives its place up
 		if state.Head > sent {
 			b, err := s.Index.Block(r.Context(), state.Head)
 			if err != nil {

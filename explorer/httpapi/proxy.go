@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -106,9 +107,11 @@ func (s *Server) coordinator(w http.ResponseWriter, r *http.Request) error {
 	if key := r.Header.Get("X-Api-Key"); key != "" {
 		header.Set("X-Api-Key", key)
 	}
-	resp, err := s.Coordinator.Open(r.Context(), httpx.Request{Method: http.MethodGet, Path: to, Header: header, Timeout: 30 * time.Second})
+	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+	defer cancel()
+	resp, err := s.Coordinator.Open(ctx, httpx.Request{Method: http.MethodGet, Path: to, Header: header})
 	if err != nil {
-		if _, refused := asRefusal(err); refused {
+		if _, refused := errors.AsType[*apierr.Error](err); refused {
 			return err
 		}
 		return apierr.Wrap(err, apierr.Unavailable, "the coordinator does not answer: try again")
@@ -123,9 +126,6 @@ func (s *Server) coordinator(w http.ResponseWriter, r *http.Request) error {
 	_, err = w.Write(body)
 	return err
 }
-
-// asRefusal returns what the other side refused, if it answered.
-func asRefusal(err error) (*apierr.Error, bool) { return errors.AsType[*apierr.Error](err) }
 
 // rpcAnswer puts a node's refusal into a JSON-RPC answer; what is none comes back.
 func rpcAnswer(out map[string]any, err error) error {

@@ -115,11 +115,15 @@ func (s *Server) searchNumber(ctx context.Context, text string) ([]Found, error)
 				list = append(list, Found{k.name, text, k.path + text, k.name + " " + text})
 			}
 		}
-		said, err := s.Index.EventsAbout(ctx, index.Subject{Kind: index.KindName, Key: "Governor.ProposalCreated"}, sqlite.Newest, 1)
+		release, err := s.claim(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if len(said) > 0 && n > 0 && n <= proposalsMost {
+		defer release()
+		ctx, cancel := context.WithTimeout(ctx, nodeWithin)
+		defer cancel()
+		// A node that does not answer now hides its proposals, and no block.
+		if count, err := predeploy.NewGovernor(s.Eth).Count(ctx, chainclient.Latest); err == nil && n > 0 && n <= count {
 			list = append(list, Found{"proposal", text, "/proposals", "proposal " + text})
 		}
 	}

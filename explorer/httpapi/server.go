@@ -89,7 +89,7 @@ func Routes() []Route { return (&Server{}).routes() }
 func (s *Server) routes() []Route {
 	page := []string{"before", "limit"}
 	return []Route{
-		{"GET", "/health", "Whether the explorer serves, and how far behind the node it is.", nil, map[string]any{}, false, s.health},
+		{"GET", "/health", "Whether the explorer serves, and its newest block.", nil, map[string]any{}, false, s.health},
 		{"GET", "/openapi.json", "This document.", nil, nil, false, s.openapi},
 		{"GET", "/api/status", "How far chain and index are, and figures of all blocks.", nil, Status{}, false, s.status},
 		{"GET", "/api/head", "Server-sent events: a block's message for each new head.", nil, nil, false, s.head},

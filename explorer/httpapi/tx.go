@@ -92,7 +92,10 @@ func (s *Server) tx(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !t.OK {
 		if out.Reason, err = s.reason(r.Context(), t); err != nil {
-			return err
+			if r.Context().Err() != nil {
+				return err
+			}
+			out.Reason = "not known now: the node is busy or does not answer"
 		}
 	}
 	httpx.WriteJSON(w, http.StatusOK, out)
@@ -101,6 +104,10 @@ func (s *Server) tx(w http.ResponseWriter, r *http.Request) error {
 
 // shown is how many bytes of a foreign contract's data are shown.
 const shown = 2048
+
+// decoded is how many bytes of a call are decoded: lists in it may share their
+// items, so that what comes of it is larger by far.
+const decoded = 16 << 10
 
 // decodeCall explains what a transaction called with.
 func decodeCall(to *common.Address, input []byte) *Call {
@@ -129,6 +136,9 @@ func decodeCall(to *common.Address, input []byte) *Call {
 		return c
 	}
 	c.Method = m.RawName
+	if len(input) > decoded {
+		return c // Args stays null
+	}
 	if values, err := m.Inputs.Unpack(input[4:]); err == nil {
 		c.Args = index.Values(m.Inputs, values)
 	}

@@ -245,7 +245,7 @@ type Supply struct {
 	Issued    market.Amount `json:"issued"`
 	Burned    market.Amount `json:"burned"`
 	Total     market.Amount `json:"total"` // Genesis + Issued − Burned
-	Whole     bool          `json:"whole"` // the index has every block, so Burned and Total are of all
+	Whole     bool          `json:"whole"` // the index has every block, so Burned and Total are of all; coins that a contract destroyed with itself are in neither
 	Bonded    market.Amount `json:"bonded"`
 	Unbonding market.Amount `json:"unbonding"`
 	Market    market.Amount `json:"market"` // in sessions, jobs and accounts

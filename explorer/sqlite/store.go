@@ -65,6 +65,15 @@ func (s *Store) migrate(ctx context.Context) error {
 	if have == version {
 		return nil
 	}
+	if have == 0 {
+		var tables int
+		if err := s.write.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master`).Scan(&tables); err != nil {
+			return err
+		}
+		if tables > 0 {
+			return errors.New("the file is another program's: name one of the explorer's own")
+		}
+	}
 	return s.in(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"position", "blocks", "txs", "touched", "events", "subjects"} {
 			if _, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS `+table); err != nil {

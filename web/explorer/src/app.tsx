@@ -27,7 +27,12 @@ const places: [path: string, name: string][] = [
 /** The page at a path. */
 function page(url: URL): [title: string, page: ReactNode] {
   const [, first = '', second = ''] = url.pathname.split('/')
-  const id = decodeURIComponent(second)
+  let id = second
+  try {
+    id = decodeURIComponent(second)
+  } catch {
+    // shown as it came: nothing has such a name
+  }
   switch (first) {
     case '':
       return ['Head', <Home />]

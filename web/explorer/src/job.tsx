@@ -1,7 +1,7 @@
 // A job, its receipt, the settlement and the block in one view. The receipt is
 // its client's and its miner's: it comes from the coordinator with their key, or
 // from a file, and is checked here.
-import { Amount, ask, Badge, count, Failure, Facts, Id, Link, Section, useAsk, utc, Waiting, type Block, type Event, type Page, type Tx, type TxDetail } from '@aitbc/shared'
+import { Amount, ask, Badge, count, Failure, Facts, Id, Link, Refused, Section, useAsk, utc, Waiting, type Block, type Event, type Page, type Tx, type TxDetail } from '@aitbc/shared'
 import { checkSettled, checkSigned, parse, placeOf, type Bundle } from '@aitbc/shared/receipt'
 import { useEffect, useState, type ChangeEvent, type FormEvent, type ReactNode } from 'react'
 import { Events } from './events.js'
@@ -25,7 +25,7 @@ async function check(bundle: Bundle, chainId: number): Promise<Checked> {
   const out: Checked = { bundle, signed: { ok: false, text: '' }, settled: null, block: null, tx: null, event: null }
   try {
     const by = await checkSigned(bundle, chainId)
-    out.signed = { ok: true, text: `Signed by the session’s spender ${by.spender}, by the miner’s key ${by.miner} and by the coordinator’s ${by.coordinator}; the price is what it used costs.` }
+    out.signed = { ok: true, text: `Signed by ${by.spender} as the session’s spender, by ${by.miner} for the miner and by ${by.coordinator} for the coordinator; the price is what it used costs. Whose keys these are, aitbc verify checks.` }
   } catch (e) {
     out.signed = { ok: false, text: word(e) }
   }
@@ -75,9 +75,10 @@ export default function Job({ id }: { id: string }) {
     try {
       let found: unknown
       try {
-        found = await ask<unknown>(`/coordinator/v1/receipts?job_id=${id}`, { key })
-      } catch {
-        found = await ask<unknown>(`/coordinator/v1/receipts/${id}`, { key })
+        found = await ask<unknown>(`/coordinator/v1/receipts?job_id=${encodeURIComponent(id)}`, { key })
+      } catch (e) {
+        if (!(e instanceof Refused) || e.status !== 404) throw e
+        found = await ask<unknown>(`/coordinator/v1/receipts/${encodeURIComponent(id)}`, { key })
       }
       take(JSON.stringify(found))
     } catch (cause) {

@@ -13,10 +13,9 @@ interface Live {
   status: Status | null
   blocks: Block[]
   connected: boolean
-  seen: number // when the newest block came
 }
 
-let live: Live = { status: null, blocks: [], connected: false, seen: 0 }
+let live: Live = { status: null, blocks: [], connected: false }
 const watchers = new Set<() => void>()
 let stream: EventSource | undefined
 
@@ -28,11 +27,15 @@ function set(next: Partial<Live>): void {
 function start(): void {
   stream = new EventSource('/api/head')
   stream.addEventListener('open', () => set({ connected: true }))
-  stream.addEventListener('error', () => set({ connected: false }))
+  stream.addEventListener('error', () => {
+    set({ connected: false })
+    // A refusal closes the stream for good, unlike a connection that broke.
+    if (stream?.readyState === EventSource.CLOSED) setTimeout(start, 5_000)
+  })
   stream.addEventListener('block', (e) => {
     const { status, ...block } = JSON.parse((e as MessageEvent<string>).data) as Tick
     const others = live.blocks.filter((b) => b.height !== block.height)
-    set({ status, blocks: [block, ...others].slice(0, kept), connected: true, seen: Date.now() })
+    set({ status, blocks: [block, ...others].slice(0, kept), connected: true })
   })
 }
 

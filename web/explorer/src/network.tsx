@@ -54,7 +54,7 @@ export function Miners() {
             <Table name="Miners" rows={p.items} id={(m) => m.miner} columns={[
               { name: 'Miner', of: (m) => <><Id of={m.miner} to={`/address/${m.miner}`} /><br /><Badge kind={m.state === 'online' ? 'good' : m.state === 'draining' ? 'warn' : 'plain'}>{m.state}</Badge></> },
               { name: 'Models', of: (m) => m.models.map((o) => <div key={o.model + o.class}>{o.model} {o.claimed && <Badge kind="warn">weights not shown</Badge>}</div>) },
-              { name: 'Price of 10⁶ tokens', right: true, of: (m) => m.models.map((o) => <div key={o.model + o.class}><Amount of={o.prompt_rate} /> in, <Amount of={o.completion_rate} /> out</div>) },
+              { name: 'Price', right: true, of: (m) => m.models.map((o) => <div key={o.model + o.class}><Amount of={o.prompt_rate} /> in, <Amount of={o.completion_rate} /> out of 10⁶ tokens{o.second_rate && <>, <Amount of={o.second_rate} /> a second</>}{o.item_rate && <>, <Amount of={o.item_rate} /> an item</>}</div>) },
               { name: 'Measured', right: true, of: (m) => m.models.map((o) => <div key={o.model + o.class}>{o.measured && o.measured.jobs > 0 ? `${o.measured.tokens_per_second.toFixed(0)} tokens/s, first in ${o.measured.first_token_ms} ms` : 'not yet'}</div>) },
               { name: 'Jobs', right: true, of: (m) => count(m.completed) },
               { name: 'Free', right: true, of: (m) => `${m.free_slots} of ${m.slots}` },

@@ -195,6 +195,8 @@ export interface Miner {
     claimed: boolean
     prompt_rate: string
     completion_rate: string
+    second_rate?: string
+    item_rate?: string
     measured?: { first_token_ms: number; tokens_per_second: number; jobs: number }
   }[]
   slots: number

@@ -26,9 +26,9 @@ export interface Place {
 
 /** Reads a bundle's JSON: alone, as the first of a list, or as coordinators answer. */
 export function parse(text: string): Bundle {
-  const value = JSON.parse(text) as Bundle | Bundle[] | { receipts: Bundle[] }
-  const bundle = Array.isArray(value) ? value[0] : 'receipts' in value ? value.receipts[0] : value
-  if (!bundle?.order || !bundle.receipt) throw new Disagreement('format: this is no receipt')
+  const value = JSON.parse(text) as Bundle | Bundle[] | { receipts: Bundle[] } | null
+  const bundle = Array.isArray(value) ? value[0] : value && 'receipts' in value ? value.receipts[0] : value
+  if (typeof bundle?.order?.maxPrice !== 'string' || typeof bundle.receipt?.price !== 'string' || typeof bundle.receipt.order !== 'string') throw new Disagreement('format: this is no receipt')
   return bundle
 }
 
