@@ -170,6 +170,8 @@ func (s *Service) Restore(ctx context.Context, id string, r walletapi.RestoreReq
 	if b.Wallet.ID != id && b.Wallet.Name != id {
 		return out, apierr.New(apierr.Invalid, "the backup is of the wallet %s, %s", b.Wallet.ID, b.Wallet.Name)
 	}
+	s.making.Lock()
+	defer s.making.Unlock()
 	if _, err := s.find(b.Wallet.ID); err == nil {
 		return out, apierr.New(apierr.Conflict, "the wallet is there: drill says whether the backup restores to it")
 	}

@@ -27,22 +27,26 @@ type proven struct {
 // factor where there is one. Failed attempts count. It needs the turn.
 func (s *Service) prove(w *wallet, p walletapi.Proof, needCode bool, f func(*proven) error) error {
 	var pr *proven
-	err := s.attempt(w, func() error {
+	err := s.attempt(w, func() (bool, error) {
 		v, err := s.opened(w, p.Passphrase)
 		if err != nil {
-			return err
+			return false, err
 		}
 		pr = &proven{vault: v}
 		if w.open != nil { // the one that is open has the newest state
 			if err := v.Close(); err != nil {
-				return err
+				return false, err
 			}
 			pr.vault, pr.state, pr.keep = w.open, w.state, true
 		} else if pr.state, err = s.attach(w, v); err != nil {
-			return err
+			return false, err
+		}
+		on, err := enrolled(pr.vault, pr.state)
+		if err != nil {
+			return false, err
 		}
 		pr.factor, err = s.factor(w, pr.vault, &pr.state, &shown{code: p.Code, passkey: p.Passkey}, needCode)
-		return err
+		return pr.factor || !on, err
 	})
 	if err == nil {
 		err = f(pr)
@@ -240,8 +244,8 @@ func (w *wallet) beginFactor(out *walletapi.FactorResponse) (err error) {
 
 // confirmFactor switches the new secret on once its first code is shown.
 func (s *Service) confirmFactor(w *wallet, p *proven, code string, out *walletapi.FactorResponse) error {
-	return s.attempt(w, func() error {
-		return w.newKey.Use(func(key []byte) error {
+	return s.attempt(w, func() (bool, error) {
+		return true, w.newKey.Use(func(key []byte) error {
 			step, ok := otp.Verify(key, code, s.now(), p.state.TOTPStep)
 			if !ok {
 				return wrongFactor("the code is wrong: is the authenticator's clock right?")

@@ -44,10 +44,13 @@ func (s *Service) readAttempts(id string) (a attempts, err error) {
 
 // attempt runs f, which tests a passphrase or a code, unless too many failed
 // before. f's error of code forbidden or second_factor_required with a wrong
-// code counts. It needs the wallet's turn.
-func (s *Service) attempt(w *wallet, f func() error) error {
+// code counts. Only a success that was whole, with the second factor where there
+// is one, ends the count: else whoever knows the passphrase could guess codes
+// without an end. It needs the wallet's turn.
+func (s *Service) attempt(w *wallet, f func() (whole bool, err error)) error {
 	now := s.now()
 	a, err := s.readAttempts(w.id)
+	before := a
 	if err != nil {
 		s.log.Warn("the count of failed attempts was damaged: it goes on from a high number", "wallet", w.id, "err", err)
 	}
@@ -63,15 +66,14 @@ func (s *Service) attempt(w *wallet, f func() error) error {
 	if err := s.writeAttempts(w.id, a); err != nil {
 		return err
 	}
-	err = f()
+	whole, err := f()
 	if isFailedAttempt(err) {
 		return errors.Join(err, w.note(now, record{Action: "attempt", Result: refused, Detail: map[string]int{"failed": a.Failed}}))
 	}
-	if err == nil {
+	if err == nil && whole {
 		a = attempts{}
-	} else { // something else went wrong: it told nobody anything
-		a.Failed--
-		a.Until = 0
+	} else { // it proved nothing, or something else went wrong
+		a = attempts{Failed: before.Failed}
 	}
 	return errors.Join(err, s.writeAttempts(w.id, a))
 }

@@ -23,7 +23,8 @@ const (
 	maxAccounts     = 100 // derived at once
 )
 
-// checkNew refuses names and passphrases that a wallet should not have.
+// checkNew refuses names and passphrases that a wallet should not have. It needs
+// making, until the wallet is there.
 func (s *Service) checkNew(name, passphrase string, sealed bool) error {
 	if err := vault.CheckName(name); err != nil {
 		return apierr.New(apierr.Invalid, "%s", err.Error())
@@ -49,6 +50,8 @@ func (s *Service) Create(ctx context.Context, r walletapi.CreateRequest) (out wa
 	if r.Words < 12 || r.Words > 24 || r.Words%3 != 0 {
 		return out, apierr.New(apierr.Invalid, "words is 12, 15, 18, 21 or 24")
 	}
+	s.making.Lock()
+	defer s.making.Unlock()
 	if err := s.checkNew(r.Name, r.Passphrase, true); err != nil {
 		return out, err
 	}
@@ -138,6 +141,8 @@ func (s *Service) Import(ctx context.Context, r walletapi.ImportRequest) (out wa
 		return out, apierr.New(apierr.Invalid, "give one of mnemonic, keystore, private_key, addresses and the signer ledger")
 	}
 	watch := len(r.Addresses) > 0 && r.Signer == ""
+	s.making.Lock()
+	defer s.making.Unlock()
 	if err := s.checkNew(r.Name, r.Passphrase, !watch); err != nil {
 		return out, err
 	}

@@ -25,6 +25,7 @@ const (
 // ceremony is what a passkey was asked. It counts for one answer.
 type ceremony struct {
 	session webauthn.SessionData
+	makes   bool // a new passkey, rather than an answer of one that there is
 	until   time.Time
 }
 
@@ -78,7 +79,7 @@ func (s *Service) beginPasskey(w *wallet, p *proven, out *walletapi.FactorRespon
 	if err != nil {
 		return fmt.Errorf("begin passkey: %w", err)
 	}
-	w.asked = &ceremony{*session, s.now().Add(answerWithin)}
+	w.asked = &ceremony{*session, true, s.now().Add(answerWithin)}
 	if out.Options, err = json.Marshal(options); err != nil {
 		return fmt.Errorf("begin passkey: %w", err)
 	}
@@ -86,10 +87,10 @@ func (s *Service) beginPasskey(w *wallet, p *proven, out *walletapi.FactorRespon
 }
 
 // take returns what was asked, which counts once, or refuses.
-func (w *wallet) takeAsked(now time.Time) (webauthn.SessionData, error) {
+func (w *wallet) takeAsked(makes bool, now time.Time) (webauthn.SessionData, error) {
 	asked := w.asked
 	w.asked = nil
-	if asked == nil || now.After(asked.until) {
+	if asked == nil || asked.makes != makes || now.After(asked.until) {
 		return webauthn.SessionData{}, wrongFactor("no passkey was asked, or it took too long: ask again")
 	}
 	asked.session.Expires = time.Time{} // the library would look at its own clock
@@ -101,7 +102,7 @@ func (s *Service) confirmPasskey(w *wallet, p *proven, raw json.RawMessage, out 
 	if err := s.needPages(); err != nil {
 		return err
 	}
-	session, err := w.takeAsked(s.now())
+	session, err := w.takeAsked(true, s.now())
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (s *Service) askPasskey(w *wallet, out *walletapi.FactorResponse) error {
 	if err != nil {
 		return fmt.Errorf("ask passkey: %w", err)
 	}
-	w.asked = &ceremony{*session, s.now().Add(answerWithin)}
+	w.asked = &ceremony{*session, false, s.now().Add(answerWithin)}
 	if out.Options, err = json.Marshal(options); err != nil {
 		return fmt.Errorf("ask passkey: %w", err)
 	}
@@ -152,7 +153,7 @@ func (s *Service) checkPasskey(w *wallet, st state, raw json.RawMessage) ([]pass
 	if err := s.needPages(); err != nil {
 		return nil, err
 	}
-	session, err := w.takeAsked(s.now())
+	session, err := w.takeAsked(false, s.now())
 	if err != nil {
 		return nil, err
 	}

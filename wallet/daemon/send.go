@@ -14,7 +14,9 @@ import (
 	"github.com/aitbc/aitbc/api/walletapi"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/wallet/intent"
+	"github.com/aitbc/aitbc/wallet/journal"
 )
 
 const (
@@ -62,6 +64,9 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		return nil, nil, err
 	}
 	defer release()
+	if c, _, err = s.capable(who.Capability, w.id, walletapi.ScopeSend); err != nil {
+		return nil, nil, err // it was revoked while another had the turn
+	}
 	account, err := w.account(r.From)
 	if err != nil {
 		return nil, nil, err
@@ -107,7 +112,7 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		if r.Preview {
 			return nil, j.intent, nil
 		}
-		if err := s.funded(ctx, w, chainID, j.intent, old); err != nil {
+		if err := s.funded(ctx, chainID, j.intent, old); err != nil {
 			return nil, j.intent, err
 		}
 		sig, err := s.authorize(ctx, w, c, who, &j, f)
@@ -117,6 +122,9 @@ func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who 
 		e, err := s.dispatch(ctx, w, j, sig, sent{Key: key, Request: request, Chain: chainID, At: s.now().UnixMilli()})
 		if err == nil {
 			return e, j.intent, nil
+		}
+		if errors.Is(err, journal.ErrFailed) { // nobody knows whether it will be sent: it stays counted
+			return nil, j.intent, err
 		}
 		if err := s.unspend(w, c, &j, err); old != nil && errors.Is(err, errNonceTaken) {
 			return nil, j.intent, apierr.New(apierr.Conflict, "%s is in a block already, or was replaced", old.Hash)
@@ -221,24 +229,41 @@ func (s *Service) nextNonce(chainID uint64, from common.Address) (n uint64) {
 
 // funded refuses what the account cannot pay beside what waits already, without
 // old, which it replaces.
-func (s *Service) funded(ctx context.Context, w *wallet, chainID uint64, i *intent.Intent, old *entry) error {
+func (s *Service) funded(ctx context.Context, chainID uint64, i *intent.Intent, old *entry) error {
 	balance, err := s.chain.Balance(ctx, i.From, chainclient.Latest)
 	if err != nil {
 		return unreachable(err)
 	}
-	need := i.Worth
-	for _, e := range w.outbox.pending(chainID) {
-		if e.From == i.From && (old == nil || e.Nonce != old.Nonce) {
-			if need, err = need.Add(e.Worth); err != nil {
-				return apierr.New(apierr.Insufficient, "the amounts are too large")
-			}
-		}
+	waits, err := s.waiting(chainID, i.From, old)
+	if err != nil {
+		return err
+	}
+	need, err := i.Worth.Add(waits)
+	if err != nil {
+		return tooLarge()
 	}
 	if need.Cmp(balance) > 0 {
 		return apierr.New(apierr.Insufficient, "%s has %s, and needs up to %s for this, what waits to be in a block, and fees", i.From, balance.Coins(), need.Coins()).
 			With(map[string]any{"balance": balance, "needed": need})
 	}
 	return nil
+}
+
+func tooLarge() error { return apierr.New(apierr.Insufficient, "the amounts are too large") }
+
+// waiting returns what an account's transactions without an outcome are worth,
+// in whichever wallet, without those that old's number has.
+func (s *Service) waiting(chainID uint64, from common.Address, old *entry) (sum market.Amount, err error) {
+	for _, w := range s.all() {
+		for _, e := range w.outbox.pending(chainID) {
+			if e.From == from && (old == nil || e.Nonce != old.Nonce) {
+				if sum, err = sum.Add(e.Worth); err != nil {
+					return sum, tooLarge()
+				}
+			}
+		}
+	}
+	return sum, nil
 }
 
 // errNonceTaken reports that somebody else used the transaction's number.
@@ -257,6 +282,9 @@ func (s *Service) dispatch(ctx context.Context, w *wallet, j job, sig []byte, re
 	rec.From, rec.To, rec.Amount, rec.Worth = j.account.Address, *j.tx.To(), j.intent.Amount, j.intent.Worth
 	rec.Nonce, rec.Hash = j.tx.Nonce(), signed.Hash()
 	if err := w.outbox.add(line{Sent: &rec}); err != nil {
+		if errors.Is(err, journal.ErrFailed) {
+			return nil, apierr.Wrap(err, apierr.Unavailable, "what is sent cannot be written down, nor what was written taken back: see to the disk and start the daemon again; it may send this then")
+		}
 		return nil, apierr.Wrap(err, apierr.Unavailable, "what is sent cannot be written down: is the disk full? Nothing was sent")
 	}
 	e := w.outbox.get(rec.Hash)
@@ -269,9 +297,15 @@ func (s *Service) dispatch(ctx context.Context, w *wallet, j job, sig []byte, re
 	if !taken && transient(refusal) {
 		return e, nil
 	}
+	if taken { // perhaps by this very transaction
+		if _, err := s.chain.Receipt(ctx, rec.Hash); !errors.Is(err, chainclient.ErrNotFound) {
+			return e, nil
+		}
+	}
 	// What the node has refused it does not have, and nobody else has it.
 	if err := w.outbox.add(line{Outcome: &outcome{Hash: rec.Hash, State: walletapi.Dropped}}); err != nil {
-		return nil, err
+		s.log.Error("what the node refused stays among what is sent: its end could not be written down", "tx", rec.Hash, "err", err)
+		return e, nil
 	}
 	switch {
 	case taken:
@@ -282,8 +316,18 @@ func (s *Service) dispatch(ctx context.Context, w *wallet, j job, sig []byte, re
 	return nil, apierr.Wrap(refusal, apierr.Invalid, "the node refused it: "+refusal.Message)
 }
 
-// transient refusals end by themselves: the pool is full, or catches up.
+// The codes of a pool's refusals (EIP-1474: invalid input, transaction rejected).
+const (
+	codeInvalidInput = -32000
+	codeRejected     = -32003
+)
+
+// transient refusals end by themselves: the pool is full, or catches up, or it
+// was not the pool that refused.
 func transient(e *chainclient.RPCError) bool {
+	if e.Code != codeInvalidInput && e.Code != codeRejected {
+		return true
+	}
 	for _, text := range []string{"pool", "index", "less than block base fee", "future"} {
 		if strings.Contains(e.Message, text) {
 			return true
@@ -330,12 +374,8 @@ func (s *Service) Balances(ctx context.Context, which string, address *common.Ad
 		if b.Balance, err = s.chain.Balance(ctx, a, chainclient.At(out.Block)); err != nil {
 			return out, unreachable(err)
 		}
-		if w != nil {
-			for _, e := range w.outbox.pending(chainID) {
-				if e.From == a {
-					b.Pending, _ = b.Pending.Add(e.Worth) // a sum of what accounts have: it fits
-				}
-			}
+		if b.Pending, err = s.waiting(chainID, a, nil); err != nil {
+			return out, err
 		}
 		if out.Balance, err = out.Balance.Add(b.Balance); err != nil {
 			return out, fmt.Errorf("sum of balances: %w", err)

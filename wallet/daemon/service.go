@@ -60,6 +60,8 @@ type Service struct {
 	plugged func(context.Context) (io.ReadWriteCloser, error)
 	kdf     chan struct{} // holds a token while a passphrase is worked on: that takes much memory
 
+	making sync.Mutex // held while a wallet is made, so that no two have one name; taken before mu
+
 	mu       sync.Mutex // guards the following
 	wallets  map[string]*wallet
 	caps     map[capID]*capability

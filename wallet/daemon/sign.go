@@ -43,6 +43,7 @@ type job struct {
 	data    *typeddata.Data
 	message []byte
 	taken   market.Amount // of the limits
+	before  policy.State  // what the policy remembered
 }
 
 // Sign signs typed data, a message or a transaction, or says what it would do.
@@ -60,6 +61,9 @@ func (s *Service) Sign(ctx context.Context, who Caller, r walletapi.SignRequest)
 		return out, err
 	}
 	defer release()
+	if c, _, err = s.capable(who.Capability, w.id, walletapi.ScopeSign); err != nil {
+		return out, err // it was revoked while another had the turn
+	}
 	j, err := w.read(r, chainID)
 	if err != nil {
 		return out, err
@@ -217,24 +221,24 @@ func (s *Service) authorize(ctx context.Context, w *wallet, c *capability, who C
 		return nil, err
 	}
 	if on && f.any() && !f.proven { // without a second factor no code proves anything
-		if err := s.attempt(w, func() (err error) {
+		if err := s.attempt(w, func() (_ bool, err error) {
 			st := w.state
 			f.proven, err = s.factor(w, w.open, &st, f, true)
-			return err
+			return f.proven, err
 		}); err != nil {
 			return nil, err
 		}
 	}
 	action.Factor = f.proven
-	before := w.state.Policy
 	next := w.state
-	if next.Policy, err = before.Allow(action, s.now()); err != nil {
+	j.before = w.state.Policy.At(s.now())
+	if next.Policy, err = j.before.Allow(action, s.now()); err != nil {
 		return nil, s.refuse(w, j.intent, who, err)
 	}
-	if j.taken, err = next.Policy.Spent.Sub(before.At(s.now()).Spent); err != nil {
+	if j.taken, err = next.Policy.Spent.Sub(j.before.Spent); err != nil {
 		return nil, fmt.Errorf("what a signature is worth: %w", err)
 	}
-	if err := s.spend(c, j.taken); err != nil {
+	if err := s.spend(c, j.taken, action.Unknown); err != nil {
 		return nil, s.refuse(w, j.intent, who, err)
 	}
 	undo := func(err error) error {
@@ -259,7 +263,7 @@ func (s *Service) authorize(ctx context.Context, w *wallet, c *capability, who C
 func (s *Service) unspend(w *wallet, c *capability, j *job, cause error) error {
 	s.giveBack(c, j.taken)
 	next := w.state
-	next.Policy = next.Policy.GiveBack(j.taken, s.now())
+	next.Policy = next.Policy.GiveBack(j.taken, j.before, s.now())
 	return errors.Join(cause, w.save(w.open, next))
 }
 

@@ -75,7 +75,11 @@ const (
 func (w *wallet) note(now time.Time, r record) error {
 	r.At = now.UnixMilli()
 	if _, err := w.audit.Append(r); err != nil {
-		return apierr.Wrap(err, apierr.Unavailable, "the audit log cannot be written, and without it nothing is done: see to the disk and start the wallet again")
+		message := "the audit log cannot be written, and without it nothing is done: is the disk full?"
+		if errors.Is(err, journal.ErrFailed) {
+			message = "the audit log cannot be written, and without it nothing is done: see to the disk and start the daemon again"
+		}
+		return apierr.Wrap(err, apierr.Unavailable, message)
 	}
 	return nil
 }

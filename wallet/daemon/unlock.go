@@ -143,13 +143,18 @@ func (s *Service) lockNow(ctx context.Context, w *wallet) (was bool, err error) 
 	if w.open == nil {
 		return false, nil
 	}
-	err = w.lock()
+	return true, s.lockHeld(w)
+}
+
+// lockHeld locks a wallet that is open. It needs the turn.
+func (s *Service) lockHeld(w *wallet) error {
+	err := w.lock()
 	guard.Sweep()
-	return true, errors.Join(err, w.note(s.now(), record{Action: "lock", Result: done}))
+	return errors.Join(err, w.note(s.now(), record{Action: "lock", Result: done}))
 }
 
 // expire locks the wallets whose last capability has ended.
-func (s *Service) expire(ctx context.Context) error {
+func (s *Service) expire() error {
 	now := s.now()
 	live := map[string]bool{}
 	s.mu.Lock()
@@ -170,12 +175,10 @@ func (s *Service) expire(ctx context.Context) error {
 		select {
 		case w.turn <- struct{}{}:
 			// Nobody unlocked it meanwhile: that takes the turn too, and adds its capability before it gives it back.
-			idle := w.open != nil && s.unlockedUntil(w.id).IsZero()
-			<-w.turn
-			if idle {
-				_, err := s.lockNow(ctx, w)
-				errs = append(errs, err)
+			if w.open != nil && s.unlockedUntil(w.id).IsZero() {
+				errs = append(errs, s.lockHeld(w))
 			}
+			<-w.turn
 		default: // busy: the next time
 		}
 	}
@@ -221,12 +224,16 @@ func (s *Service) capable(token, which, scope string) (*capability, *wallet, err
 	return c, w, nil
 }
 
-// spend takes worth from what a capability may spend, or refuses.
-func (s *Service) spend(c *capability, worth market.Amount) error {
+// spend takes worth from what a capability may spend, or refuses: also what may
+// cost more than worth says.
+func (s *Service) spend(c *capability, worth market.Amount, unknown bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !c.limited {
 		return nil
+	}
+	if unknown {
+		return apierr.New(apierr.PolicyRefused, "what this could cost is not known, and this capability may spend only so much: unlock without an amount to sign it")
 	}
 	left, err := c.left.Sub(worth)
 	if err != nil {

@@ -36,7 +36,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		if err := s.expire(ctx); err != nil {
+		if err := s.expire(); err != nil {
 			s.log.Error("a wallet could not be locked", "err", err)
 		}
 		if err := w.look(ctx); err != nil && ctx.Err() == nil {

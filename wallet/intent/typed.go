@@ -57,12 +57,12 @@ func own(i *Intent, d *typeddata.Data, dom receipt.Domain) bool {
 	case "Voucher":
 		v := receipt.Voucher{Session: m.number("session"), Through: m.number("through"), Cumulative: m.amount("cumulative")}
 		t, i.Amount = v, v.Cumulative
-		i.voucher = &policy.Voucher{Session: v.Session, Cumulative: v.Cumulative}
+		i.voucher = &policy.Voucher{Chain: i.ChainID, Session: v.Session, Cumulative: v.Cumulative}
 		i.Summary = fmt.Sprintf("Pay %s in all for the jobs of session %d up to number %d", v.Cumulative.Coins(), v.Session, v.Through)
 	case "Close":
 		c := receipt.Close{Session: m.number("session"), Cumulative: m.amount("cumulative")}
 		t, i.Amount = c, c.Cumulative
-		i.voucher = &policy.Voucher{Session: c.Session, Cumulative: c.Cumulative}
+		i.voucher = &policy.Voucher{Chain: i.ChainID, Session: c.Session, Cumulative: c.Cumulative}
 		i.Summary = fmt.Sprintf("Close session %d with %s paid in all", c.Session, c.Cumulative.Coins())
 	case "KeyRequest":
 		k := receipt.KeyRequest{Client: m.address("client"), Session: m.number("session"), IssuedAt: m.number("issuedAt")}

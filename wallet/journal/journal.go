@@ -28,7 +28,7 @@ var (
 	ErrBroken = errors.New("the journal was changed: its records are not a whole chain")
 	// ErrFailed reports a journal that could not be written before. Opening it
 	// again may help.
-	ErrFailed = errors.New("the journal could not be written")
+	ErrFailed = errors.New("the journal could not be written, and what it has of the last record is not known")
 )
 
 // maxLine bounds one record.
@@ -152,8 +152,10 @@ func read(f io.Reader, each func(e Entry, size int64) error) (torn bool, err err
 	}
 }
 
-// Append writes a record, on the disk when it returns. After a failure the
-// journal takes nothing more: [ErrFailed].
+// Append writes a record, on the disk when it returns. After an error it is not,
+// and the next may be: a disk that was full has room again. Where what was
+// written cannot be taken back either, the error is [ErrFailed], the record may
+// be there when the journal is opened again, and the journal takes nothing more.
 func (j *Journal) Append(record any) (Entry, error) {
 	raw, err := json.Marshal(record)
 	if err != nil {
@@ -178,12 +180,23 @@ func (j *Journal) Append(record any) (Entry, error) {
 		err = j.f.Sync()
 	}
 	if err != nil {
-		// What the disk has of it is unknown: only reading it again can tell.
-		j.failed = true
-		return Entry{}, fmt.Errorf("%w: %w", ErrFailed, err)
+		if undone := j.cutBack(); undone != nil {
+			j.failed = true
+			return Entry{}, fmt.Errorf("%w: %w; %w", ErrFailed, err, undone)
+		}
+		return Entry{}, fmt.Errorf("append to journal: %w", err)
 	}
 	j.head, j.size = Head{e.N, e.Hash}, j.size+int64(len(line))+1
 	return e, nil
+}
+
+// cutBack takes away what was written beyond the last record. It needs mu.
+func (j *Journal) cutBack() error {
+	if err := errors.Join(j.f.Truncate(j.size), j.f.Sync()); err != nil {
+		return err
+	}
+	_, err := j.f.Seek(j.size, io.SeekStart)
+	return err
 }
 
 // Head returns the last record's place.
@@ -191,13 +204,6 @@ func (j *Journal) Head() Head {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.head
-}
-
-// Failed reports whether the journal takes nothing more.
-func (j *Journal) Failed() bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.failed
 }
 
 // Close closes the file.

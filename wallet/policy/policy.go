@@ -61,7 +61,9 @@ func (p *Policy) loosens(next *Policy) bool {
 		return old != nil && (now == nil || now.Cmp(*old) > 0)
 	}
 	newReceiver := slices.ContainsFunc(next.Allow, func(r Receiver) bool { return !p.lists(r.Address) })
-	return wider(p.PerTransaction, next.PerTransaction) || wider(p.PerDay, next.PerDay) || wider(p.SecondFactorAbove, next.SecondFactorAbove) ||
+	// What an allow-list trusts may cost what no limit counts.
+	newTrust := next.AllowOnly && !p.AllowOnly && len(next.Allow) > 0 && (p.PerTransaction != nil || p.PerDay != nil)
+	return newTrust || wider(p.PerTransaction, next.PerTransaction) || wider(p.PerDay, next.PerDay) || wider(p.SecondFactorAbove, next.SecondFactorAbove) ||
 		p.AllowOnly && (!next.AllowOnly || newReceiver) || next.DelaySeconds < p.DelaySeconds || next.BlindCalls && !p.BlindCalls
 }
 
@@ -77,6 +79,7 @@ type State struct {
 	NextAt   int64                    `json:"next_at,omitempty"` // seconds since 1970
 	Day      int64                    `json:"day,omitempty"`     // days since 1970
 	Spent    market.Amount            `json:"spent"`             // on Day
+	Chain    uint64                   `json:"chain,omitempty"`   // of Vouchers
 	Vouchers map[uint64]market.Amount `json:"vouchers,omitempty"`
 }
 
@@ -121,6 +124,7 @@ type Action struct {
 
 // Voucher is a claim on a session that replaces those before.
 type Voucher struct {
+	Chain      uint64
 	Session    uint64
 	Cumulative market.Amount
 }
@@ -154,6 +158,9 @@ func (s State) Allow(a Action, now time.Time) (State, error) {
 	s = s.At(now)
 	p := &s.Policy
 	if a.Voucher != nil {
+		if s.Chain != a.Voucher.Chain { // forgetting vouchers only makes them count once more
+			s.Chain, s.Vouchers = a.Voucher.Chain, nil
+		}
 		before := s.Vouchers[a.Voucher.Session]
 		if more, err := a.Voucher.Cumulative.Sub(before); err == nil {
 			if a.Worth, err = a.Worth.Add(more); err != nil {
@@ -197,9 +204,10 @@ func (s State) Allow(a Action, now time.Time) (State, error) {
 }
 
 // GiveBack returns the state without a worth that was allowed and then surely
-// not used.
-func (s State) GiveBack(worth market.Amount, now time.Time) State {
+// not used, with the vouchers that before, the state then, knew.
+func (s State) GiveBack(worth market.Amount, before State, now time.Time) State {
 	s = s.At(now)
+	s.Chain, s.Vouchers = before.Chain, before.Vouchers
 	left, err := s.Spent.Sub(worth)
 	if err != nil { // it was of another day
 		left = market.Amount{}

@@ -45,18 +45,46 @@ func TestLimits(t *testing.T) {
 	if _, err := s.Allow(policy.Action{Worth: market.Coins(3)}, noon); err != nil {
 		t.Errorf("exactly the day: %v", err)
 	}
-	if got := s.GiveBack(market.Coins(5), noon); !got.Spent.IsZero() {
+	if got := s.GiveBack(market.Coins(5), policy.State{}, noon); !got.Spent.IsZero() {
 		t.Errorf("given back: %s", got.Spent)
 	}
 	if s, err = s.Allow(policy.Action{Worth: market.Coins(4)}, noon.Add(12*time.Hour)); err != nil || s.Spent != market.Coins(4) {
 		t.Errorf("the next day: %s, %v", s.Spent, err)
 	}
-	if got := s.GiveBack(market.Coins(5), noon.Add(24*time.Hour)); !got.Spent.IsZero() {
+	if got := s.GiveBack(market.Coins(5), policy.State{}, noon.Add(24*time.Hour)); !got.Spent.IsZero() {
 		t.Errorf("of another day: %s", got.Spent)
 	}
 	// A clock that is set back opens no new day.
 	if _, err := s.Allow(policy.Action{Worth: market.Coins(5)}, noon.Add(-48*time.Hour)); reason(t, err) != policy.OverLimit {
 		t.Errorf("a clock set back: %v", err)
+	}
+}
+
+// A voucher that was not signed after all is not one that came before.
+func TestVouchersCountWhatTheyAdd(t *testing.T) {
+	t.Parallel()
+	voucher := func(chain, coins uint64) policy.Action {
+		return policy.Action{Voucher: &policy.Voucher{Chain: chain, Session: 4, Cumulative: market.Coins(coins)}}
+	}
+	s := policy.State{Policy: policy.Policy{PerDay: coins(6)}}
+	first, err := s.Allow(voucher(1, 3), noon)
+	if err != nil || first.Spent != market.Coins(3) {
+		t.Fatal(first.Spent, err)
+	}
+	second, err := first.Allow(voucher(1, 6), noon)
+	if err != nil || second.Spent != market.Coins(6) {
+		t.Fatalf("it adds three: %s, %v", second.Spent, err)
+	}
+	back := second.GiveBack(market.Coins(3), first, noon)
+	if back.Spent != market.Coins(3) {
+		t.Errorf("given back: %s", back.Spent)
+	}
+	if again, err := back.Allow(voucher(1, 6), noon); err != nil || again.Spent != market.Coins(6) {
+		t.Errorf("asked for again it counts again: %s, %v", again.Spent, err)
+	}
+	// A session of another chain is another session.
+	if other, err := first.Allow(voucher(2, 3), noon); err != nil || other.Spent != market.Coins(6) {
+		t.Errorf("on another chain: %s, %v", other.Spent, err)
 	}
 }
 
@@ -110,6 +138,11 @@ func TestAllowListAndItsDelay(t *testing.T) {
 		if got, err := s.Set(next, noon); err != nil || got.Next == nil {
 			t.Errorf("%s: at once, %v", name, err)
 		}
+	}
+	// An allow-list trusts what no limit counts: where there are limits, a new one waits.
+	limits := policy.State{Policy: policy.Policy{PerDay: coins(1), DelaySeconds: 3600}}
+	if got, err := limits.Set(policy.Policy{PerDay: coins(1), DelaySeconds: 3600, AllowOnly: true, Allow: p.Allow}, noon); err != nil || got.Next == nil {
+		t.Errorf("an allow-list beside limits: at once, %v", err)
 	}
 	tighter := p
 	tighter.PerDay, tighter.Allow = coins(1), nil

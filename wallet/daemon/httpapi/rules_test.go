@@ -213,6 +213,33 @@ func TestTheLockOutOutlivesRestarts(t *testing.T) {
 	}
 }
 
+// Who knows the passphrase does not guess codes without an end: that it was
+// shown between the guesses does not make them forgotten.
+func TestCodesAreNotGuessedBetweenUnlocks(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	now := time.Unix(1_800_000_000, 0)
+	r.set(now)
+	r.imported()
+	key, _ := r.factor()
+	guess := walletapi.ExportRequest{Proof: walletapi.Proof{Passphrase: pass, Code: "not-a-code"}, What: walletapi.ExportMnemonic}
+	for range 4 {
+		r.refused(apierr.FactorRequired, "POST", "/v1/wallet/Main/export", guess)
+		if err := r.ask("POST", "/v1/wallet/unlock", walletapi.UnlockRequest{Passphrase: pass}, nil); err != nil && !apierr.HasCode(err, apierr.RateLimited) {
+			t.Fatal(err)
+		}
+	}
+	r.refused(apierr.RateLimited, "POST", "/v1/wallet/Main/export", guess)
+	now = now.Add(time.Minute)
+	r.set(now)
+	guess.Code = r.code(key)
+	r.must("POST", "/v1/wallet/Main/export", guess, nil)
+	// The code was right: the count begins anew.
+	guess.Code = "not-a-code"
+	r.refused(apierr.FactorRequired, "POST", "/v1/wallet/Main/export", guess)
+	r.refused(apierr.FactorRequired, "POST", "/v1/wallet/Main/export", guess)
+}
+
 func mainID(r *rig) string {
 	r.t.Helper()
 	var list walletapi.WalletList
@@ -345,13 +372,13 @@ func TestNoLogNoSignature(t *testing.T) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &old); err != nil {
 		t.Fatal(err)
 	}
-	// Nor afterwards, until the daemon has read what the disk has of it.
-	r.refused(apierr.Unavailable, "POST", "/v1/wallet/send", send(1), capability...)
 	r.chain.do(func() {
 		if len(r.chain.order) != 0 {
 			t.Errorf("sent: %v", r.chain.order)
 		}
 	})
+	// When there is room again, it goes on, and the log is whole.
+	r.must("POST", "/v1/wallet/send", send(1), nil, capability...)
 	r.stop()
 	r.up()
 	r.must("POST", "/v1/wallet/send", send(1), nil, r.unlock()...)
