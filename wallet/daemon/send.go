@@ -29,14 +29,14 @@ const (
 // once the transaction is on the disk and was offered to the node; with
 // r.WaitSeconds it waits for the block.
 func (s *Service) Send(ctx context.Context, who Caller, r walletapi.SendRequest) (out walletapi.SendResponse, err error) {
-	c, w, err := s.capable(who.Capability, r.Wallet, walletapi.ScopeSend)
+	_, w, err := s.capable(who.Capability, r.Wallet, walletapi.ScopeSend)
 	if err != nil {
 		return out, err
 	}
 	if len(who.IdempotencyKey) > maxKey || len(r.Data) > maxData || r.WaitSeconds < 0 || r.WaitSeconds > mostWait {
 		return out, apierr.New(apierr.Invalid, "Idempotency-Key has at most %d bytes, data at most %d; wait_seconds is at most %d", maxKey, maxData, mostWait)
 	}
-	e, i, err := s.sendInTurn(ctx, w, c, who, r)
+	e, i, err := s.sendInTurn(ctx, w, who, r)
 	if i != nil {
 		out.Intent = showIntent(i)
 	}
@@ -58,13 +58,14 @@ func (s *Service) Send(ctx context.Context, who Caller, r walletapi.SendRequest)
 }
 
 // sendInTurn returns the entry of the transaction, or none for a preview.
-func (s *Service) sendInTurn(ctx context.Context, w *wallet, c *capability, who Caller, r walletapi.SendRequest) (*entry, *intent.Intent, error) {
+func (s *Service) sendInTurn(ctx context.Context, w *wallet, who Caller, r walletapi.SendRequest) (*entry, *intent.Intent, error) {
 	release, err := w.take(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer release()
-	if c, _, err = s.capable(who.Capability, w.id, walletapi.ScopeSend); err != nil {
+	c, _, err := s.capable(who.Capability, w.id, walletapi.ScopeSend)
+	if err != nil {
 		return nil, nil, err // it was revoked while another had the turn
 	}
 	account, err := w.account(r.From)

@@ -48,7 +48,7 @@ type job struct {
 
 // Sign signs typed data, a message or a transaction, or says what it would do.
 func (s *Service) Sign(ctx context.Context, who Caller, r walletapi.SignRequest) (out walletapi.SignResponse, err error) {
-	c, w, err := s.capable(who.Capability, r.Wallet, walletapi.ScopeSign)
+	_, w, err := s.capable(who.Capability, r.Wallet, walletapi.ScopeSign)
 	if err != nil {
 		return out, err
 	}
@@ -61,7 +61,8 @@ func (s *Service) Sign(ctx context.Context, who Caller, r walletapi.SignRequest)
 		return out, err
 	}
 	defer release()
-	if c, _, err = s.capable(who.Capability, w.id, walletapi.ScopeSign); err != nil {
+	c, _, err := s.capable(who.Capability, w.id, walletapi.ScopeSign)
+	if err != nil {
 		return out, err // it was revoked while another had the turn
 	}
 	j, err := w.read(r, chainID)
