@@ -60,10 +60,12 @@ func TestProgramsAreChargedByTheSecond(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	m := h.miner(1)
+	image := image
+	image.Rates.Second = market.Units(750)
 	m.register(image, api.Offer{Model: modelName, Digest: modelDigest, Class: class, Context: 512, MaxTokens: 64, Rates: rates})
 	defer m.alive()()
 	id := must[api.SubmitResponse](h, 202, h.key, "POST", "/v1/jobs", order(20)).JobID
-	if j := h.job(id); j.MaxPrice != market.Units(60) || !j.Container {
+	if j := h.job(id); j.MaxPrice != market.Units(15_000) || !j.Container {
 		t.Errorf("job: %+v", j)
 	}
 	a := m.claim()
@@ -71,23 +73,28 @@ func TestProgramsAreChargedByTheSecond(t *testing.T) {
 	if err := json.Unmarshal(a.Request, &req); err != nil || req.Container == nil || req.MaxSeconds != 20 || a.Order.Model != image.Digest {
 		t.Fatalf("%+v %v", req, err)
 	}
-	lines := []string{artifact.Line{Out: "done"}.Encode(), artifact.Line{End: &artifact.End{Reason: artifact.Exited, Millis: 2500}}.Encode()}
+	lines := []string{artifact.Line{Out: "done"}.Encode(), artifact.Line{End: &artifact.End{Reason: artifact.Exited, Millis: 10}}.Encode()}
 	m.text(a, lines...)
 	for name, x := range map[string]receipt.Receipt{
 		"more than its times hold": func() receipt.Receipt {
-			x := m.program(a, 2500*time.Millisecond, lines...)
+			x := m.program(a, 10*time.Millisecond, lines...)
 			x.FinishedAt--
 			return x
 		}(),
+		"more than it was leased for": func() receipt.Receipt {
+			x := m.program(a, 4*time.Second, lines...)
+			x.StartedAt, x.FinishedAt = x.StartedAt-3_000, x.FinishedAt-3_000 // as a clock might say that is three seconds slow
+			return x
+		}(),
 		"more than was ordered": m.program(a, 20_001*time.Millisecond, lines...),
-		"another output":        m.program(a, 2500*time.Millisecond, lines[1]),
+		"another output":        m.program(a, 10*time.Millisecond, lines[1]),
 	} {
 		status, raw := h.call(m.api, "POST", m.path(a, "result"), m.signed(a, x, "stop"))
 		if status != 400 {
 			t.Errorf("%s: %d %s", name, status, raw)
 		}
 	}
-	must[api.ResultResponse](h, 200, m.api, "POST", m.path(a, "result"), m.signed(a, m.program(a, 2500*time.Millisecond, lines...), "stop"))
+	must[api.ResultResponse](h, 200, m.api, "POST", m.path(a, "result"), m.signed(a, m.program(a, 10*time.Millisecond, lines...), "stop"))
 	got := must[api.Result](h, 200, h.key, "GET", "/v1/jobs/"+id.Hex()+"/result", nil)
 	if got.Price != market.Units(8) || got.Usage.CompletionTokens != 0 || got.Timeline.TokensPerSecond != 0 {
 		t.Errorf("%+v", got)
@@ -173,9 +180,9 @@ func TestAProgramThatIsRunAgainIsReadAnew(t *testing.T) {
 	<-seen
 	must[map[string]string](h, 200, one.api, "POST", one.path(a, "failure"), api.FailureRequest{Lease: a.Lease, Code: "engine_unavailable", Retryable: true})
 	b := two.claim()
-	lines := []string{artifact.Line{Out: "at 10:01\n"}.Encode(), artifact.Line{End: &artifact.End{Reason: artifact.Exited, Millis: 1000}}.Encode()}
+	lines := []string{artifact.Line{Out: "at 10:01\n"}.Encode(), artifact.Line{End: &artifact.End{Reason: artifact.Exited, Millis: 10}}.Encode()}
 	two.text(b, lines...)
-	must[api.ResultResponse](h, 200, two.api, "POST", two.path(b, "result"), two.signed(b, two.program(b, time.Second, lines...), "stop"))
+	must[api.ResultResponse](h, 200, two.api, "POST", two.path(b, "result"), two.signed(b, two.program(b, 10*time.Millisecond, lines...), "stop"))
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +196,7 @@ func TestAProgramThatIsRunAgainIsReadAnew(t *testing.T) {
 		t.Errorf("came %q, want %q", texts, want)
 	}
 	got := must[api.Result](h, 200, h.key, "GET", "/v1/jobs/"+id.Hex()+"/result", nil)
-	if got.Output != strings.Join(lines, "") || got.Price != market.Units(3) {
+	if got.Output != strings.Join(lines, "") || got.Price != market.Units(1) {
 		t.Errorf("%+v", got)
 	}
 	h.balanced()

@@ -242,7 +242,8 @@ func (s *Service) Claim(ctx context.Context, c Caller, wait time.Duration) (*api
 func (s *Service) assign(ctx context.Context, p *presence, id common.Hash) (*api.Assignment, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
-	l := &lease{id: hex.EncodeToString(b[:]), miner: p.account, since: time.Now(), expires: time.Now().Add(s.leaseTime())}
+	l := &lease{id: hex.EncodeToString(b[:]), miner: p.account, leased: time.Now()}
+	l.since, l.expires = l.leased, l.leased.Add(s.leaseTime())
 	j, err := s.cfg.Store.Assign(ctx, id, p.account, l.id)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -182,6 +182,8 @@ func (s *Service) checkReceipt(l *lease, req *api.Request, signer common.Address
 		return bad("its times are impossible: check the miner's clock")
 	case x.ComputeMillis > x.FinishedAt-x.StartedAt:
 		return bad("it computed for longer than from its start to its end")
+	case !x.SecondRate.IsZero() && x.ComputeMillis > longest(time.Since(l.leased)):
+		return bad("it computed for %d ms, and had the job for less", x.ComputeMillis)
 	case x.Level > maxLevel || x.Evidence != (common.Hash{}):
 		return bad("level %d is not verified here", x.Level)
 	case !slices.Contains([]string{"stop", "length", "canceled", "tool_calls"}, r.FinishReason):
@@ -193,6 +195,12 @@ func (s *Service) checkReceipt(l *lease, req *api.Request, signer common.Address
 		return apierr.Wrap(err, apierr.Forbidden, "receipt: the signature is not the miner's")
 	}
 	return nil
+}
+
+// longest returns how many milliseconds a miner may say that it computed in
+// a time: another clock may run a thousandth faster than ours.
+func longest(had time.Duration) uint64 {
+	return uint64(max(0, (had + had/1000 + 10*time.Millisecond).Milliseconds()))
 }
 
 // checkVectors returns nil unless the answer to a job for embeddings is not one vector for each of n texts, all of one size.

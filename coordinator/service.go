@@ -78,6 +78,7 @@ type lease struct {
 	miner   common.Address
 	offer   api.Offer
 	since   time.Time
+	leased  time.Time // when it was given, or that the job was made if another replica gave it, or this one before a restart
 	held    time.Time // when this replica began to mind it
 	expires time.Time
 	cancel  bool // the client wants it stopped

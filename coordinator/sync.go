@@ -172,7 +172,7 @@ func (s *Service) takeInLocked(j *ledger.Job) {
 // holdLocked makes a leased job one that this replica minds.
 func (s *Service) holdLocked(j *ledger.Job, grace time.Duration) {
 	now := time.Now()
-	l := &lease{job: j, id: j.Lease, miner: j.Miner, since: now, held: now, expires: now.Add(grace), cancel: j.Cancel || s.cancels[j.ID]}
+	l := &lease{job: j, id: j.Lease, miner: j.Miner, since: now, leased: time.UnixMilli(j.Created), held: now, expires: now.Add(grace), cancel: j.Cancel || s.cancels[j.ID]}
 	if p := s.miners[j.Miner]; p != nil {
 		l.offer = p.offers[j.Spec.Order.Model]
 	}
