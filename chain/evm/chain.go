@@ -80,7 +80,7 @@ func prepare(sc *node.Config, cfg Config) error {
 	return c.Close()
 }
 
-func start(sc *node.Config, cfg Config) (*Chain, error) {
+func begin(sc *node.Config, cfg Config) (*Chain, error) {
 	stack, err := node.New(sc)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", cfg.Dir, err)
