@@ -46,6 +46,9 @@ func (c *Container) Check() error {
 	}
 	for k, v := range c.Env {
 		size += len(k) + len(v)
+		if strings.HasPrefix(k, "NVIDIA_") || strings.HasPrefix(k, "LD_") {
+			return fmt.Errorf("container.env: %.40q may not be set: what starts the program heeds it too; have the program set it", k)
+		}
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.Contains(v, "\x00") {
 			return fmt.Errorf("container.env: %.40q cannot be the name of a variable, or its value holds a zero byte", k)
 		}

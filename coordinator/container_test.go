@@ -123,6 +123,8 @@ func TestProgramsGoToImagesAndPromptsToModels(t *testing.T) {
 		"upwards":      func(r *api.SubmitRequest) { r.Container.Files[0].Path = "../x" },
 		"twice":        func(r *api.SubmitRequest) { r.Container.Files = append(r.Container.Files, r.Container.Files[0]) },
 		"bad variable": func(r *api.SubmitRequest) { r.Container.Env = map[string]string{"A=B": "c"} },
+		"for the GPU":  func(r *api.SubmitRequest) { r.Container.Env = map[string]string{"NVIDIA_VISIBLE_DEVICES": "all"} },
+		"loader's":     func(r *api.SubmitRequest) { r.Container.Env = map[string]string{"LD_PRELOAD": "/job/x.so"} },
 		"zero byte":    func(r *api.SubmitRequest) { r.Container.Command = []string{"a\x00"} },
 		"too much":     func(r *api.SubmitRequest) { r.Container.Files[0].Data = make([]byte, api.MaxContainerBytes) },
 	} {

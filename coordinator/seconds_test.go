@@ -85,3 +85,27 @@ func TestPricesBySecondAndItem(t *testing.T) {
 	}
 	h.refused(400, "invalid_argument", h.key, "POST", "/v1/jobs", api.SubmitRequest{Model: modelName, Prompt: "hi", MaxSeconds: 8 * 24 * 3600})
 }
+
+// One offer by the second does not end the orders early that others may serve without a bound.
+func TestAnOrderWithoutSecondsGoesToPricesWithoutThem(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	offer := api.Offer{Model: modelName, Digest: modelDigest, Class: class, Context: 512, MaxTokens: 64, Rates: rates}
+	timed := offer
+	timed.Rates.Second = market.Units(1)
+	byToken, bySecond := h.miner(1), h.miner(2)
+	bySecond.register(timed)
+	byToken.register(offer)
+
+	id := must[api.SubmitResponse](h, 202, h.key, "POST", "/v1/jobs", api.SubmitRequest{Model: modelName, Prompt: "hi", MaxTokens: 16}).JobID
+	a := byToken.claim()
+	var req api.Request
+	if err := api.Decode(a.Request, &req); err != nil || a.JobID != id || req.MaxSeconds != 0 {
+		t.Fatalf("job %s with request %s: %v", a.JobID, a.Request, err)
+	}
+	want, err := market.Price(rates, market.Bound(req.PromptBound(), 16, 0, 1))
+	if err != nil || a.Order.MaxPrice != want {
+		t.Errorf("it may cost %s, want %s, %v", a.Order.MaxPrice, want, err)
+	}
+	byToken.finish(a, "one")
+}

@@ -67,12 +67,10 @@ func (s *Service) terms(r ask, demands ledger.Terms) (terms, error) {
 			t.digest = d
 		}
 	}
+	fit := fitting(bids, t.digest, r.maxSeconds)
 	var most uint64
 	t.maxSeconds = r.maxSeconds
-	for b := range bids {
-		if b.digest != t.digest {
-			continue
-		}
+	for _, b := range fit {
 		if most = max(most, b.maxTokens); !b.rates.Second.IsZero() {
 			t.maxSeconds = cmp.Or(r.maxSeconds, defaultMaxSeconds)
 		}
@@ -81,10 +79,7 @@ func (s *Service) terms(r ask, demands ledger.Terms) (terms, error) {
 	t.bound = market.Bound(r.promptBound, t.maxTokens, t.maxSeconds, r.texts)
 	low, high := market.MaxAmount(), market.Amount{}
 	var cheapest market.Rates
-	for b := range bids {
-		if b.digest != t.digest {
-			continue
-		}
+	for _, b := range fit {
 		price, err := market.Price(b.rates, t.bound)
 		if err != nil {
 			price = market.MaxAmount()
@@ -102,15 +97,35 @@ func (s *Service) terms(r ask, demands ledger.Terms) (terms, error) {
 	}
 	t.maxPrice = *r.maxPrice
 	if t.maxPrice.Cmp(low) < 0 {
-		fit := affordable(cheapest, t.bound, t.maxPrice)
-		if r.maxTokens != 0 || fit == 0 {
+		tokens := affordable(cheapest, t.bound, t.maxPrice)
+		if r.maxTokens != 0 || tokens == 0 {
 			return t, apierr.New(apierr.Invalid, "max_price is below what the cheapest miner may charge for this job, %s base units: raise it, or lower max_tokens or max_seconds", low).
 				With(map[string]any{"needed": low})
 		}
-		t.maxTokens = min(t.maxTokens, fit)
+		t.maxTokens = min(t.maxTokens, tokens)
 		t.bound.CompletionTokens = t.maxTokens
 	}
 	return t, nil
+}
+
+// fitting returns the bids of a digest that an order may go to. One without a
+// bound of seconds goes to those without a price by the second, if there are any:
+// else another's way to count would end it early.
+func fitting(bids map[bid]int, digest common.Hash, seconds uint64) []bid {
+	var timed, free []bid
+	for b := range bids {
+		switch {
+		case b.digest != digest:
+		case b.rates.Second.IsZero():
+			free = append(free, b)
+		default:
+			timed = append(timed, b)
+		}
+	}
+	if seconds == 0 && len(free) > 0 {
+		return free
+	}
+	return append(free, timed...)
 }
 
 // affordable returns how many completion tokens most pays for beside the rest of

@@ -129,6 +129,7 @@ type image struct {
 	RepoDigests  []string
 	Os           string
 	Architecture string
+	Config       struct{ Volumes map[string]struct{} }
 }
 
 func (d *daemon) image(ctx context.Context, name string) (i image, err error) {

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,6 +41,7 @@ type Config struct {
 	Longest time.Duration // wall time of a job
 	Output  int64         // bytes that a job may print and leave as files, together
 	GPUs    []int         // devices that a job is given
+	Log     *slog.Logger  // nil for none
 }
 
 // Model is an image on offer. It is safe for concurrent use.
@@ -67,6 +69,9 @@ func Open(ctx context.Context, cfg Config) (*Model, error) {
 	if cfg.Name == "" || cfg.Owner == "" || cfg.CPUs <= 0 || cfg.Memory < 16<<20 || cfg.Disk <= 0 || cfg.Pids <= 0 || cfg.Longest < time.Second || cfg.Output <= 0 {
 		return nil, errors.New("name, owner, cpus, memory (16 MiB at least), disk, pids, time and output must be given")
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	m := &Model{cfg: cfg, d: newDaemon(cfg.Socket)}
 	hexed, err := Digest(cfg.Image)
 	if err != nil {
@@ -88,6 +93,9 @@ func Open(ctx context.Context, cfg Config) (*Model, error) {
 	}
 	if i.Os != "linux" {
 		return nil, fmt.Errorf("image %s is for %s: only Linux images are run", cfg.Image, i.Os)
+	}
+	if len(i.Config.Volumes) > 0 {
+		return nil, fmt.Errorf("image %s declares volumes: what is written there has no bound; build it without VOLUME", cfg.Image)
 	}
 	m.id = i.ID
 	m.class = fmt.Sprintf("container/1;os=linux;arch=%s;cpus=%s;memory=%d;disk=%d;gpus=%d;net=none;det=none",
@@ -222,7 +230,9 @@ func (m *Model) spec(job *engine.Container, volume string) spec {
 		s.Env = append(s.Env, k+"="+v)
 	}
 	slices.Sort(s.Env[3:])
-	if len(m.cfg.GPUs) > 0 {
+	if len(m.cfg.GPUs) == 0 { // where Nvidia's runtime is the engine's own, it would give all
+		s.Env = append(s.Env, "NVIDIA_VISIBLE_DEVICES=void")
+	} else {
 		g := deviceRequest{Driver: "nvidia", Capabilities: [][]string{{"gpu"}}}
 		for _, n := range m.cfg.GPUs {
 			g.DeviceIDs = append(g.DeviceIDs, strconv.Itoa(n))

@@ -141,6 +141,7 @@ func (r *run) files(ctx context.Context, keeper string) (list []artifact.File, s
 		return nil, 0, err
 	}
 	defer func() { _ = archive.Close() }() // perhaps before its end
+	passed := int64(0)
 	for t := tar.NewReader(archive); ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -158,7 +159,7 @@ func (r *run) files(ctx context.Context, keeper string) (list []artifact.File, s
 			continue
 		case h.Size > r.left:
 			skipped++
-			if h.Size > r.m.cfg.Disk { // full of holes: it would take long to pass by
+			if passed += min(h.Size, r.m.cfg.Disk+1); passed > r.m.cfg.Disk { // full of holes: it would take long to pass by
 				return list, skipped, nil
 			}
 			continue

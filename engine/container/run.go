@@ -86,10 +86,13 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 	defer func() {
 		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyWithin)
 		defer cancel()
+		var left error
 		for _, id := range slices.Backward(made) {
-			err = errors.Join(err, d.remove(tidy, id))
+			left = errors.Join(left, d.remove(tidy, id))
 		}
-		err = errors.Join(err, release(tidy, d, r.volume))
+		if left = errors.Join(left, release(tidy, d, r.volume)); left != nil { // the job is done all the same; the next start removes it
+			r.m.cfg.Log.Warn("what a program used stays at the container engine until the miner starts again", "volume", r.volume, "err", left)
+		}
 	}()
 	if err := d.memoryVolume(ctx, r.volume, r.m.cfg.Disk, map[string]string{ownerLabel: r.m.cfg.Owner}); err != nil {
 		return r.broken(ctx, err)
@@ -133,7 +136,7 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 	if err != nil {
 		return res, err
 	}
-	// A client that cancels gets what there is.
+	// What is there is read also of one that was called off: it may be delivered.
 	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyWithin)
 	defer cancel()
 	if last.Files, last.Skipped, err = r.files(after, keeper); err != nil {

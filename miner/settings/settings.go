@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -158,10 +159,25 @@ func (s *Settings) Validate() error {
 	if err := httpx.CheckBind(s.Server.Addr, s.Server.Public); err != nil {
 		return fmt.Errorf("server.addr: %w", err)
 	}
+	if err := s.distinct(); err != nil {
+		return err
+	}
 	for i := range s.Engines {
 		if err := s.Engines[i].validate(); err != nil {
 			return fmt.Errorf("engine %d: %w", i+1, err)
 		}
+	}
+	return nil
+}
+
+// distinct refuses a coordinator that is named twice: both would ask for the slots' work.
+func (s *Settings) distinct() error {
+	seen := map[string]bool{}
+	for _, u := range append([]string{s.Coordinator.URL}, s.Coordinator.More...) {
+		if u = strings.TrimRight(u, "/"); seen[u] {
+			return fmt.Errorf("coordinator %s is named twice in coordinator.url and coordinator.more: take one out", u)
+		}
+		seen[u] = true
 	}
 	return nil
 }

@@ -93,6 +93,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"bad address":    {address.Hex(), "0x12", "want 40 for Address"},
 		"wrong fields":   {`name = "aitbc-tiny"`, `url = "http://x"`, `kind "exact" has no url`},
 		"image by name":  {"kind = \"exact\"\nname = \"aitbc-tiny\"\nprompt_rate = \"0.1\"\ncompletion_rate = \"0.5\"\nmax_tokens = 512", "kind = 'container'\nname = 'x'\nsecond_rate = '1'", "needs name, image and second_rate"},
+		"twice":          {`# more = ["https://coordinator.example"]`, `more = ["http://127.0.0.1:18000/"]`, "named twice"},
 		"port":           {"port_offset = 0", "port_offset = 60000", "port offset"},
 	} {
 		t.Run(name, func(t *testing.T) {

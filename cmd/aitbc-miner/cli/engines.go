@@ -86,7 +86,9 @@ func open(ctx context.Context, set *settings.Settings, e settings.Engine, log *s
 	case settings.KindOpenAI:
 		return openServer(ctx, e, log)
 	case settings.KindContainer:
-		m, err := container.Open(ctx, containerConfig(set, e))
+		cfg := containerConfig(set, e)
+		cfg.Log = log
+		m, err := container.Open(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}

@@ -96,7 +96,7 @@ func (c *call) stake(ctx context.Context) error {
 	if done != nil {
 		out.Tx = &done.TxHash
 	}
-	if p.Registered && (what == "increase" || what == "decrease") {
+	if what == "increase" || what == "decrease" {
 		out.Settings = c.follow(p.Stake)
 	}
 	return c.print(out, stakeTable(out))
