@@ -249,8 +249,8 @@ func (m *Model) keeperSpec(volume string) spec {
 		User: nobody + ":" + nobody,
 		HostConfig: hostConfig{
 			NetworkMode: "none", ReadonlyRootfs: true, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
-			// Its program needs next to nothing; what starts it, some megabytes.
-			Memory: 32 << 20, MemorySwap: 32 << 20, PidsLimit: 4, IpcMode: "private", Mounts: []mount{{"volume", volume, folder}}, LogConfig: map[string]string{"Type": "none"},
+			// Its program needs next to nothing; what starts it, some megabytes and threads.
+			Memory: 64 << 20, MemorySwap: 64 << 20, PidsLimit: 64, IpcMode: "private", Mounts: []mount{{"volume", volume, folder}}, LogConfig: map[string]string{"Type": "none"},
 		},
 	}
 }

@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -353,4 +357,40 @@ func TestImagesAreNamedByTheirDigest(t *testing.T) {
 	if got := fmt.Sprintf("sha256:%x", info.Digest); got != b.image || !info.Container || info.Claimed {
 		t.Errorf("%+v is not %s", info, b.image)
 	}
+}
+
+// An engine now and then loses a container before its start: it is made again, and what is lost for good is the engine's.
+func TestALostContainerIsMadeAgain(t *testing.T) {
+	b := newBench(t)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: "engine"}) },
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", b.e.Socket)
+		}},
+	}
+	var lose, lost atomic.Int64
+	socket := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/start") && lose.Add(-1) >= 0 {
+			lost.Add(1)
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = w.Write([]byte(`{"message":"cannot start a stopped process: unknown"}`))
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	m := b.open(t, func(c *container.Config) { c.Socket = socket })
+	for _, n := range []int64{1, 2} { // the folder's container, and then the program's
+		lose.Store(n)
+		if r := b.run(t, m, "echo", "hello"); r.End.ExitCode != 0 {
+			t.Errorf("%d lost: %+v", n, r.End)
+		}
+	}
+	if lost.Load() != 3 {
+		t.Errorf("%d were lost", lost.Load())
+	}
+	lose.Store(1000)
+	if _, _, err := guest(t.Context(), m, engine.Request{}, "echo", "hello"); !errors.Is(err, engine.ErrUnavailable) {
+		t.Errorf("with an engine that starts none: %v", err)
+	}
+	b.clean(t)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	drainWithin  = 2 * time.Second        // what was printed last is read
 	tidyWithin   = 60 * time.Second
 	maxArguments = 1024
+	launches     = 3 // of a container that the engine loses
 )
 
 // Generate implements [engine.Model]: it runs a job's program and yields what it
@@ -97,14 +99,11 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 	if err := d.memoryVolume(ctx, r.volume, r.m.cfg.Disk, map[string]string{ownerLabel: r.m.cfg.Owner}); err != nil {
 		return r.broken(ctx, err)
 	}
-	keeper, err := d.create(ctx, r.m.keeperSpec(r.volume))
+	keeper, silent, err := r.launch(ctx, r.m.keeperSpec(r.volume), &made)
 	if err != nil {
 		return r.broken(ctx, err)
 	}
-	made = append(made, keeper)
-	if err := d.start(ctx, keeper); err != nil {
-		return r.broken(ctx, err)
-	}
+	_ = silent.Close() // it prints nothing
 	in, err := input(job.Files)
 	if err != nil {
 		return r.broken(ctx, err)
@@ -112,17 +111,8 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 	if err := d.put(ctx, keeper, folder, in); err != nil {
 		return r.broken(ctx, err)
 	}
-	id, err := d.create(ctx, r.m.spec(job, r.volume))
+	id, printed, err := r.launch(ctx, r.m.spec(job, r.volume), &made)
 	if err != nil {
-		return r.broken(ctx, err)
-	}
-	made = append(made, id)
-	printed, err := d.attach(ctx, id)
-	if err != nil {
-		return r.broken(ctx, err)
-	}
-	if err := d.start(ctx, id); err != nil {
-		_ = printed.Close() // nothing was
 		return r.broken(ctx, err)
 	}
 	began := time.Now()
@@ -144,6 +134,36 @@ func (r *run) run(ctx context.Context, job *engine.Container) (res engine.Result
 	}
 	last.Millis = uint64(res.Ran.Milliseconds()) //nolint:gosec // not negative
 	return res, r.say(artifact.Line{End: &last})
+}
+
+// launch makes and starts a container, and returns what it will print. Its id is
+// added to those made. One that the engine loses between the two is made again.
+func (r *run) launch(ctx context.Context, s spec, made *[]string) (id string, printed io.ReadCloser, err error) {
+	d := r.m.d
+	for range launches {
+		if id, err = d.create(ctx, s); err != nil {
+			return "", nil, err
+		}
+		*made = append(*made, id)
+		if printed, err = d.attach(ctx, id); err != nil {
+			return "", nil, err
+		}
+		if err = d.start(ctx, id); err == nil {
+			return id, printed, nil
+		}
+		_ = printed.Close() // nothing was
+		if !stillborn(err) {
+			return "", nil, err
+		}
+		r.m.cfg.Log.Warn("the container engine lost a container before its start", "id", id, "err", err)
+	}
+	return "", nil, err
+}
+
+// stillborn reports whether a container could not be started since it had ended:
+// containerd's and runc's words for it. Its program has not run.
+func stillborn(err error) bool {
+	return refused(err, http.StatusInternalServerError) && strings.Contains(err.Error(), "cannot start a ")
 }
 
 // broken says what went wrong before the program ran: a job that was called off

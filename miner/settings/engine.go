@@ -17,6 +17,7 @@ const (
 	usualDiskMB    = 256
 	usualOutputKB  = 4096
 	usualProcesses = 128
+	leastProcesses = 32   // of fewer, the engine's own, which starts the program, may lack threads
 	mostOutputKB   = 8192 // so that the answer is no longer than a client takes
 )
 
@@ -93,8 +94,8 @@ func (e *Engine) container() error {
 		return fmt.Errorf("memory_mb is %d and disk_mb %d: want at least 16 and 1", e.MemoryMB, e.DiskMB)
 	case e.OutputKB < 1 || e.OutputKB > mostOutputKB:
 		return fmt.Errorf("output_kb is %d: want 1 to %d", e.OutputKB, mostOutputKB)
-	case e.Processes < 1 || e.Processes > 1<<16:
-		return fmt.Errorf("processes is %d: want 1 to %d", e.Processes, 1<<16)
+	case e.Processes < leastProcesses || e.Processes > 1<<16:
+		return fmt.Errorf("processes is %d: want %d to %d", e.Processes, leastProcesses, 1<<16)
 	}
 	e.MaxTokens = 1 // of which none is used
 	return nil
