@@ -33,12 +33,18 @@ import (
 	"github.com/aitbc/aitbc/receipt"
 )
 
-// mesh is a network in memory: pipes to one server, which can be cut.
+// mesh is a network in memory: pipes to servers, which can be cut.
 type mesh struct {
-	mu     sync.Mutex // guards the fields below
-	server *doorway
-	cut    map[string]time.Time // until when a client has no network
-	conns  map[net.Conn]string
+	mu      sync.Mutex // guards the fields below
+	servers [replicas]*doorway
+	cut     map[string]time.Time // until when a client has no network
+	conns   map[net.Conn]end
+}
+
+// end is who is at the ends of a connection.
+type end struct {
+	client string
+	server int
 }
 
 // doorway is where a server accepts.
@@ -67,10 +73,18 @@ type local struct{ net.Conn }
 
 func (local) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
-func (m *mesh) dial(name string) func(context.Context, string, string) (net.Conn, error) {
+// dial connects a client to the server that it prefers or, while that is away, to another, as a balancer of load would.
+func (m *mesh) dial(name string, prefers int) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) {
 		m.mu.Lock()
-		d, away := m.server, time.Now().Before(m.cut[name])
+		at := prefers % replicas
+		for range replicas {
+			if m.servers[at] != nil {
+				break
+			}
+			at = (at + 1) % replicas
+		}
+		d, away := m.servers[at], time.Now().Before(m.cut[name])
 		m.mu.Unlock()
 		if d == nil || away {
 			return nil, errNoNetwork
@@ -85,8 +99,25 @@ func (m *mesh) dial(name string) func(context.Context, string, string) (net.Conn
 		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.conns[ours] = name
+		m.conns[ours] = end{name, at}
 		return ours, nil
+	}
+}
+
+// open lets a server be reached, or no more.
+func (m *mesh) open(at int, d *doorway) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.servers[at] = d
+	m.closeLocked(func(e end) bool { return d == nil && e.server == at })
+}
+
+func (m *mesh) closeLocked(which func(end) bool) {
+	for c, e := range m.conns {
+		if which(e) {
+			_ = c.Close()
+			delete(m.conns, c)
+		}
 	}
 }
 
@@ -95,12 +126,7 @@ func (m *mesh) lose(name string, d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.cut[name] = time.Now().Add(d)
-	for c, whose := range m.conns {
-		if whose == name {
-			_ = c.Close()
-			delete(m.conns, c)
-		}
-	}
+	m.closeLocked(func(e end) bool { return e.client == name })
 }
 
 // steady is an engine of which two give the same answer to the same prompt, one token a second.
@@ -135,7 +161,10 @@ func (steady) Generate(ctx context.Context, req engine.Request, yield func(engin
 	return r, nil
 }
 
-// churn is a coordinator and its miners, of which each may go away and come back.
+// replicas is how many coordinators share the ledger.
+const replicas = 2
+
+// churn is a coordinator, its replicas and its miners, of which each may go away and come back.
 type churn struct {
 	t      *testing.T
 	mesh   *mesh
@@ -145,22 +174,31 @@ type churn struct {
 	key    string
 	client *http.Client
 
-	stopCoordinator func()
-	miners          []*churned
+	coordinators [replicas]func(way) // what stops them
+	miners       []*churned
 }
+
+// way is how a coordinator stops.
+type way int
+
+const (
+	orderly way = iota
+	dead        // it can write nothing any more, and leaves nothing in order
+)
 
 // churned is a miner, whose spool outlives it.
 type churned struct {
-	name string
-	key  account
-	dir  string
-	stop func()
+	name    string
+	prefers int // replica
+	key     account
+	dir     string
+	stop    func()
 }
 
-func (c *churn) coordinate() {
-	store := c.store.Open()
+func (c *churn) coordinate(at int) {
+	store := c.store.Replica()
 	svc, err := coordinator.New(coordinator.Config{
-		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: store, Chain: c.chain, Log: c.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
+		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: store, Cluster: store, Chain: c.chain, Log: c.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
 		Heartbeat: 10 * time.Second, SettleEvery: 20 * time.Second, Translate: httpapi.Translate,
 	})
@@ -169,38 +207,32 @@ func (c *churn) coordinate() {
 	}
 	ctx, cancel := context.WithCancel(c.t.Context())
 	ready := make(chan struct{})
+	var ended error
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		if err := svc.Run(ctx, func() { close(ready) }); err != nil {
-			c.t.Error(err)
-		}
-	})
+	wg.Go(func() { ended = svc.Run(ctx, func() { close(ready) }) })
 	<-ready
 	d := &doorway{conns: make(chan net.Conn), closed: make(chan struct{})}
 	srv := &http.Server{Handler: httpapi.New(ctx, svc), ReadHeaderTimeout: time.Minute}
 	wg.Go(func() { _ = srv.Serve(d) }) // closed
-	c.mesh.mu.Lock()
-	c.mesh.server = d
-	c.mesh.mu.Unlock()
-	c.stopCoordinator = func() {
-		c.mesh.mu.Lock()
-		c.mesh.server = nil
-		for conn := range c.mesh.conns {
-			_ = conn.Close()
+	c.mesh.open(at, d)
+	c.coordinators[at] = func(how way) {
+		c.mesh.open(at, nil)
+		if how == dead {
+			if err := store.Close(); err != nil {
+				c.t.Error(err)
+			}
 		}
-		clear(c.mesh.conns)
-		c.mesh.mu.Unlock()
 		cancel()
 		_ = srv.Close() // connections that the test cut
 		wg.Wait()
-		if err := store.Close(); err != nil {
-			c.t.Error(err)
+		if how == orderly && ended != nil {
+			c.t.Errorf("replica %d: %v", at, ended)
 		}
 	}
 }
 
 func (c *churn) mine(m *churned) {
-	link := httpx.NewClientOver("http://coordinator", c.mesh.dial(m.name))
+	link := httpx.NewClientOver("http://coordinator", c.mesh.dial(m.name, m.prefers))
 	kept, err := spool.Open(m.dir)
 	if err != nil {
 		c.t.Fatal(err)
@@ -282,23 +314,38 @@ func (c *churn) open() {
 func (c *churn) fault(chance *rand.Rand) string {
 	m := c.miners[chance.IntN(len(c.miners))]
 	pause := time.Duration(chance.IntN(90)) * time.Second
-	switch chance.IntN(5) {
+	at := chance.IntN(replicas)
+	switch chance.IntN(7) {
 	case 0:
-		c.stopCoordinator()
+		for _, stop := range c.coordinators {
+			stop(orderly)
+		}
 		time.Sleep(pause)
-		c.coordinate()
+		for at := range c.coordinators {
+			c.coordinate(at)
+		}
 		return "the coordinator restarts"
 	case 1:
+		c.coordinators[at](orderly)
+		time.Sleep(pause)
+		c.coordinate(at)
+		return "a replica restarts"
+	case 2:
+		c.coordinators[at](dead)
+		time.Sleep(pause)
+		c.coordinate(at)
+		return "a replica dies"
+	case 3:
 		m.stop()
 		time.Sleep(pause)
 		c.mine(m)
 		return "a miner restarts"
-	case 2:
+	case 4:
 		for _, m := range c.miners {
 			c.mesh.lose(m.name, pause)
 		}
 		return "no miner has a network"
-	case 3:
+	case 5:
 		c.chain.mu.Lock()
 		c.chain.lose = true
 		c.chain.mu.Unlock()
@@ -320,7 +367,7 @@ func inMemory(t *testing.T) string {
 	return dir
 }
 
-// A day of restarts and lost connections, in fake time, or a quarter of one without AITBC_LONG: every job ends completed, for what its answer costs, and each coin
+// A day of restarts, deaths and lost connections of miners and of two replicas of their coordinator, in fake time, or a quarter of one without AITBC_LONG: every job ends completed, for what its answer costs, and each coin
 // that clients paid is where it belongs.
 func TestADayOfChurnLosesNoJobAndPaysNoneTwice(t *testing.T) {
 	t.Parallel()
@@ -330,12 +377,14 @@ func TestADayOfChurnLosesNoJobAndPaysNoneTwice(t *testing.T) {
 	}
 	dirs := []string{inMemory(t), inMemory(t), inMemory(t)}
 	synctest.Test(t, func(t *testing.T) {
-		c := &churn{t: t, chain: newFakeChain(), store: storetest.NewMemory(), log: slog.New(slog.DiscardHandler), mesh: &mesh{cut: map[string]time.Time{}, conns: map[net.Conn]string{}}}
-		transport := &http.Transport{DialContext: c.mesh.dial("client")}
+		c := &churn{t: t, chain: newFakeChain(), store: storetest.NewMemory(), log: slog.New(slog.DiscardHandler), mesh: &mesh{cut: map[string]time.Time{}, conns: map[net.Conn]end{}}}
+		transport := &http.Transport{DialContext: c.mesh.dial("client", 0)}
 		c.client = &http.Client{Transport: transport, Timeout: time.Minute}
-		c.coordinate()
+		for at := range c.coordinators {
+			c.coordinate(at)
+		}
 		for i, dir := range dirs {
-			m := &churned{name: fmt.Sprint("miner ", i), key: newAccount(uint64(100 + i)), dir: dir}
+			m := &churned{name: fmt.Sprint("miner ", i), prefers: i, key: newAccount(uint64(100 + i)), dir: dir}
 			c.chain.mu.Lock()
 			c.chain.signers[m.key.Address()] = m.key.Address()
 			c.chain.mu.Unlock()
@@ -374,11 +423,10 @@ func TestADayOfChurnLosesNoJobAndPaysNoneTwice(t *testing.T) {
 		troubles.Wait()
 		time.Sleep(40 * time.Minute) // longer than any order's deadline
 
-		store := c.store
 		earned, paid := map[common.Address]market.Amount{}, market.Amount{}
 		attempts := 0
 		for _, want := range jobs {
-			j, err := store.Job(t.Context(), want.id)
+			j, err := c.store.Job(t.Context(), want.id)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -394,7 +442,9 @@ func TestADayOfChurnLosesNoJobAndPaysNoneTwice(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c.stopCoordinator()
+		for _, stop := range c.coordinators {
+			stop(orderly)
+		}
 		for _, m := range c.miners {
 			m.stop()
 			if got := c.chain.credited[m.key.Address()]; got != earned[m.key.Address()] {
@@ -416,7 +466,7 @@ func TestADayOfChurnLosesNoJobAndPaysNoneTwice(t *testing.T) {
 		}
 		transport.CloseIdleConnections()
 		t.Logf("%d jobs in %d leases through %v", len(jobs), attempts, faults)
-		if len(faults) < 5 || attempts <= len(jobs) {
+		if len(faults) < 7 || attempts <= len(jobs) {
 			t.Errorf("too little went wrong: %v", faults)
 		}
 	})

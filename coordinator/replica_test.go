@@ -26,31 +26,42 @@ import (
 	"github.com/aitbc/aitbc/wallet/siwe"
 )
 
-// Several coordinators on one PostgreSQL are one.
+// Several coordinators on one database are one.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Start(t)
-	for name, story := range map[string]func(t *testing.T, a, b *house){
-		"ShareTheWork": shareTheWork, "NumbersFollowOneAnother": replicaNumbers, "DeathLosesNothing": replicaDeath, "DeathOfMinerAndReplica": bothDie,
-		"BatchIsSentOnce": batchOnce, "CancelAtAnother": cancelAtAnother, "MinerMovesInTheMiddle": minerMoves, "GivenUpReplicaComesBack": givenUp,
-		"BulkOutlivesItsReplica": bulkMoves, "SignedOnceAtAll": usedAtAnother,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+	kinds := map[string]func() func() storetest.Store{
+		"Postgres": func() func() storetest.Store {
 			url := server.URL()
-			open := func() storetest.Store {
+			return func() storetest.Store {
 				s, err := postgres.Open(context.WithoutCancel(t.Context()), url)
 				if err != nil {
 					t.Fatal(err)
 				}
 				return s
 			}
-			a := newHouseOn(t, newFakeChain(), open)
-			b := &house{t: t, chain: a.chain, open: open, key: a.key, mute: new(atomic.Bool)}
-			b.start()
-			t.Cleanup(func() { b.stop() })
-			story(t, a, b)
-		})
+		},
+		"Memory": func() func() storetest.Store {
+			m := storetest.NewMemory()
+			return func() storetest.Store { return m.Replica() }
+		},
+	}
+	for name, story := range map[string]func(t *testing.T, a, b *house){
+		"ShareTheWork": shareTheWork, "NumbersFollowOneAnother": replicaNumbers, "DeathLosesNothing": replicaDeath, "DeathOfMinerAndReplica": bothDie,
+		"BatchIsSentOnce": batchOnce, "CancelAtAnother": cancelAtAnother, "MinerMovesInTheMiddle": minerMoves, "GivenUpReplicaComesBack": givenUp,
+		"BulkOutlivesItsReplica": bulkMoves, "SignedOnceAtAll": usedAtAnother,
+	} {
+		for kind, fresh := range kinds {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				t.Parallel()
+				open := fresh()
+				a := newHouseOn(t, newFakeChain(), open)
+				b := &house{t: t, chain: a.chain, open: open, key: a.key, mute: new(atomic.Bool)}
+				b.start()
+				t.Cleanup(func() { b.stop() })
+				story(t, a, b)
+			})
+		}
 	}
 }
 
@@ -335,9 +346,12 @@ func givenUp(t *testing.T, a, b *house) {
 	}
 	a.mute.Store(true)
 	b.eventually("the end of the first replica", func() bool {
-		m.beat(id) // its miner is still there
 		j, err := b.store.Job(t.Context(), id)
-		return err == nil && j.Owner != leased.Owner
+		if err == nil && j.Owner != leased.Owner {
+			return true
+		}
+		m.beat(id) // its miner is still there, and gives it back to the first
+		return false
 	})
 	a.mute.Store(false)
 	m.at(b).finish(as, "Hi")

@@ -20,9 +20,14 @@ import (
 // Memory is a store in maps: what the others are compared with. It outlives
 // Close, as a disk does; [Memory.Open] opens it again. Use [NewMemory].
 type Memory struct {
+	*disk
+	closed bool // guarded by the disk's lock
+}
+
+// disk is what a memory holds, and its replicas share.
+type disk struct {
 	// mu guards what follows.
 	mu       sync.Mutex
-	closed   bool
 	spenders []spender
 	sessions map[uint64]ledger.Session
 	keys     map[common.Hash]ledger.KeyRow
@@ -37,6 +42,7 @@ type Memory struct {
 	journal  []ledger.Entry
 	meta     map[string]string
 	vouchers map[uint64][]ledger.Voucher // by session, ascending
+	cluster  cluster
 }
 
 type spender struct{ client, address common.Address }
@@ -45,10 +51,11 @@ var _ coordinator.Store = (*Memory)(nil)
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{
+	return &Memory{disk: &disk{
 		sessions: map[uint64]ledger.Session{}, keys: map[common.Hash]ledger.KeyRow{}, used: map[common.Hash]int64{}, files: map[string]file{}, mined: map[uint64]int64{}, bulks: map[string]ledger.Bulk{}, miners: map[common.Address]ledger.Miner{},
 		jobs: map[common.Hash]ledger.Job{}, meta: map[string]string{}, vouchers: map[uint64][]ledger.Voucher{},
-	}
+		cluster: cluster{alive: map[uint64]beaten{}, ears: map[chan ledger.Note]*Replica{}, nonces: map[uint64]uint64{}},
+	}}
 }
 
 // Open opens a closed store again.

@@ -14,7 +14,12 @@ import (
 )
 
 // Assign implements coordinator.Store.
-func (m *Memory) Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (out *ledger.Job, err error) {
+func (m *Memory) Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (*ledger.Job, error) {
+	return m.assign(ctx, 0, id, miner, lease)
+}
+
+// assign leases a job in the name of a replica, 0 where there is only one coordinator.
+func (m *Memory) assign(ctx context.Context, owner uint64, id common.Hash, miner common.Address, lease string) (out *ledger.Job, err error) {
 	err = m.in(ctx, func() error {
 		j, err := get(m.jobs, id)
 		if err != nil {
@@ -23,6 +28,7 @@ func (m *Memory) Assign(ctx context.Context, id common.Hash, miner common.Addres
 		if j, err = ledger.Lease(j, miner, lease); err != nil {
 			return err
 		}
+		j.Owner = owner
 		m.jobs[id] = j
 		out = m.view(j)
 		return nil
@@ -32,6 +38,10 @@ func (m *Memory) Assign(ctx context.Context, id common.Hash, miner common.Addres
 
 // Requeue implements coordinator.Store.
 func (m *Memory) Requeue(ctx context.Context, id common.Hash, lease string) error {
+	return m.requeue(ctx, 0, id, lease)
+}
+
+func (m *Memory) requeue(ctx context.Context, owner uint64, id common.Hash, lease string) error {
 	return m.in(ctx, func() error {
 		j, err := get(m.jobs, id)
 		if err != nil {
@@ -40,6 +50,10 @@ func (m *Memory) Requeue(ctx context.Context, id common.Hash, lease string) erro
 		if j, err = ledger.Requeue(j, lease); err != nil {
 			return err
 		}
+		if j.Owner != owner {
+			return ledger.ErrNotAssigned
+		}
+		j.Owner = 0
 		m.jobs[id] = j
 		return nil
 	})
@@ -57,7 +71,11 @@ func (m *Memory) RequestCancel(ctx context.Context, id common.Hash) error {
 }
 
 // End implements coordinator.Store.
-func (m *Memory) End(ctx context.Context, e ledger.Ending) (out *ledger.Job, err error) {
+func (m *Memory) End(ctx context.Context, e ledger.Ending) (*ledger.Job, error) {
+	return m.end(ctx, 0, e)
+}
+
+func (m *Memory) end(ctx context.Context, owner uint64, e ledger.Ending) (out *ledger.Job, err error) {
 	err = m.in(ctx, func() error {
 		j, err := get(m.jobs, e.Job)
 		if err != nil {
@@ -65,6 +83,9 @@ func (m *Memory) End(ctx context.Context, e ledger.Ending) (out *ledger.Job, err
 		}
 		if out = m.view(j); j.State.Terminal() {
 			return nil
+		}
+		if !e.Anyhow && e.Lease != "" && j.Owner != owner {
+			return ledger.ErrNotAssigned
 		}
 		x, err := get(m.sessions, j.Session)
 		if err != nil {
@@ -117,8 +138,16 @@ func (m *Memory) Complete(ctx context.Context, c ledger.Completion) (out *ledger
 }
 
 // BuildBatch implements coordinator.Store.
-func (m *Memory) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) common.Hash) (out *ledger.Batch, err error) {
+func (m *Memory) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) common.Hash) (*ledger.Batch, error) {
+	return m.build(ctx, g, finish, func() error { return nil })
+}
+
+// build builds a batch if whoever asks may, which is decided in the same moment.
+func (m *Memory) build(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) common.Hash, may func() error) (out *ledger.Batch, err error) {
 	err = m.in(ctx, func() error {
+		if err := may(); err != nil {
+			return err
+		}
 		open := map[uint64]uint64{} // oldest open order, by session
 		var jobs []*ledger.Job
 		for _, j := range m.jobs {
