@@ -107,6 +107,12 @@ func killOne(t *testing.T, leader bool) {
 // pointMiner has the miner talk to another address from now on.
 func pointMiner(t *testing.T, n *network.Network, to fmt.Stringer) {
 	t.Helper()
+	setCoordinator(t, n, fmt.Sprintf("url = %q", to))
+}
+
+// setCoordinator adds a line to what the miner's settings say of coordinators, and starts it again.
+func setCoordinator(t *testing.T, n *network.Network, line string) {
+	t.Helper()
 	path := n.Home.Path("miner", "config.toml")
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -116,7 +122,7 @@ func pointMiner(t *testing.T, n *network.Network, to fmt.Stringer) {
 	if bytes.Count(raw, []byte(section)) != 1 {
 		t.Fatalf("the miner's settings have no %s:\n%s", section, raw)
 	}
-	changed := bytes.ReplaceAll(raw, []byte(section), fmt.Appendf(nil, "%surl = %q\n", section, to))
+	changed := bytes.ReplaceAll(raw, []byte(section), fmt.Appendf(nil, "%s%s\n", section, line))
 	if err := os.WriteFile(path, changed, 0o600); err != nil {
 		t.Fatal(err)
 	}

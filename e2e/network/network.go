@@ -194,6 +194,13 @@ func (n *Network) RunWithInput(input string, args ...string) (stdout []byte, err
 	return n.run(filepath.Join(n.bin, "aitbc"), input, before(args, "--home", string(n.Home))...)
 }
 
+// RunAt is [Network.Run] for another coordinator of the network.
+func (n *Network) RunAt(coordinator *Replica, args ...string) (stdout []byte, err error) {
+	at := *n // --home would stand for the home's own coordinator
+	at.opts.Env = append(slices.Clone(n.opts.Env), "AITBC_HOME="+string(n.Home), "AITBC_API_URL=http://"+coordinator.Addr)
+	return at.run(filepath.Join(n.bin, "aitbc"), "", args...)
+}
+
 // before puts flags where a command still takes them: before "--", or at the end.
 func before(args []string, flags ...string) []string {
 	i := slices.Index(args, "--")

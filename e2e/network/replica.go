@@ -5,25 +5,46 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/aitbc/aitbc/api/client"
+	"github.com/aitbc/aitbc/internal/secret"
 )
 
-// Replica is a coordinator beside the network's own, for the same account and
-// on the same database.
+// Replica is a coordinator beside the network's own.
 type Replica struct {
 	*client.Client
 	Addr string
 	p    *process
 }
 
-// Replica starts another coordinator and returns when it answers. It is stopped
-// when the test ends.
+// Replica starts another coordinator for the same account and on the same
+// database, and returns when it answers. It is stopped when the test ends.
 func (n *Network) Replica() *Replica {
+	n.t.Helper()
+	return n.second("--account", n.Coordinator.Hex())
+}
+
+// Rival starts a coordinator of another account, whose key is in the home's
+// keystore and which can pay the usual bond, with a ledger of its own. It returns
+// when it answers; it is stopped when the test ends. Its client has no API key.
+func (n *Network) Rival(account common.Address) *Replica {
+	n.t.Helper()
+	r := n.second("--account", account.Hex(), "--database-url", "sqlite:///"+filepath.Join(n.t.TempDir(), "rival.db"))
+	var err error
+	if r.Client, err = client.New("http://"+r.Addr, secret.Text{}); err != nil {
+		n.t.Fatal(err)
+	}
+	return r
+}
+
+func (n *Network) second(flags ...string) *Replica {
 	n.t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(n.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,7 +62,7 @@ func (n *Network) Replica() *Replica {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	r := &Replica{Client: c, Addr: addr, p: n.start("coordinator", "--home", string(n.Home), "--port-offset", strconv.Itoa(n.PortOffset), "--account", n.Coordinator.Hex(), "--api-port", port)}
+	r := &Replica{Client: c, Addr: addr, p: n.start(append([]string{"coordinator", "--home", string(n.Home), "--port-offset", strconv.Itoa(n.PortOffset), "--api-port", port}, flags...)...)}
 	n.t.Cleanup(func() {
 		if err := r.p.stop(); err != nil && !n.t.Failed() && !r.killed() {
 			n.t.Errorf("the second coordinator did not stop: %v\n%s", err, r.p.stderr.String())
