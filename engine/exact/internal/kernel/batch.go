@@ -35,6 +35,7 @@ type vector struct {
 	scales, sums []float32
 	bytes        []int8
 	doubles      []int16
+	eights       []int32 // of each four values of fine grain, eight times their sum, taken away
 }
 
 // NewBatch returns count zero vectors.
@@ -72,6 +73,7 @@ func (b *Batch) vector(g Grain, i int) vector {
 	}
 	if fast {
 		v.bytes, v.doubles = q.bytes[i*n:(i+1)*n], q.doubles[i*n/2:(i+1)*n/2]
+		v.eights = q.eights[i*n/4 : (i+1)*n/4]
 	}
 	return v
 }
@@ -90,7 +92,7 @@ func (b *Batch) quantize(g Grain, count int) {
 		q.values = make([]int16, n)
 		q.scales, q.sums = make([]float32, n/g.block()), make([]float32, n/Block)
 		if fast {
-			q.bytes, q.doubles = make([]int8, n), make([]int16, n/2)
+			q.bytes, q.doubles, q.eights = make([]int8, n), make([]int16, n/2), make([]int32, n/4)
 		}
 	}
 	for i := range count {

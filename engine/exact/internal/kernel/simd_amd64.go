@@ -29,6 +29,18 @@ func rowsQ40(y *float32, w *byte, x *int16, xs, sums *float32, blocks, rows int)
 func rowsQ40Pairs(y *float32, w *byte, x *int8, eights *int16, xs *float32, pairs, rows int)
 
 //go:noescape
+func rowsQ40VNNI(y *float32, w *byte, x *int8, eights *int32, xs *float32, groups, rows int)
+
+//go:noescape
+func lanesQ40(x *int8, eights *int32, pairs int)
+
+//go:noescape
+func unpackQ40VNNI(w *byte, scales *float32, src *byte, blocks int)
+
+//go:noescape
+func tileQ40VNNI(out *[8]float32, w *byte, ws *float32, x *int8, eights *int32, xs *float32, groups int)
+
+//go:noescape
 func rowsQ4K(y *float32, w *byte, x *int8, xs, sums *float32, supers, rows int)
 
 //go:noescape
@@ -100,6 +112,7 @@ func quantizeSupers(bytes *int8, words, pairs *int16, scales, sums, x *float32, 
 // tile is room for four rows.
 type tile struct {
 	words          []int16
+	bytes          []byte
 	scales, minima []float32
 	floats         []float32
 }
@@ -132,6 +145,8 @@ func (m *Matrix) mulRowsFast(y, x *Batch, count, from, to int) {
 	for ; from < to; from += size {
 		rows := min(size, to-from)
 		switch {
+		case count > m.few() && m.kind == gguf.Q4_0 && inLanes(m.Cols):
+			m.tileLanes(t, y, x, count, from, rows)
 		case count > m.few() && m.Grain() != Whole:
 			m.tileWords(t, y, x, count, from, rows)
 		case count > m.few():
@@ -153,6 +168,10 @@ func (m *Matrix) mulVector(y *float32, x *Batch, i, from, rows int) {
 	case gguf.Q8_0:
 		rowsQ80(y, w, &v.values[0], &v.scales[0], &v.sums[0], m.Cols/Block, rows)
 	case gguf.Q4_0:
+		if inLanes(m.Cols) {
+			rowsQ40VNNI(y, w, &v.bytes[0], &v.eights[0], &v.scales[0], m.Cols/super, rows)
+			return
+		}
 		if m.Cols%(2*Block) == 0 {
 			rowsQ40Pairs(y, w, &v.bytes[0], &v.doubles[0], &v.scales[0], m.Cols/(2*Block), rows)
 			return
@@ -205,6 +224,33 @@ func (m *Matrix) tileWords(t *tile, y, x *Batch, count, from, rows int) {
 					value -= Dot(t.minima[r*per:(r+1)*per], sums)
 				}
 				y.F[(i+j)*y.Width+from+r] = value
+			}
+		}
+	}
+}
+
+// inLanes reports whether bytes of vectors of that width lie in the order of lanes.
+func inLanes(width int) bool { return vnni && width%super == 0 }
+
+// tileLanes is tileWords for Q4_0 as bytes.
+func (m *Matrix) tileLanes(t *tile, y, x *Batch, count, from, rows int) {
+	per := m.Cols / Block
+	if len(t.bytes) != 4*m.Cols {
+		t.bytes = make([]byte, 4*m.Cols)
+	}
+	if len(t.scales) != 4*per {
+		t.scales = make([]float32, 4*per)
+	}
+	for r := range rows {
+		unpackQ40VNNI(&t.bytes[r*m.Cols], &t.scales[r*per], &m.row(from + r)[0], per)
+	}
+	var out [8]float32
+	for i := 0; i < count; i += 2 {
+		v := x.vector(Fine, i)
+		tileQ40VNNI(&out, &t.bytes[0], &t.scales[0], &v.bytes[0], &v.eights[0], &v.scales[0], m.Cols/super)
+		for j := range min(2, count-i) {
+			for r := range rows {
+				y.F[(i+j)*y.Width+from+r] = out[2*r+j]
 			}
 		}
 	}
@@ -265,6 +311,9 @@ func quantizeFast(v vector, x []float32, g Grain) {
 		quantizeSupers(&v.bytes[0], &v.values[0], &v.doubles[0], &v.scales[0], &v.sums[0], &x[0], len(x)/super)
 	default:
 		quantizeBlocks(&v.bytes[0], &v.values[0], &v.doubles[0], &v.scales[0], &v.sums[0], &x[0], len(x)/Block)
+		if inLanes(len(x)) {
+			lanesQ40(&v.bytes[0], &v.eights[0], len(x)/(2*Block))
+		}
 	}
 }
 
