@@ -31,7 +31,13 @@ type Device struct {
 	SlowdownAt *uint64 `json:"slowdown_at,omitempty"`
 	Power      *uint64 `json:"power,omitempty"`       // milliwatts
 	PowerLimit *uint64 `json:"power_limit,omitempty"` // milliwatts
-	Clock      *uint64 `json:"clock,omitempty"`       // MHz, of the cores
+	// PowerLimitSet, in milliwatts, is the limit that can be set, and zero if it is switched off. PowerLimit may be lower,
+	// where the machine has others.
+	PowerLimitSet *uint64 `json:"power_limit_set,omitempty"`
+	// PowerLimitMin and PowerLimitMax, in milliwatts, are the bounds between which it can be set.
+	PowerLimitMin *uint64 `json:"power_limit_min,omitempty"`
+	PowerLimitMax *uint64 `json:"power_limit_max,omitempty"`
+	Clock         *uint64 `json:"clock,omitempty"` // MHz, of the cores
 	// Errors are memory errors since the driver started that nothing corrected.
 	Errors *uint64 `json:"errors,omitempty"`
 }

@@ -69,6 +69,9 @@ type Machine struct {
 	Region string `toml:"region" env:"AITBC_REGION"`   // such as "eu-central"
 }
 
+// mostWatts is more than any device draws.
+const mostWatts = 10_000
+
 // Settings are all that can be set. An address left empty is the usual one,
 // shifted by PortOffset.
 type Settings struct {
@@ -80,6 +83,7 @@ type Settings struct {
 		ComputeEnabled bool          `toml:"compute_enabled" env:"AITBC_COMPUTE_ENABLED"`
 		GPUDevices     []int         `toml:"gpu_devices" env:"AITBC_GPU_DEVICES"`
 		GPUMaxCelsius  uint64        `toml:"gpu_max_celsius" env:"AITBC_GPU_MAX_CELSIUS"` // no more work above; 0: what the driver says
+		GPUPowerLimit  uint64        `toml:"gpu_power_limit" env:"AITBC_GPU_POWER_LIMIT"` // watts that each may draw; 0: as it is
 		Slots          int           `toml:"slots" env:"AITBC_SLOTS"`                     // jobs at a time
 		Grace          time.Duration `toml:"grace"`                                       // for jobs under way at a stop
 		Benchmark      bool          `toml:"benchmark" env:"AITBC_BENCHMARK"`             // measure models at the start
@@ -145,6 +149,8 @@ func (s *Settings) Validate() error {
 	switch {
 	case s.Mining.Slots < 1 || s.Mining.Slots > 1024:
 		return fmt.Errorf("mining.slots is %d: want 1 to 1024", s.Mining.Slots)
+	case s.Mining.GPUPowerLimit > mostWatts:
+		return fmt.Errorf("mining.gpu_power_limit is %d: want watts, 0 to %d", s.Mining.GPUPowerLimit, mostWatts)
 	case s.Mining.StakeAmount > 1e15:
 		return fmt.Errorf("mining.stake_amount is %d: more AITBC than there can be", s.Mining.StakeAmount)
 	case s.Mining.Grace < 0 || s.Mining.Grace > time.Hour:

@@ -88,6 +88,7 @@ func TestBadSettingsAreNamed(t *testing.T) {
 		"unknown key":    {"slots = 1", "slot = 1", `"mining.slot"`},
 		"unknown engine": {`kind = "exact"`, `kind = "magic"`, "engine 1: kind"},
 		"no slots":       {"slots = 1", "slots = 0", "mining.slots"},
+		"milliwatts":     {"gpu_power_limit = 0", "gpu_power_limit = 300000", "mining.gpu_power_limit is 300000: want watts"},
 		"open server":    {`# addr = "127.0.0.1:18001"`, `addr = "0.0.0.0:18001"`, "server.addr"},
 		"negative rate":  {`prompt_rate = "0.1"`, `prompt_rate = "-1"`, "not an amount"},
 		"bad address":    {address.Hex(), "0x12", "want 40 for Address"},

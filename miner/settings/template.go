@@ -69,6 +69,9 @@ compute_enabled = true
 gpu_devices = []
 # No more work for a GPU that is hotter, in degrees Celsius; 0: than its driver allows before it slows it down, or than 90.
 gpu_max_celsius = 0
+# Watts that each of these GPUs may draw while the miner runs; 0: as it is. Root alone may set it: aitbc-miner doctor says
+# how it is set where the miner's user may not. What was there before comes back when the miner stops.
+gpu_power_limit = 0
 # Jobs at a time.
 slots = 1
 # Measure each model by a short standard job when the miner starts, for its offer.

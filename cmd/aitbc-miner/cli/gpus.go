@@ -55,10 +55,19 @@ func gpuTable(list []gpu.Device) string {
 	for _, d := range list {
 		fmt.Fprintf(w, "%d\t%s\t%.1f GiB\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", d.Index, d.Name, float64(d.MemoryTotal)/gib,
 			shown(d.MemoryUsed, gib, "%.1f GiB"), shown(d.Busy, 1, "%.0f %%"), shown(d.Temperature, 1, "%.0f °C"),
-			shown(d.Power, 1000, "%.0f W"), shown(d.PowerLimit, 1000, "%.0f W"), shown(d.Errors, 1, "%.0f"), d.Source)
+			shown(d.Power, 1000, "%.0f W"), powerLimit(d), shown(d.Errors, 1, "%.0f"), d.Source)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	return b.String()
+}
+
+// powerLimit writes the limit of a device's power with the bounds between which it can be set.
+func powerLimit(d gpu.Device) string {
+	limit := shown(d.PowerLimit, 1000, "%.0f W")
+	if d.PowerLimitSet == nil || d.PowerLimitMin == nil && d.PowerLimitMax == nil {
+		return limit
+	}
+	return fmt.Sprintf("%s (%s–%s)", limit, shown(d.PowerLimitMin, 1000, "%.0f"), shown(d.PowerLimitMax, 1000, "%.0f"))
 }
 
 func shown(v *uint64, by float64, format string) string {

@@ -49,7 +49,7 @@ func machine() gpu.Inventory {
 		if name != "nvidia-smi" {
 			return nil, exec.ErrNotFound
 		}
-		return []byte("0, X, GPU-1, 0:0, 580, 100, 1, 37, 99, 1, 2, 3, 0\n"), nil
+		return []byte("0, X, GPU-1, 0:0, 580, 100, 1, 37, 99, 1, 2, 3, 0, 2, 1, 3\n"), nil
 	}}
 }
 

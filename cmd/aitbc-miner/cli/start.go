@@ -78,21 +78,31 @@ func (c *call) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("another miner runs in %s: %w", c.home, err)
 	}
+	limits := c.limiter(log)
+	if err := limits.Apply(ctx, set.Mining.GPUDevices, powerWanted(set)); err != nil {
+		return errors.Join(adviseOnPower(limits, err), lock.Release())
+	}
+	err = c.serve(ctx, set, recent, log)
+	return errors.Join(err, limits.Restore(context.WithoutCancel(ctx)), lock.Release())
+}
+
+// serve runs the miner until it is stopped.
+func (c *call) serve(ctx context.Context, set *settings.Settings, recent *recent, log *slog.Logger) error {
 	tracer, err := trace.FromEnv(c.Getenv, "aitbc-miner", version())
 	if err != nil {
-		return errors.Join(err, lock.Release())
+		return err
 	}
 	svc, closeModels, err := c.service(ctx, set, tracer, log)
 	if err != nil {
-		return errors.Join(err, lock.Release())
+		return err
 	}
 	token, err := c.newToken()
 	if err != nil {
-		return errors.Join(err, closeModels(), lock.Release())
+		return errors.Join(err, closeModels())
 	}
 	ln, err := httpx.Listen(ctx, set.Server.Addr, set.Server.Public)
 	if err != nil {
-		return errors.Join(err, closeModels(), lock.Release())
+		return errors.Join(err, closeModels())
 	}
 	gpus := watch(set, svc, log)
 	log.InfoContext(ctx, "miner starts", "version", version(), "home", string(c.home), "health", "http://"+set.Server.Addr+"/health")
@@ -114,7 +124,7 @@ func (c *call) start(ctx context.Context) error {
 			return svc.Run(ctx)
 		}})
 	log.InfoContext(context.WithoutCancel(ctx), "miner stopped")
-	return errors.Join(err, closeModels(), lock.Release())
+	return errors.Join(err, closeModels())
 }
 
 // stopMargin is what stopping takes beside the jobs under way.
