@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -111,18 +113,52 @@ func TestMetricsAreInBaseUnits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := gpu.Metrics(devices)
+	text := gpu.Metrics(devices, map[int]string{1: "hot"})
 	for _, want := range []string{
 		"# TYPE aitbc_miner_gpu_power_watts gauge\n", `aitbc_miner_gpu_power_watts{gpu="0",vendor="nvidia",name="NVIDIA H100 80GB HBM3"} 73.16` + "\n",
 		`aitbc_miner_gpu_busy_ratio{gpu="1",vendor="amd",name="AMD Instinct MI210"} 0.99` + "\n", `{gpu="1",vendor="amd",name="AMD Instinct MI210"} 8e+08` + "\n",
+		`aitbc_miner_gpu_held{gpu="0",vendor="nvidia",name="NVIDIA H100 80GB HBM3"} 0` + "\n", `aitbc_miner_gpu_held{gpu="1",vendor="amd",name="AMD Instinct MI210"} 1` + "\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if gpu.Metrics(nil) != "" {
+	if gpu.Metrics(nil, nil) != "" {
 		t.Error("metrics of nothing")
 	}
+}
+
+// Each device is held for itself, and one of whose memory too much is in use until there is a little more room than needed.
+func TestADeviceWhoseMemoryIsInUseGetsNoMoreWork(t *testing.T) {
+	t.Parallel()
+	var programs map[string]string
+	var said []string
+	w := &gpu.Watch{
+		Inventory: gpu.Inventory{Root: fstest.MapFS{}, Run: func(ctx context.Context, name string, args ...string) ([]byte, error) {
+			return says(programs)(ctx, name, args...)
+		}},
+		Limits: gpu.Limits{Memory: 0.8}, Hold: func(device int, reason string) { said = append(said, fmt.Sprintf("%d: %s", device, reason)) }, Log: slog.New(slog.DiscardHandler),
+	}
+	look := func(first, second string, want ...string) {
+		t.Helper()
+		said = nil
+		programs = map[string]string{"nvidia-smi": "0, X, GPU-1, 0:0, 580, 102400, " + first + ", 0, 40, 1, 2, 3, 0, 2, 1, 3\n1, Y, GPU-2, 0:1, 580, 102400, " + second + ", 0, 40, 1, 2, 3, 0, 2, 1, 3\n"}
+		w.Look(t.Context())
+		if !slices.Equal(said, want) {
+			t.Errorf("with %s and %s MiB in use: %q, want %q", first, second, said, want)
+		}
+	}
+	look("81920", "0")
+	look("81921", "0", "0: GPU 0 has 80.0 GiB of its memory in use, at most 80.0 are allowed")
+	look("90000", "102400", "1: GPU 1 has 100.0 GiB of its memory in use, at most 80.0 are allowed")
+	if held := w.Held(); len(held) != 2 || !strings.Contains(held[1], "GPU 1") {
+		t.Errorf("held: %v", held)
+	}
+	look("79900", "102400") // hardly less than it may be
+	look("79872", "102400", "0: ")
+	look("[N/A]", "[N/A]", "1: ") // who does not say how much is in use is let be
+	w.Limits.Memory = 1
+	look("102400", "102400")
 }
 
 // A device that is too hot gets no more work until it has cooled down; one that has errors, or that is gone, gets none.
@@ -134,7 +170,12 @@ func TestADeviceThatIsNotWellGetsNoMoreWork(t *testing.T) {
 		Inventory: gpu.Inventory{Root: fstest.MapFS{}, Run: func(ctx context.Context, name string, args ...string) ([]byte, error) {
 			return says(programs)(ctx, name, args...)
 		}},
-		Used: []int{0}, Limits: gpu.Limits{Temperature: 80}, Hold: func(reason string) { held = append(held, reason) }, Log: slog.New(slog.DiscardHandler),
+		Used: []int{0}, Limits: gpu.Limits{Temperature: 80}, Hold: func(device int, reason string) {
+			if device != 0 {
+				t.Errorf("GPU %d is held, which is not in use: %s", device, reason)
+			}
+			held = append(held, reason)
+		}, Log: slog.New(slog.DiscardHandler),
 	}
 	look := func(temperature, errs string, want ...string) {
 		t.Helper()

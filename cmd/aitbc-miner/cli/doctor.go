@@ -359,6 +359,11 @@ func (d *doctor) process(ctx context.Context) {
 		d.say("miner", bad, "", "it waits: %s", st.Reason)
 	default:
 		d.say("miner", good, "", "%s, %d of %d slots busy, %d jobs done", st.Phase, len(st.Running), st.Slots, st.Totals.Jobs["completed"])
+		for _, g := range st.GPUs {
+			if g.Held != "" {
+				d.say("miner", minor, "", "models on GPU %d get no jobs: %s", g.Index, g.Held)
+			}
+		}
 	}
 }
 

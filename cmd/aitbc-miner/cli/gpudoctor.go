@@ -18,27 +18,38 @@ func (d *doctor) gpus(ctx context.Context, inventory gpu.Inventory) {
 	for _, n := range gpu.Missing(inventory.Root, d.set.Mining.GPUDevices) {
 		d.say("GPUs", minor, "correct mining.gpu_devices, or look for the device with aitbc-miner gpu", "device %d is not in this machine", n)
 	}
-	well := 0
+	unfit := map[int]bool{}
 	for _, g := range list {
-		if why := g.Unfit(gpu.Limits{Temperature: d.set.Mining.GPUMaxCelsius}, nil); why != "" {
-			v := minor
-			if used := d.set.Mining.GPUDevices; onGPUs(d.set.Engines) && (len(used) == 0 || slices.Contains(used, g.Index)) {
-				v = bad
-			}
-			d.say("GPUs", v, "let it cool down, look at its fans, or raise mining.gpu_max_celsius", "%s", why)
+		t := g.Unfit(gpuLimits(d.set), nil)
+		if t == nil {
 			continue
 		}
-		well++
+		unfit[g.Index] = true
+		do := "let it cool down, look at its fans, or raise mining.gpu_max_celsius"
+		if t.Ailment == gpu.Full {
+			do = "have what else runs on it take less, give its model server less, or raise mining.gpu_memory_fraction"
+		}
+		d.say("GPUs", d.without(unfit, list), do, "%s", t.Why)
 	}
-	if err == nil && well > 0 {
+	if well := len(list) - len(unfit); err == nil && well > 0 {
 		d.say("GPUs", good, "", "%d found and well", well)
 	}
 	d.power(inventory, list)
 }
 
+// without says how bad it is that some GPUs get no work: without an engine that needs none of them no job comes.
+func (d *doctor) without(unfit map[int]bool, list []gpu.Device) verdict {
+	for _, e := range d.set.Engines {
+		if !slices.ContainsFunc(devices(d.set, e, list), func(g int) bool { return unfit[g] }) {
+			return minor
+		}
+	}
+	return bad
+}
+
 // power looks whether the GPUs in use have the power limit that the settings want.
 func (d *doctor) power(inventory gpu.Inventory, list []gpu.Device) {
-	wanted, used := powerWanted(d.set), d.set.Mining.GPUDevices
+	wanted, used := powerWanted(d.set), inUse(d.set)
 	if wanted == 0 {
 		return
 	}

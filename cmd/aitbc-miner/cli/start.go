@@ -79,7 +79,7 @@ func (c *call) start(ctx context.Context) error {
 		return fmt.Errorf("another miner runs in %s: %w", c.home, err)
 	}
 	limits := c.limiter(log)
-	if err := limits.Apply(ctx, set.Mining.GPUDevices, powerWanted(set)); err != nil {
+	if err := limits.Apply(ctx, inUse(set), powerWanted(set)); err != nil {
 		return errors.Join(adviseOnPower(limits, err), lock.Release())
 	}
 	err = c.serve(ctx, set, recent, log)
@@ -174,7 +174,7 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	chain.SealingKeyHash = sealed.Fingerprint(sealing.Public())
 	svc, err := miner.NewFleet(miner.Config{
 		Signer: key, Chain: chain, Sealing: sealing,
-		Offerings: offerings, Slots: set.Mining.Slots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
+		Offerings: offerings, Slots: set.Mining.Slots, GPUSlots: set.Mining.GPUSlots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
 		Grace: set.Mining.Grace, Version: version(), Log: log, Tracer: tracer,
 	}, coordinators)
 	if err != nil {
