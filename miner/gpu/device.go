@@ -8,6 +8,7 @@ const (
 	NVIDIA Vendor = "nvidia"
 	AMD    Vendor = "amd"
 	Intel  Vendor = "intel"
+	Apple  Vendor = "apple"
 )
 
 // Device is a GPU as its driver describes it at one moment. What the driver does not say is nil.
@@ -20,11 +21,14 @@ type Device struct {
 	UUID   string `json:"uuid,omitempty"`
 	Bus    string `json:"bus,omitempty"` // PCI address
 	Driver string `json:"driver,omitempty"`
-	// Source is who said all this: nvml, nvidia-smi or sysfs.
+	// Source is who said all this: nvml, nvidia-smi, sysfs or system_profiler.
 	Source string `json:"source"`
 
+	Cores       *uint64 `json:"cores,omitempty"`
 	MemoryTotal uint64  `json:"memory_total"` // bytes
 	MemoryUsed  *uint64 `json:"memory_used,omitempty"`
+	// Shared says that its memory is the machine's, which programs on the processor use too.
+	Shared      bool    `json:"shared,omitempty"`
 	Busy        *uint64 `json:"busy,omitempty"`        // percent of the last moments in which it computed
 	Temperature *uint64 `json:"temperature,omitempty"` // degrees Celsius
 	// SlowdownAt is the temperature at which the driver makes it slower.

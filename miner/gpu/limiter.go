@@ -125,7 +125,7 @@ func (l *Limiter) putBack(ctx context.Context, list []Device, changes []change, 
 			continue // the machine was started again, or somebody has set another
 		}
 		if err := l.Inventory.SetPowerLimit(ctx, d, c.Before); err != nil {
-			l.warn(ctx, "a GPU keeps the power limit that the miner gave it", err)
+			l.warn(ctx, err, c.Before)
 			left = append(left, c)
 			continue
 		}
@@ -155,7 +155,7 @@ func (l *Limiter) limit(ctx context.Context, d Device, changes []change, milliwa
 		return before, err // what is not kept is not done
 	}
 	if err := l.Inventory.SetPowerLimit(ctx, d, milliwatts); err != nil {
-		l.warn(ctx, "the power limit of a GPU stays as it is", err)
+		l.warn(ctx, err, milliwatts)
 		return before, l.write(before)
 	}
 	l.Log.InfoContext(ctx, "a GPU has the power limit that the settings say", "gpu", d.Index, "limit_w", watts(milliwatts), "before_w", watts(*d.PowerLimitSet))
@@ -184,12 +184,13 @@ func (l *Limiter) confirm(ctx context.Context, wanted []Device, changes []change
 	return l.write(slices.DeleteFunc(changes, func(c change) bool { return c.Before == c.Set }))
 }
 
-func (l *Limiter) warn(ctx context.Context, what string, err error) {
+// warn says that a limit of so many milliwatts was not set, and why.
+func (l *Limiter) warn(ctx context.Context, err error, milliwatts uint64) {
 	if e, ok := errors.AsType[*RightsError](err); ok {
-		l.Log.WarnContext(ctx, what+": an administrator can set it", "err", err, "command", e.Command)
+		l.Log.WarnContext(ctx, "a GPU keeps its power limit: an administrator can set it", "limit_w", watts(milliwatts), "err", err, "command", e.Command)
 		return
 	}
-	l.Log.WarnContext(ctx, what, "err", err)
+	l.Log.WarnContext(ctx, "a GPU keeps its power limit: it cannot be set", "limit_w", watts(milliwatts), "err", err)
 }
 
 func (l *Limiter) read() ([]change, error) {

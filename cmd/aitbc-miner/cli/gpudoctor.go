@@ -15,8 +15,8 @@ func (d *doctor) gpus(ctx context.Context, inventory gpu.Inventory) {
 	if err != nil {
 		d.say("GPUs", minor, "install NVIDIA's driver with nvidia-smi, or put "+gpu.Child+" beside aitbc-miner", "%v", err)
 	}
-	for _, n := range gpu.Missing(inventory.Root, d.set.Mining.GPUDevices) {
-		d.say("GPUs", minor, "correct mining.gpu_devices, or look for the device with aitbc-miner gpu", "device %d is not in this machine", n)
+	for _, n := range inventory.Missing(list, named(d.set)) {
+		d.say("GPUs", minor, "correct mining.gpu_devices or the engine's gpus, or look for the device with aitbc-miner gpu", "device %d is not in this machine", n)
 	}
 	unfit := map[int]bool{}
 	for _, g := range list {

@@ -25,6 +25,9 @@ const gib = 1 << 30
 // lookEvery is the time between two looks at the GPUs.
 const lookEvery = 10 * time.Second
 
+// lookSeldom is the same where nothing is told that changes.
+const lookSeldom = 10 * time.Minute
+
 func gpuCommand() command {
 	return command{name: "gpu", short: "Show this machine's GPUs", setup: func(*flag.FlagSet) func(context.Context, *call) error {
 		return func(ctx context.Context, c *call) error {
@@ -51,12 +54,20 @@ func gpuTable(list []gpu.Device) string {
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "GPU\tname\tmemory\tused\tbusy\ttemperature\tpower\tlimit\terrors\tby\t")
 	for _, d := range list {
-		fmt.Fprintf(w, "%d\t%s\t%.1f GiB\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", d.Index, d.Name, float64(d.MemoryTotal)/gib,
+		fmt.Fprintf(w, "%d\t%s%s\t%.1f GiB%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", d.Index, d.Name, cores(d), float64(d.MemoryTotal)/gib, map[bool]string{true: " shared"}[d.Shared],
 			shown(d.MemoryUsed, gib, "%.1f GiB"), shown(d.Busy, 1, "%.0f %%"), shown(d.Temperature, 1, "%.0f °C"),
 			shown(d.Power, 1000, "%.0f W"), powerLimit(d), shown(d.Errors, 1, "%.0f"), d.Source)
 	}
 	_ = w.Flush() // a strings.Builder takes everything
 	return b.String()
+}
+
+// cores writes how many cores a device has, if it is known.
+func cores(d gpu.Device) string {
+	if d.Cores == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %d cores", *d.Cores)
 }
 
 // powerLimit writes the limit of a device's power with the bounds between which it can be set.
@@ -110,16 +121,21 @@ func devices(set *settings.Settings, e settings.Engine, list []gpu.Device) []int
 	return all
 }
 
-// inUse are the GPUs that the settings name, in mining.gpu_devices or in an engine; empty for all.
+// named are the GPUs that the settings name, in mining.gpu_devices or in an engine.
+func named(set *settings.Settings) []int {
+	all := set.Mining.GPUDevices
+	for _, e := range set.Engines {
+		all = slices.Concat(all, e.GPUs)
+	}
+	return slices.Compact(slices.Sorted(slices.Values(all)))
+}
+
+// inUse are the GPUs that the miner uses: all, and then it is empty, unless mining.gpu_devices says which.
 func inUse(set *settings.Settings) []int {
 	if len(set.Mining.GPUDevices) == 0 {
 		return nil
 	}
-	used := set.Mining.GPUDevices
-	for _, e := range set.Engines {
-		used = slices.Concat(used, e.GPUs)
-	}
-	return slices.Compact(slices.Sorted(slices.Values(used)))
+	return named(set)
 }
 
 // gpuLimits say when a GPU gets no more work.
@@ -140,6 +156,9 @@ func onGPUs(engines []settings.Engine) bool { return slices.ContainsFunc(engines
 func watch(set *settings.Settings, svc *miner.Fleet, log *slog.Logger) *gpu.Watch {
 	w := &gpu.Watch{
 		Inventory: gpu.This(), Every: lookEvery, Used: inUse(set), Limits: gpuLimits(set), Log: log,
+	}
+	if w.Inventory.System == gpu.MacOS {
+		w.Every = lookSeldom
 	}
 	if onGPUs(set.Engines) {
 		w.Hold = svc.Hold

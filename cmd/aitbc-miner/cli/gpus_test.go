@@ -53,7 +53,7 @@ func TestOffersNameTheGPUThatTheyRunOn(t *testing.T) {
 
 // machine is one with a GPU that is very hot.
 func machine() gpu.Inventory {
-	return gpu.Inventory{Root: fstest.MapFS{}, Run: func(_ context.Context, name string, _ ...string) ([]byte, error) {
+	return gpu.Inventory{Root: fstest.MapFS{"dev/nvidia1": {}}, Run: func(_ context.Context, name string, _ ...string) ([]byte, error) {
 		if name != "nvidia-smi" {
 			return nil, exec.ErrNotFound
 		}
@@ -157,6 +157,21 @@ func TestTheDoctorNamesAGPUWhoseMemoryIsFull(t *testing.T) {
 	d.gpus(t.Context(), full)
 	if len(d.findings) != 1 || d.findings[0].Verdict != bad || d.findings[0].Found != "GPU 0 has 60.0 GiB of its memory in use, at most 40.0 are allowed" || !strings.Contains(d.findings[0].Do, "gpu_memory_fraction") {
 		t.Errorf("%+v", d.findings)
+	}
+}
+
+func TestTheTableShowsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	n := func(v uint64) *uint64 { return &v }
+	text := gpuTable([]gpu.Device{
+		{Index: 0, Name: "H100", MemoryTotal: 80 * gib, PowerLimit: n(300_000), PowerLimitSet: n(300_000), PowerLimitMin: n(200_000), PowerLimitMax: n(700_000), Source: "nvml"},
+		{Index: 1, Name: "Apple M2 Max", MemoryTotal: 64 * gib, Cores: n(38), Shared: true, Source: "system_profiler"},
+		{Index: 2, Name: "Old", MemoryTotal: gib, PowerLimit: n(75_000), Source: "nvidia-smi"},
+	})
+	for _, want := range []string{`0 +H100 +80\.0 GiB .* 300 W \(200–700\) .* nvml`, `1 +Apple M2 Max, 38 cores +64\.0 GiB shared .* – .* system_profiler`, `2 +Old +1\.0 GiB .* 75 W +– +nvidia-smi`} {
+		if !regexp.MustCompile(want).MatchString(text) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
 	}
 }
 

@@ -132,12 +132,12 @@ const stopMargin = 20 * time.Second
 
 // service builds the miner. The returned function closes its models.
 func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trace.Tracer, log *slog.Logger) (*miner.Fleet, func() error, error) {
-	for _, n := range gpu.Missing(gpu.Machine(), set.Mining.GPUDevices) {
-		log.WarnContext(ctx, "a device of mining.gpu_devices is not in this machine: jobs run on the processor", "device", n)
-	}
 	list, err := gpu.This().Devices(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "the GPUs cannot be looked at", "err", err)
+	}
+	for _, n := range gpu.This().Missing(list, named(set)) {
+		log.WarnContext(ctx, "a device of mining.gpu_devices, or of an engine's gpus, is not in this machine: what should run there runs on the processor, or not at all", "device", n)
 	}
 	key, err := c.unlock(set)
 	if err != nil {
