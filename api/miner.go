@@ -96,6 +96,8 @@ type HeartbeatRequest struct {
 	FreeSlots int           `json:"free_slots"`
 	Running   []common.Hash `json:"running"`
 	Draining  bool          `json:"draining,omitempty"`
+	// Unavailable are models on offer, by digest, that take no job now: the GPUs that they run on are full or held.
+	Unavailable []common.Hash `json:"unavailable,omitempty"`
 }
 
 // HeartbeatResponse tells the miner what to stop and how its account stands.

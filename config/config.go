@@ -137,7 +137,7 @@ func walk(v reflect.Value, tag string, apply func(reflect.Value, string) error) 
 	return nil
 }
 
-// parse reads text into f, by its type: a string, bool, integer, duration, a type
+// parse reads text into f, by its type: a string, bool, integer, float, duration, a type
 // with UnmarshalText, or a comma-separated list of those.
 func parse(f reflect.Value, text string) error {
 	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](f.Addr()); ok {
@@ -172,6 +172,12 @@ func parse(f reflect.Value, text string) error {
 			return fmt.Errorf("want a whole number, not negative, got %q", text)
 		}
 		f.SetUint(n)
+	case reflect.Float32, reflect.Float64:
+		n, err := strconv.ParseFloat(text, f.Type().Bits())
+		if err != nil {
+			return fmt.Errorf("want a number such as 0.5, got %q", text)
+		}
+		f.SetFloat(n)
 	case reflect.Slice:
 		parts := strings.Split(text, ",")
 		s := reflect.MakeSlice(f.Type(), len(parts), len(parts))

@@ -22,6 +22,7 @@ type settings struct {
 		Port    uint16        `toml:"port" env:"T_PORT" flag:"port"`
 	} `toml:"server"`
 	Debug bool     `toml:"debug" env:"T_DEBUG"`
+	Share float64  `toml:"share" env:"T_SHARE"`
 	Tags  []string `toml:"tags" env:"T_TAGS"`
 	GPUs  []int    `toml:"gpus" env:"T_GPUS"`
 }
@@ -56,13 +57,13 @@ func TestEachSourceOverridesTheOneBefore(t *testing.T) {
 	}
 	err := config.Load(&s, config.Source{
 		File:  file(t, "name = 'file'\ndebug = true\n[server]\nport = 2\ntimeout = '3s'\n"),
-		Env:   env(map[string]string{"T_NAME": "env", "T_PORT": "3", "T_TAGS": "a, b", "T_GPUS": "0,1", "T_DEBUG": "false"}),
+		Env:   env(map[string]string{"T_NAME": "env", "T_PORT": "3", "T_TAGS": "a, b", "T_GPUS": "0,1", "T_DEBUG": "false", "T_SHARE": "0.25"}),
 		Flags: f,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Name != "env" || s.Server.Addr != "default" || s.Server.Port != 4 || s.Server.Timeout != 3*time.Second || s.Debug ||
+	if s.Name != "env" || s.Server.Addr != "default" || s.Server.Port != 4 || s.Server.Timeout != 3*time.Second || s.Debug || s.Share != 0.25 ||
 		!slices.Equal(s.Tags, []string{"a", "b"}) || !slices.Equal(s.GPUs, []int{0, 1}) {
 		t.Fatalf("got %+v", s)
 	}

@@ -214,6 +214,7 @@ func (s *Service) meet(ctx context.Context, a common.Address) error {
 	defer s.mu.Unlock()
 	if p := s.miners[a]; p != nil {
 		n.wake, n.seen, n.online, n.drain, n.remote, n.running, n.limit = p.wake, p.seen, p.online, p.drain, p.remote, p.running, p.limit
+		n.shut = p.shut
 		n.measured, n.settled = p.measured, p.settled
 	}
 	s.miners[a] = n

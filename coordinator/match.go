@@ -111,7 +111,7 @@ func (p *presence) schedMiner() sched.Miner {
 			p.scheduled[d] = s
 		}
 	}
-	return sched.Miner{ID: p.account, Offers: p.scheduled, Slots: p.slots, Draining: p.drain || p.hold != "", Reputation: p.reputation()}
+	return sched.Miner{ID: p.account, Offers: p.scheduled, Slots: p.slots, Draining: p.drain || p.hold != "", Unavailable: p.shut, Reputation: p.reputation()}
 }
 
 // Reputation comes from settled receipts alone: a stranger's has to be paid for, with fees that nobody gives back. It

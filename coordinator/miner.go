@@ -161,9 +161,11 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 	if p == nil {
 		return api.HeartbeatResponse{}, apierr.New(apierr.Unauthorized, "register again")
 	}
-	if !p.online || p.drain != r.Draining {
-		p.online, p.drain = true, r.Draining
-		clear(s.menus)
+	if shut := p.offered(r.Unavailable); !p.online || p.drain != r.Draining || !slices.Equal(p.shut, shut) {
+		if !p.online || p.drain != r.Draining {
+			clear(s.menus)
+		}
+		p.online, p.drain, p.shut = true, r.Draining, shut
 		s.wakeLocked(c.Account, s.sched.PutMiner(p.schedMiner()))
 	}
 	p.seen = now
@@ -190,6 +192,17 @@ func (s *Service) Heartbeat(ctx context.Context, c Caller, r api.HeartbeatReques
 		}
 	}
 	return out, nil
+}
+
+// offered returns those of the models, by digest, that the miner has on offer.
+func (p *presence) offered(models []common.Hash) []common.Hash {
+	var out []common.Hash
+	for _, m := range models {
+		if _, ok := p.offers[m]; ok && !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // Drain stops giving a miner work.

@@ -94,6 +94,7 @@ type presence struct {
 	seen    time.Time
 	online  bool
 	drain   bool
+	shut    []common.Hash // models that take no job now, as the miner says
 	hold    string        // what the operator decided
 	remote  bool          // another replica serves it
 	running int           // jobs, as that replica says

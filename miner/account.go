@@ -14,7 +14,6 @@ type account struct {
 	limit    market.Amount
 	known    bool   // credited and limit are
 	distrust string // why no more work is taken, "" if it is
-	held     string // the same, by the miner's own machine
 	drained  bool   // the same, by its owner
 }
 
@@ -33,9 +32,6 @@ func (a *account) standing(s Standing) {
 func (a *account) obstacle() string {
 	if a.distrust != "" {
 		return a.distrust
-	}
-	if a.held != "" {
-		return a.held
 	}
 	if a.drained {
 		return "drained by its owner: aitbc-miner drain --off has it take jobs again"

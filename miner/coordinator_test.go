@@ -66,6 +66,7 @@ type coordinator struct {
 	limit    market.Amount
 	running  []common.Hash // of the latest heartbeat
 	free     int           // slots, of the latest heartbeat
+	shut     []common.Hash // models that take no job, of the latest heartbeat
 	stale    []common.Hash // stopped once a heartbeat names them, and then forgotten
 
 	// faults
@@ -181,7 +182,7 @@ func (c *coordinator) heartbeat(w http.ResponseWriter, r *http.Request) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running, c.free = in.Running, in.FreeSlots
+	c.running, c.free, c.shut = in.Running, in.FreeSlots, in.Unavailable
 	out := api.HeartbeatResponse{Cancel: []common.Hash{}, MinerTotal: c.total, Credited: c.credited, Limit: c.limit}
 	for _, id := range in.Running {
 		if c.cancel[id] || slices.Contains(c.stale, id) {
@@ -201,9 +202,10 @@ func (c *coordinator) next(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
 	for ctx.Err() == nil {
 		c.mu.Lock()
-		if len(c.queue) > 0 {
-			a := c.queue[0]
-			c.queue = c.queue[1:]
+		at := slices.IndexFunc(c.queue, func(a api.Assignment) bool { return !slices.Contains(c.shut, a.Order.Model) })
+		if at >= 0 {
+			a := c.queue[at]
+			c.queue = slices.Delete(c.queue, at, at+1)
 			c.mu.Unlock()
 			httpx.WriteJSON(w, 200, a)
 			return nil

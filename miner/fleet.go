@@ -23,7 +23,7 @@ func NewFleet(cfg Config, coordinators []*httpx.Client) (*Fleet, error) {
 	if len(coordinators) == 0 {
 		return nil, errors.New("no coordinator to work for")
 	}
-	cfg.shared, cfg.stats = NewSlots(cfg.Slots), newStats()
+	cfg.shared, cfg.stats = newSlots(cfg), newStats()
 	cfg.fleet = len(coordinators) > 1
 	if cfg.Chain != nil && cfg.fleet {
 		cfg.Chain = &oneByOne{cfg.Chain, make(chan struct{}, 1)}
@@ -75,11 +75,9 @@ func (f *Fleet) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Hold is [Service.Hold] at each coordinator.
-func (f *Fleet) Hold(reason string) {
-	for _, s := range f.services {
-		s.Hold(reason)
-	}
+// Hold is [Service.Hold] for all coordinators.
+func (f *Fleet) Hold(gpu int, reason string) {
+	f.services[0].Hold(gpu, reason) // the slots are everybody's
 }
 
 // Drain is [Service.Drain] at each coordinator.

@@ -16,13 +16,14 @@ import (
 	"github.com/aitbc/aitbc/miner/spool"
 )
 
-// fleet is a miner with one slot at two coordinators.
+// fleet is a miner at two coordinators, with one slot unless cfg says otherwise.
 type fleet struct {
 	one, two *coordinator
 	model    *parrot
 	f        *miner.Fleet
 	dir      string
 	logs     *lockedBuffer
+	cfg      miner.Config
 }
 
 func newFleet(t *testing.T) *fleet {
@@ -46,10 +47,13 @@ func (x *fleet) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.f, err = miner.NewFleet(miner.Config{
-		Signer: minerKey, Offerings: []miner.Offering{{Model: x.model, Rates: rates, MaxTokens: 100}}, Slots: 1, Spool: kept, Version: "test",
-		Log: slog.New(slog.NewTextHandler(x.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	}, at)
+	cfg := x.cfg
+	cfg.Signer, cfg.Slots, cfg.Spool, cfg.Version = minerKey, max(1, cfg.Slots), kept, "test"
+	if cfg.Offerings == nil {
+		cfg.Offerings = []miner.Offering{{Model: x.model, Rates: rates, MaxTokens: 100}}
+	}
+	cfg.Log = slog.New(slog.NewTextHandler(x.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	x.f, err = miner.NewFleet(cfg, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +71,23 @@ func (x *fleet) start(t *testing.T) {
 	})
 }
 
+// linked waits until jobs are asked for over both links. A claim that is withdrawn over the link has an answer; over HTTP the
+// coordinator would find out by itself.
+func (x *fleet) linked(t *testing.T) {
+	t.Helper()
+	eventually(t, "both links", func() bool { return x.one.board.links() > 0 && x.two.board.links() > 0 })
+	x.f.Drain(t.Context(), true) // the first claims went over HTTP
+	x.f.Drain(t.Context(), false)
+	eventually(t, "claims over both links", func() bool { return x.one.board.count(wire.Claim) > 0 && x.two.board.count(wire.Claim) > 0 })
+}
+
 // One machine works for several coordinators, each of which countersigns for itself, and never runs more than its slots.
 func TestOneMinerAtSeveralCoordinators(t *testing.T) {
 	t.Parallel()
 	x := newFleet(t)
 	x.model.gate = make(chan struct{}, 100)
 	x.start(t)
+	x.linked(t)
 	a, b := order(t, 1, nil), order(t, 2, nil)
 	x.one.set(func() { x.one.queue = append(x.one.queue, a) })
 	eventually(t, "the first job", func() bool { return len(x.f.Status().Running) == 1 })
@@ -148,11 +163,7 @@ func TestABusyMinerSaysSo(t *testing.T) {
 	x := newFleet(t)
 	x.model.gate = make(chan struct{}, 100)
 	x.start(t)
-	// A claim that is withdrawn over the link has an answer; over HTTP the coordinator would find out by itself.
-	eventually(t, "both links", func() bool { return x.one.board.links() > 0 && x.two.board.links() > 0 })
-	x.f.Drain(t.Context(), true) // the first claims went over HTTP
-	x.f.Drain(t.Context(), false)
-	eventually(t, "claims over both links", func() bool { return x.one.board.count(wire.Claim) > 0 && x.two.board.count(wire.Claim) > 0 })
+	x.linked(t)
 	a, b := order(t, 1, nil), order(t, 2, nil)
 	x.one.mu.Lock()
 	x.two.mu.Lock()

@@ -224,6 +224,13 @@ func (l *link) parties() (receipt.Domain, common.Address, uint16) {
 	return l.domain, l.coordinator, l.marginBps
 }
 
+// loginsNow returns how often the miner has logged in.
+func (l *link) loginsNow() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.logins
+}
+
 func (l *link) interval() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()

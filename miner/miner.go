@@ -68,6 +68,8 @@ type Offering struct {
 	MaxSeconds uint64
 	// Benchmark is how quick the model was when the miner started, nil if that was not measured.
 	Benchmark *api.Benchmark
+	// GPUs are the devices that it runs on, each once; none for the processor.
+	GPUs []int
 	// What the owner says of the machine that runs it.
 	GPU    string
 	VRAMGB uint64 // GiB
@@ -98,6 +100,7 @@ type Config struct {
 	Chain       Chain // nil if somebody else registers the miner and watches its money
 	Offerings   []Offering
 	Slots       int // jobs at a time
+	GPUSlots    int // jobs at a time on each GPU; zero: as many as Slots
 	Spool       *spool.Spool
 	Sealing     *sealed.Key   // nil: it takes no sealed jobs
 	Paused      bool          // register on the chain, and take no jobs
@@ -116,10 +119,12 @@ type Config struct {
 type Service struct {
 	cfg    Config
 	byHash map[common.Hash]Offering
+	offers []common.Hash // by their place on offer
 	link   *link
 	slots  *Slots
 	stats  *stats
 	wake   chan struct{} // tells the poller that something changed
+	turn   chan struct{} // holds a token while a heartbeat is under way: they arrive in the order of what they say
 
 	mu       sync.Mutex // guards the fields below
 	phase    Phase
@@ -129,6 +134,7 @@ type Service struct {
 	jobs     map[common.Hash]*job
 	sessions map[uint64]Session
 	hangUp   context.CancelFunc // ends the wait for a job, nil if none is on
+	told     told
 }
 
 // Phase is where a miner is in its life.
@@ -162,12 +168,15 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Slots < 1 {
 		return nil, fmt.Errorf("slots is %d, want at least 1", cfg.Slots)
 	}
+	if cfg.GPUSlots < 0 {
+		return nil, fmt.Errorf("slots of each GPU are %d, want 0 or more", cfg.GPUSlots)
+	}
 	if len(cfg.Offerings) == 0 {
 		return nil, errors.New("no model to offer")
 	}
 	s := &Service{
-		stats: cmp.Or(cfg.stats, newStats()), slots: cmp.Or(cfg.shared, NewSlots(cfg.Slots)),
-		cfg: cfg, byHash: map[common.Hash]Offering{}, wake: make(chan struct{}, 1), phase: Starting,
+		stats: cmp.Or(cfg.stats, newStats()), slots: cmp.Or(cfg.shared, newSlots(cfg)),
+		cfg: cfg, byHash: map[common.Hash]Offering{}, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), phase: Starting,
 		jobs: map[common.Hash]*job{}, sessions: map[uint64]Session{},
 	}
 	offers := make([]api.Offer, len(cfg.Offerings))
@@ -177,6 +186,7 @@ func New(cfg Config) (*Service, error) {
 			return nil, fmt.Errorf("model %s: its weights are offered twice", offers[i].Model)
 		}
 		s.byHash[offers[i].Digest] = o
+		s.offers = append(s.offers, offers[i].Digest)
 	}
 	var err error
 	s.link, err = newLink(cfg, offers)
@@ -310,79 +320,9 @@ func (s *Service) drain(work context.Context, abandon context.CancelCauseFunc, j
 	_ = jobs.Wait() // jobs report their errors to the coordinator and the log
 }
 
-// poll takes jobs from the coordinator until ctx is done.
-func (s *Service) poll(ctx, work context.Context, jobs *errgroup.Group) {
-	b := newBackoff()
-	for ctx.Err() == nil {
-		if s.slots.wait(ctx) != nil || !s.mayWork(ctx) {
-			return
-		}
-		a, err := s.next(ctx)
-		if err != nil || a == nil {
-			if err != nil && b.wait(ctx) != nil {
-				return
-			}
-			continue
-		}
-		b.reset()
-		if !s.slots.take() { // another coordinator was quicker
-			jobs.Go(func() error {
-				s.fail(work, refusedJob(a), &refusal{"busy", "the miner runs as many jobs as it may", true})
-				return nil
-			})
-			continue
-		}
-		jobs.Go(func() error {
-			defer s.slots.give()
-			s.work(work, a)
-			return nil
-		})
-	}
-}
-
-// next waits for a job, until the account forbids to take one or no slot is free.
-func (s *Service) next(ctx context.Context) (*api.Assignment, error) {
-	ctx, cancel := s.slots.whileFree(ctx)
-	defer cancel()
-	s.mu.Lock()
-	s.hangUp = cancel
-	forbidden := s.account.obstacle() != ""
-	s.mu.Unlock()
-	if forbidden {
-		return nil, nil
-	}
-	a, err := s.link.next(ctx)
-	s.mu.Lock()
-	s.hangUp = nil
-	s.mu.Unlock()
-	if err != nil && ctx.Err() != nil {
-		return nil, nil //nolint:nilerr // ended by us
-	}
-	return a, err
-}
-
-// mayWork waits until the coordinator's debt is below its limit. It returns
-// false when ctx is done.
-func (s *Service) mayWork(ctx context.Context) bool {
-	for {
-		s.mu.Lock()
-		reason := s.account.obstacle()
-		s.noteLocked(reason)
-		s.mu.Unlock()
-		if reason == "" {
-			return ctx.Err() == nil
-		}
-		select {
-		case <-s.wake:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
-
-// Hold keeps the miner from taking more work, for a reason that its status shows, until it is called with none. Jobs under
-// way go on.
-func (s *Service) Hold(reason string) { s.book(func(a *account) { a.held = reason }) }
+// Hold keeps the miner from taking more work for a GPU, for a reason that its status shows, until it is called with none.
+// Models that do not run on it go on, and so do jobs under way.
+func (s *Service) Hold(gpu int, reason string) { s.slots.hold(gpu, reason) }
 
 // Drain keeps the miner from taking more work, or has it take work again, and tells the coordinator. Jobs under way go on.
 func (s *Service) Drain(ctx context.Context, on bool) {

@@ -94,6 +94,9 @@ type rig struct {
 
 	sealing *sealed.Key
 	rates   market.Rates
+	gpus    []int            // that the model runs on
+	others  []miner.Offering // beside it
+	perGPU  int
 
 	svc  *miner.Service
 	logs *lockedBuffer
@@ -141,8 +144,8 @@ func (r *rig) start(t *testing.T) {
 		model = r.runs
 	}
 	r.svc, err = miner.New(miner.Config{
-		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: []miner.Offering{{Model: model, Rates: r.rates, MaxTokens: 100}},
-		Slots: 2, Spool: kept, Sealing: r.sealing, Grace: r.grace, Version: "test", Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Signer: minerKey, Coordinator: http, Chain: r.chain, Offerings: append([]miner.Offering{{Model: model, Rates: r.rates, MaxTokens: 100, GPUs: r.gpus}}, r.others...),
+		Slots: 2, GPUSlots: r.perGPU, Spool: kept, Sealing: r.sealing, Grace: r.grace, Version: "test", Log: slog.New(slog.NewTextHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -402,9 +405,11 @@ func TestNoWorkBeyondTheLimit(t *testing.T) {
 func TestAHeldMinerTakesNoWorkUntilItIsLetGo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
+	r.gpus = []int{0}
 	r.start(t)
 	r.wait("heartbeat")
-	r.svc.Hold("GPU 0 is too hot")
+	r.svc.Hold(1, "it is nobody's")
+	r.svc.Hold(0, "GPU 0 is too hot")
 	r.wait("heartbeat")
 	r.wait("heartbeat") // a poll that was under way has ended
 	if st := r.svc.Status(); st.Reason != "GPU 0 is too hot" || st.Health().Status != "waiting" {
@@ -419,7 +424,7 @@ func TestAHeldMinerTakesNoWorkUntilItIsLetGo(t *testing.T) {
 	if waiting != 1 {
 		t.Fatal("took a job while held")
 	}
-	r.svc.Hold("")
+	r.svc.Hold(0, "")
 	r.wait("result")
 	if r.resultOf(a).Receipt.Order != a.JobID {
 		t.Fatal("the job was not done")

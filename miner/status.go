@@ -23,6 +23,7 @@ type Status struct {
 	LinkError   string         `json:"link_error,omitempty"`
 	Slots       int            `json:"slots"`
 	Running     []Running      `json:"running"`
+	GPUs        []GPU          `json:"gpus,omitempty"` // that the models on offer run on
 	Offers      []api.Offer    `json:"offers"`
 	Owed        market.Amount  `json:"owed"`     // owed or paid in all, by the coordinator's word
 	Credited    market.Amount  `json:"credited"` // paid on the chain
@@ -44,7 +45,7 @@ func (s *Service) Status() Status {
 	d, coordinator, _ := s.link.parties()
 	st := Status{
 		Miner: s.cfg.Signer.Address(), Version: s.cfg.Version, ChainID: d.ChainID, Coordinator: coordinator,
-		Link: "up", Slots: s.cfg.Slots, Running: []Running{}, Totals: s.stats.snapshot(),
+		Link: "up", Slots: s.cfg.Slots, Running: []Running{}, GPUs: s.slots.gpus(), Totals: s.stats.snapshot(),
 	}
 	if err := s.link.lastErr(); err != nil {
 		st.Link, st.LinkError = "down", err.Error()
@@ -56,7 +57,7 @@ func (s *Service) Status() Status {
 	defer s.mu.Unlock()
 	st.Phase, st.Reason = s.phase, s.note
 	if s.phase == Working {
-		st.Reason = s.account.obstacle()
+		st.Reason = cmp.Or(s.account.obstacle(), s.slots.obstacle())
 	}
 	st.Owed, st.Credited, st.Limit = s.account.total, s.account.credited, s.account.limit
 	for _, j := range s.jobs {

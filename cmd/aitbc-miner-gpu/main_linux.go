@@ -9,6 +9,9 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == gpu.ChildPowerLimit {
+		os.Exit(powerLimit(os.Args[2:], os.Stdout))
+	}
 	library := nvml.Library
 	if len(os.Args) > 1 {
 		library = os.Args[1]

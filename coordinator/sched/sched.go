@@ -31,7 +31,7 @@ func (m *miner) reason(j *Job) Reason {
 	switch {
 	case m.Draining:
 		return Draining
-	case len(m.running) >= m.Slots:
+	case len(m.running) >= m.Slots, slices.Contains(m.Unavailable, j.Terms.Model):
 		return Busy
 	}
 	return Ready
@@ -178,7 +178,7 @@ func (s *Sched) peek(m *miner) *entry {
 	var best *entry
 	look := func(kinds map[string]*kind) {
 		for _, k := range kinds {
-			if m.Suits(&k.terms) != Ready {
+			if m.Suits(&k.terms) != Ready || slices.Contains(m.Unavailable, k.terms.Model) {
 				continue
 			}
 			if e := k.first(&m.Miner); e != nil && (best == nil || before(e, best)) {

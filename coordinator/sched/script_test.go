@@ -158,9 +158,12 @@ func (p *player) uint(v string) uint64 {
 	return n
 }
 
-// miner reads models=m,n slots=1 rate=10 gpu=nvidia_h100 vram=80000 region=eu reputation=500 level=1 first=200ms speed=90.
+// miner reads models=m,n shut=n slots=1 rate=10 gpu=nvidia_h100 vram=80000 region=eu reputation=500 level=1 first=200ms speed=90.
 func (p *player) miner(name string, o map[string]string) sched.Miner {
 	m := sched.Miner{ID: p.id(name), Offers: map[common.Hash]sched.Offer{}, Slots: int(max(1, p.uint(o["slots"]))), Draining: o["draining"] != "", Reputation: uint32(p.uint(o["reputation"]))}
+	if o["shut"] != "" {
+		m.Unavailable = []common.Hash{p.hash(o["shut"])}
+	}
 	var first time.Duration
 	if o["first"] != "" {
 		var err error

@@ -83,6 +83,8 @@ type Miner struct {
 	Offers   map[common.Hash]Offer // by model digest
 	Slots    int
 	Draining bool
+	// Unavailable are models of the offers that take no job now.
+	Unavailable []common.Hash
 	// Reputation in thousandths.
 	Reputation uint32
 }

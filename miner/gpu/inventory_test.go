@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -14,8 +16,8 @@ import (
 )
 
 // smi is what nvidia-smi prints: the first line is of an H100 with driver 580, the second of a card that tells little.
-const smi = `0, NVIDIA H100 80GB HBM3, GPU-ea410764-64f3-149c-463e-b37cf33b9ef7, 00000000:00:06.0, 580.159.04, 81559, 12, 0, 37, 73.16, 700.00, 345, 0
-1, Quadro P400, GPU-11, 00000000:3B:00.0, 580.159.04, 2048, 3, [N/A], 33, [Not Supported], [N/A], 139, [N/A]
+const smi = `0, NVIDIA H100 80GB HBM3, GPU-ea410764-64f3-149c-463e-b37cf33b9ef7, 00000000:00:06.0, 580.159.04, 81559, 12, 0, 37, 73.16, 700.00, 345, 0, 700.00, 200.00, 700.00
+1, Quadro P400, GPU-11, 00000000:3B:00.0, 580.159.04, 2048, 3, [N/A], 33, [Not Supported], [N/A], 139, [N/A], [N/A], [N/A], [N/A]
 `
 
 // machine is a file system with a GPU of AMD's, one of Intel's, and one that is part of an Intel processor.
@@ -65,9 +67,9 @@ func list(t *testing.T, i gpu.Inventory, want ...string) {
 
 const (
 	h100 = `{"index":0,"vendor":"nvidia","name":"NVIDIA H100 80GB HBM3","uuid":"GPU-ea410764-64f3-149c-463e-b37cf33b9ef7","bus":"00000000:00:06.0","driver":"580.159.04",` +
-		`"source":"nvidia-smi","memory_total":85520809984,"memory_used":12582912,"busy":0,"temperature":37,"power":73160,"power_limit":700000,"clock":345,"errors":0}`
+		`"source":"nvidia-smi","memory_total":85520809984,"memory_used":12582912,"busy":0,"temperature":37,"power":73160,"power_limit":700000,"power_limit_set":700000,"power_limit_min":200000,"power_limit_max":700000,"clock":345,"errors":0}`
 	mi210 = `{"index":1,"vendor":"amd","name":"AMD Instinct MI210","bus":"0000:63:00.0","driver":"amdgpu","source":"sysfs","memory_total":68702699520,"memory_used":11071488,` +
-		`"busy":99,"temperature":46,"slowdown_at":100,"power":41000,"power_limit":300000,"clock":800,"errors":1}`
+		`"busy":99,"temperature":46,"slowdown_at":100,"power":41000,"power_limit":300000,"power_limit_set":300000,"clock":800,"errors":1}`
 	arc = `{"index":2,"vendor":"intel","name":"Intel GPU 56a0","bus":"0000:03:00.0","driver":"xe","source":"sysfs","memory_total":17079205888}`
 )
 
@@ -95,7 +97,7 @@ func TestADeviceOfWhichNobodyTellsIsAnError(t *testing.T) {
 	for what, programs := range map[string]map[string]string{
 		"executable file not found": nil,
 		"no library":                {gpu.Child: `{"error":"no library"}`},
-		"no table of 13 columns":    {"nvidia-smi": "Failed to initialize NVML: Driver/library version mismatch\n"},
+		"no table of 16 columns":    {"nvidia-smi": "Failed to initialize NVML: Driver/library version mismatch\n"},
 		"has \"much\" of memory":    {"nvidia-smi": strings.Replace(smi, "81559", "much", 1)},
 	} {
 		devices, err := gpu.Inventory{Root: machine(), Run: says(programs)}.Devices(t.Context())
@@ -111,18 +113,52 @@ func TestMetricsAreInBaseUnits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := gpu.Metrics(devices)
+	text := gpu.Metrics(devices, map[int]string{1: "hot"})
 	for _, want := range []string{
 		"# TYPE aitbc_miner_gpu_power_watts gauge\n", `aitbc_miner_gpu_power_watts{gpu="0",vendor="nvidia",name="NVIDIA H100 80GB HBM3"} 73.16` + "\n",
 		`aitbc_miner_gpu_busy_ratio{gpu="1",vendor="amd",name="AMD Instinct MI210"} 0.99` + "\n", `{gpu="1",vendor="amd",name="AMD Instinct MI210"} 8e+08` + "\n",
+		`aitbc_miner_gpu_held{gpu="0",vendor="nvidia",name="NVIDIA H100 80GB HBM3"} 0` + "\n", `aitbc_miner_gpu_held{gpu="1",vendor="amd",name="AMD Instinct MI210"} 1` + "\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	if gpu.Metrics(nil) != "" {
+	if gpu.Metrics(nil, nil) != "" {
 		t.Error("metrics of nothing")
 	}
+}
+
+// Each device is held for itself, and one of whose memory too much is in use until there is a little more room than needed.
+func TestADeviceWhoseMemoryIsInUseGetsNoMoreWork(t *testing.T) {
+	t.Parallel()
+	var programs map[string]string
+	var said []string
+	w := &gpu.Watch{
+		Inventory: gpu.Inventory{Root: fstest.MapFS{}, Run: func(ctx context.Context, name string, args ...string) ([]byte, error) {
+			return says(programs)(ctx, name, args...)
+		}},
+		Limits: gpu.Limits{Memory: 0.8}, Hold: func(device int, reason string) { said = append(said, fmt.Sprintf("%d: %s", device, reason)) }, Log: slog.New(slog.DiscardHandler),
+	}
+	look := func(first, second string, want ...string) {
+		t.Helper()
+		said = nil
+		programs = map[string]string{"nvidia-smi": "0, X, GPU-1, 0:0, 580, 102400, " + first + ", 0, 40, 1, 2, 3, 0, 2, 1, 3\n1, Y, GPU-2, 0:1, 580, 102400, " + second + ", 0, 40, 1, 2, 3, 0, 2, 1, 3\n"}
+		w.Look(t.Context())
+		if !slices.Equal(said, want) {
+			t.Errorf("with %s and %s MiB in use: %q, want %q", first, second, said, want)
+		}
+	}
+	look("81920", "0")
+	look("81921", "0", "0: GPU 0 has 80.0 GiB of its memory in use, at most 80.0 are allowed")
+	look("90000", "102400", "1: GPU 1 has 100.0 GiB of its memory in use, at most 80.0 are allowed")
+	if held := w.Held(); len(held) != 2 || !strings.Contains(held[1], "GPU 1") {
+		t.Errorf("held: %v", held)
+	}
+	look("79900", "102400") // hardly less than it may be
+	look("79872", "102400", "0: ")
+	look("[N/A]", "[N/A]", "1: ") // who does not say how much is in use is let be
+	w.Limits.Memory = 1
+	look("102400", "102400")
 }
 
 // A device that is too hot gets no more work until it has cooled down; one that has errors, or that is gone, gets none.
@@ -134,14 +170,19 @@ func TestADeviceThatIsNotWellGetsNoMoreWork(t *testing.T) {
 		Inventory: gpu.Inventory{Root: fstest.MapFS{}, Run: func(ctx context.Context, name string, args ...string) ([]byte, error) {
 			return says(programs)(ctx, name, args...)
 		}},
-		Used: []int{0}, Limits: gpu.Limits{Temperature: 80}, Hold: func(reason string) { held = append(held, reason) }, Log: slog.New(slog.DiscardHandler),
+		Used: []int{0}, Limits: gpu.Limits{Temperature: 80}, Hold: func(device int, reason string) {
+			if device != 0 {
+				t.Errorf("GPU %d is held, which is not in use: %s", device, reason)
+			}
+			held = append(held, reason)
+		}, Log: slog.New(slog.DiscardHandler),
 	}
 	look := func(temperature, errs string, want ...string) {
 		t.Helper()
 		held = nil
-		programs = map[string]string{"nvidia-smi": "0, X, GPU-1, 0:0, 580, 100, 1, 0, " + temperature + ", 1, 2, 3, " + errs + "\n1, Y, GPU-2, 0:1, 580, 100, 1, 0, 99, 1, 2, 3, 4\n"}
+		programs = map[string]string{"nvidia-smi": "0, X, GPU-1, 0:0, 580, 100, 1, 0, " + temperature + ", 1, 2, 3, " + errs + ", 2, 1, 3\n1, Y, GPU-2, 0:1, 580, 100, 1, 0, 99, 1, 2, 3, 4, 2, 1, 3\n"}
 		if temperature == "" {
-			programs = map[string]string{"nvidia-smi": "1, Y, GPU-2, 0:1, 580, 100, 1, 0, 99, 1, 2, 3, 4\n"}
+			programs = map[string]string{"nvidia-smi": "1, Y, GPU-2, 0:1, 580, 100, 1, 0, 99, 1, 2, 3, 4, 2, 1, 3\n"}
 		}
 		w.Look(t.Context())
 		if len(held) != len(want) || len(want) > 0 && !strings.Contains(held[0], want[0]) {

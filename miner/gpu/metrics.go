@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Metrics writes devices in Prometheus' text format, in its base units.
-func Metrics(list []Device) string {
+// Metrics writes devices in Prometheus' text format, in its base units. held says which should get no more work.
+func Metrics(list []Device, held map[int]string) string {
 	var b strings.Builder
 	family := func(name, kind, help string, of func(Device) *uint64, by float64) {
 		head := false
@@ -29,6 +29,12 @@ func Metrics(list []Device) string {
 	family("aitbc_miner_gpu_power_watts", "gauge", "Power that a GPU draws.", func(d Device) *uint64 { return d.Power }, 1000)
 	family("aitbc_miner_gpu_power_limit_watts", "gauge", "Power that a GPU may draw.", func(d Device) *uint64 { return d.PowerLimit }, 1000)
 	family("aitbc_miner_gpu_clock_hertz", "gauge", "Clock of a GPU's cores.", func(d Device) *uint64 { return d.Clock }, 1e-6)
+	family("aitbc_miner_gpu_held", "gauge", "Whether a GPU gets no more work.", func(d Device) *uint64 {
+		if held[d.Index] != "" {
+			return new(uint64(1))
+		}
+		return new(uint64(0))
+	}, 1)
 	family("aitbc_miner_gpu_memory_errors_total", "counter", "Memory errors of a GPU that nothing corrected, since its driver started.", func(d Device) *uint64 { return d.Errors }, 1)
 	return b.String()
 }

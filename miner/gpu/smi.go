@@ -12,6 +12,7 @@ import (
 var smiFields = []string{
 	"index", "name", "uuid", "pci.bus_id", "driver_version", "memory.total", "memory.used", "utilization.gpu",
 	"temperature.gpu", "power.draw", "enforced.power.limit", "clocks.sm", "ecc.errors.uncorrected.volatile.total",
+	"power.limit", "power.min_limit", "power.max_limit",
 }
 
 // smiArgs are the arguments of nvidia-smi.
@@ -41,6 +42,7 @@ func parseSMI(out string) ([]Device, error) {
 			Index: index, Vendor: NVIDIA, Name: l[1], UUID: l[2], Bus: l[3], Driver: l[4], Source: "nvidia-smi",
 			MemoryTotal: *memory, MemoryUsed: reading(l[6], 1<<20), Busy: reading(l[7], 1), Temperature: reading(l[8], 1),
 			Power: reading(l[9], 1000), PowerLimit: reading(l[10], 1000), Clock: reading(l[11], 1), Errors: reading(l[12], 1),
+			PowerLimitSet: reading(l[13], 1000), PowerLimitMin: reading(l[14], 1000), PowerLimitMax: reading(l[15], 1000),
 		})
 	}
 	return list, nil

@@ -40,7 +40,7 @@ func fromSysfs(root fs.FS) []Device {
 			d.Temperature = scaled(whole(root, hot[0], "temp1_input"), 1000) // from thousandths of a degree
 			d.SlowdownAt = scaled(whole(root, hot[0], "temp1_crit"), 1000)
 			d.Power = scaled(first(whole(root, hot[0], "power1_average"), whole(root, hot[0], "power1_input")), 1000) // from microwatts
-			d.PowerLimit = scaled(first(whole(root, hot[0], "power1_cap"), whole(root, hot[0], "power1_max")), 1000)
+			d.limits(root, hot[0])
 			d.Clock = scaled(whole(root, hot[0], "freq1_input"), 1_000_000) // from hertz
 		}
 		if ras := text(root, dir, "ras/umc_err_count"); ras != "" {
@@ -49,6 +49,29 @@ func fromSysfs(root fs.FS) []Device {
 		list = append(list, d)
 	}
 	return list
+}
+
+// limits reads the power limit of a device out of its folder of sensors: amdgpu has power1_cap with its bounds, i915 and xe
+// have power1_max, which takes no more than power1_rated_max and is switched off at zero. All are in microwatts.
+func (d *Device) limits(root fs.FS, sensors string) {
+	if file := limitFile(root, sensors); file != "" {
+		d.PowerLimitSet = scaled(whole(root, sensors, file), 1000)
+	}
+	if d.PowerLimitSet != nil && *d.PowerLimitSet > 0 {
+		d.PowerLimit = d.PowerLimitSet
+	}
+	d.PowerLimitMin = scaled(whole(root, sensors, "power1_cap_min"), 1000)
+	d.PowerLimitMax = scaled(first(whole(root, sensors, "power1_cap_max"), whole(root, sensors, "power1_rated_max")), 1000)
+}
+
+// limitFile is the file of a folder of sensors that holds the power limit, "" if there is none.
+func limitFile(root fs.FS, sensors string) string {
+	for _, name := range []string{"power1_cap", "power1_max"} {
+		if there(root, path.Join(sensors, name)) {
+			return name
+		}
+	}
+	return ""
 }
 
 // firstRender is the number of the first render node.

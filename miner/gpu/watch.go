@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 )
-
-// cooled is by how many degrees a device that was too hot must cool down before it gets work again: else it would stop
-// and go with every job.
-const cooled = 5
 
 // Watch looks at the devices that a miner uses again and again, and says when they should get no more work.
 type Watch struct {
@@ -19,17 +16,15 @@ type Watch struct {
 	Every     time.Duration
 	Used      []int // by index; empty: all
 	Limits    Limits
-	// Hold is told why no more work should be taken, and an empty reason when it may be again. Without it the devices are
+	// Hold is told why a device should get no more work, and an empty reason when it may again. Without it the devices are
 	// looked at, and nothing follows.
-	Hold func(reason string)
+	Hold func(device int, reason string)
 	Log  *slog.Logger
 
-	// mu guards what follows.
-	mu     sync.Mutex
+	mu     sync.Mutex // guards the fields below
 	latest []Device
-	first  map[int]Device // as they were at the first look
-	hot    map[int]bool
-	reason string
+	first  map[int]Device  // as they were when they were first seen
+	rests  map[int]Trouble // those in use that should get no work
 }
 
 // Devices are those of the last look, all that there are.
@@ -37,6 +32,17 @@ func (w *Watch) Devices() []Device {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.latest)
+}
+
+// Held says, by device in use, why it should get no more work.
+func (w *Watch) Held() map[int]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[int]string{}
+	for i, t := range w.rests {
+		out[i] = t.Why
+	}
+	return out
 }
 
 // Run looks until ctx ends.
@@ -59,68 +65,68 @@ func (w *Watch) Look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	reason, changed := w.judge(list, err)
-	if !changed || w.Hold == nil {
-		return
+	for _, n := range w.judge(list, err) {
+		if w.Hold == nil {
+			continue
+		}
+		if n.reason == "" {
+			w.Log.InfoContext(ctx, "a GPU may work again", "gpu", n.device)
+		} else {
+			w.Log.WarnContext(ctx, "no more work for a GPU", "gpu", n.device, "why", n.reason)
+		}
+		w.Hold(n.device, n.reason)
 	}
-	if reason == "" {
-		w.Log.InfoContext(ctx, "the GPUs may work again")
-	} else {
-		w.Log.WarnContext(ctx, "no more work for the GPUs", "why", reason)
-	}
-	w.Hold(reason)
 }
 
-// judge decides from a look whether the devices in use may work, and whether that is news.
-func (w *Watch) judge(list []Device, err error) (reason string, changed bool) {
+// news is that a device should get no more work, or may again.
+type news struct {
+	device int
+	reason string
+}
+
+// judge decides from a look whether the devices in use may work, and returns what is new about that.
+func (w *Watch) judge(list []Device, err error) (out []news) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.first == nil {
-		w.first, w.hot = map[int]Device{}, map[int]bool{}
-		for _, d := range list {
+		w.first, w.rests = map[int]Device{}, map[int]Trouble{}
+	}
+	for _, d := range list {
+		if _, seen := w.first[d.Index]; !seen {
 			w.first[d.Index] = d
 		}
 	}
 	w.latest = list
-	for i := range w.first {
+	for _, i := range slices.Sorted(maps.Keys(w.first)) {
 		if len(w.Used) > 0 && !slices.Contains(w.Used, i) {
 			continue
 		}
-		at := slices.IndexFunc(list, func(d Device) bool { return d.Index == i })
+		t := w.trouble(i, list, err)
+		old, rested := w.rests[i]
 		switch {
-		case at < 0 && err != nil:
-			reason = fmt.Sprintf("GPU %d does not answer: %v", i, err)
-		case at < 0:
-			reason = fmt.Sprintf("GPU %d is gone", i)
-		default:
-			reason = w.unfit(list[at])
-		}
-		if reason != "" {
-			break
+		case t == nil && rested:
+			delete(w.rests, i)
+			out = append(out, news{i, ""})
+		case t != nil && old.Ailment != t.Ailment:
+			w.rests[i] = *t
+			out = append(out, news{i, t.Why})
 		}
 	}
-	changed = reason != w.reason && (reason == "" || w.reason == "")
-	if changed {
-		w.reason = reason
-	}
-	return reason, changed
+	return out
 }
 
-// unfit is Device.Unfit with a memory: what was too hot has to cool down, and what went wrong once stays so.
-func (w *Watch) unfit(d Device) string {
-	before := w.first[d.Index]
-	if why := d.Unfit(w.Limits, &before); why != "" {
-		w.hot[d.Index] = true
-		return why
+// trouble is what is wrong with a device, by the latest look and those before.
+func (w *Watch) trouble(i int, list []Device, err error) *Trouble {
+	at := slices.IndexFunc(list, func(d Device) bool { return d.Index == i })
+	switch {
+	case at < 0 && err != nil:
+		return &Trouble{Gone, fmt.Sprintf("GPU %d does not answer: %v", i, err)}
+	case at < 0:
+		return &Trouble{Gone, fmt.Sprintf("GPU %d is gone", i)}
 	}
-	if !w.hot[d.Index] || d.Temperature == nil {
-		return ""
+	before := w.first[i]
+	if t := list[at].Unfit(w.Limits, &before); t != nil {
+		return t
 	}
-	warmer := d
-	warmer.Temperature = new(*d.Temperature + cooled)
-	if why := warmer.Unfit(w.Limits, &before); why != "" {
-		return fmt.Sprintf("GPU %d cools down, at %d °C", d.Index, *d.Temperature)
-	}
-	w.hot[d.Index] = false
-	return ""
+	return list[at].Recovering(w.Limits, w.rests[i].Ailment)
 }

@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/aitbc/aitbc/market"
@@ -36,7 +39,7 @@ func (e *Engine) given() map[string]bool {
 // of another kind are these keys.
 var foreign = map[string][]string{
 	KindExact:     {"url", "api_key_file", "models", "socket", "image", "max_seconds", "cpus", "memory_mb", "disk_mb", "output_kb", "processes", "gpus"},
-	KindOpenAI:    {"path", "threads", "socket", "image", "max_seconds", "cpus", "memory_mb", "disk_mb", "output_kb", "processes", "gpus"},
+	KindOpenAI:    {"path", "threads", "socket", "image", "max_seconds", "cpus", "memory_mb", "disk_mb", "output_kb", "processes"},
 	KindContainer: {"path", "threads", "url", "api_key_file", "models", "prompt_rate", "completion_rate", "max_tokens"},
 }
 
@@ -59,6 +62,9 @@ func (e *Engine) validate() error {
 	if len(wrong) > 0 {
 		return fmt.Errorf("kind %q has no %s", e.Kind, strings.Join(wrong, ", "))
 	}
+	if err := e.devices(); err != nil {
+		return err
+	}
 	switch e.Kind {
 	case KindOpenAI:
 		if e.URL == "" || len(e.Models) == 0 {
@@ -74,6 +80,32 @@ func (e *Engine) validate() error {
 		return fmt.Errorf("threads is %d: want 0 to 1024", e.Threads)
 	}
 	return nil
+}
+
+// mostGPUs bounds the number of a device.
+const mostGPUs = 1024
+
+// devices checks the GPUs that an engine names.
+func (e *Engine) devices() error {
+	for i, g := range e.GPUs {
+		if g < 0 || g >= mostGPUs || slices.Contains(e.GPUs[:i], g) {
+			return fmt.Errorf("gpus is %v: want the numbers of devices, as aitbc-miner gpu shows them, each once", e.GPUs)
+		}
+	}
+	if e.Kind == KindOpenAI && len(e.GPUs) > 0 && !e.Here() {
+		return fmt.Errorf("gpus names devices of this machine, and %s is another: take gpus out", e.URL)
+	}
+	return nil
+}
+
+// Here says whether an engine is a server on this machine.
+func (e *Engine) Here() bool {
+	u, err := url.Parse(e.URL)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 func (e *Engine) container() error {

@@ -49,6 +49,7 @@ type Engine struct {
 	SecondRate     Price    `toml:"second_rate"`
 	ItemRate       Price    `toml:"item_rate"`
 	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
+	GPUs           []int    `toml:"gpus"`       // openai: that the server uses; container: that a program may use
 
 	// Of a container.
 	Socket     string  `toml:"socket"`      // of Docker's engine
@@ -59,7 +60,6 @@ type Engine struct {
 	DiskMB     int64   `toml:"disk_mb"`
 	OutputKB   int64   `toml:"output_kb"`
 	Processes  int64   `toml:"processes"`
-	GPUs       []int   `toml:"gpus"`
 }
 
 // Machine is what an owner says of the machine.
@@ -69,6 +69,9 @@ type Machine struct {
 	Region string `toml:"region" env:"AITBC_REGION"`   // such as "eu-central"
 }
 
+// mostWatts is more than any device draws.
+const mostWatts = 10_000
+
 // Settings are all that can be set. An address left empty is the usual one,
 // shifted by PortOffset.
 type Settings struct {
@@ -76,13 +79,18 @@ type Settings struct {
 	Debug      bool `toml:"debug"`
 
 	Mining struct {
-		StakeAmount    uint64        `toml:"stake_amount" env:"AITBC_STAKE_AMOUNT"` // whole AITBC
-		ComputeEnabled bool          `toml:"compute_enabled" env:"AITBC_COMPUTE_ENABLED"`
-		GPUDevices     []int         `toml:"gpu_devices" env:"AITBC_GPU_DEVICES"`
-		GPUMaxCelsius  uint64        `toml:"gpu_max_celsius" env:"AITBC_GPU_MAX_CELSIUS"` // no more work above; 0: what the driver says
-		Slots          int           `toml:"slots" env:"AITBC_SLOTS"`                     // jobs at a time
-		Grace          time.Duration `toml:"grace"`                                       // for jobs under way at a stop
-		Benchmark      bool          `toml:"benchmark" env:"AITBC_BENCHMARK"`             // measure models at the start
+		StakeAmount    uint64 `toml:"stake_amount" env:"AITBC_STAKE_AMOUNT"` // whole AITBC
+		ComputeEnabled bool   `toml:"compute_enabled" env:"AITBC_COMPUTE_ENABLED"`
+		GPUDevices     []int  `toml:"gpu_devices" env:"AITBC_GPU_DEVICES"`
+		GPUMaxCelsius  uint64 `toml:"gpu_max_celsius" env:"AITBC_GPU_MAX_CELSIUS"` // no more work above; 0: what the driver says
+		GPUPowerLimit  uint64 `toml:"gpu_power_limit" env:"AITBC_GPU_POWER_LIMIT"` // watts that each may draw; 0: as it is
+		// GPUMemoryFraction is the part of each device's memory that may be in use, by whomever; 1: all of it. An engine that
+		// the miner starts itself is to take no more.
+		GPUMemoryFraction float64       `toml:"gpu_memory_fraction" env:"AITBC_GPU_MEMORY_FRACTION"`
+		GPUSlots          int           `toml:"gpu_slots" env:"AITBC_GPU_SLOTS"` // jobs at a time on each device; 0: as many as Slots
+		Slots             int           `toml:"slots" env:"AITBC_SLOTS"`         // jobs at a time
+		Grace             time.Duration `toml:"grace"`                           // for jobs under way at a stop
+		Benchmark         bool          `toml:"benchmark" env:"AITBC_BENCHMARK"` // measure models at the start
 	} `toml:"mining"`
 	// Machine is what clients may choose miners by.
 	Machine     Machine `toml:"machine"`
@@ -115,6 +123,7 @@ func Load(d home.Dir, env func(string) string, flags *flag.FlagSet) (*Settings, 
 	s.Mining.StakeAmount = 10_000
 	s.Mining.ComputeEnabled = true
 	s.Mining.Slots = 1
+	s.Mining.GPUMemoryFraction = 1
 	s.Mining.Benchmark = true
 	s.Mining.Grace = 20 * time.Second
 	s.Keys.Dir = d.Keystore()
@@ -145,6 +154,12 @@ func (s *Settings) Validate() error {
 	switch {
 	case s.Mining.Slots < 1 || s.Mining.Slots > 1024:
 		return fmt.Errorf("mining.slots is %d: want 1 to 1024", s.Mining.Slots)
+	case s.Mining.GPUPowerLimit > mostWatts:
+		return fmt.Errorf("mining.gpu_power_limit is %d: want watts, 0 to %d", s.Mining.GPUPowerLimit, mostWatts)
+	case !(s.Mining.GPUMemoryFraction > 0 && s.Mining.GPUMemoryFraction <= 1): // nor NaN
+		return fmt.Errorf("mining.gpu_memory_fraction is %v: want more than 0, and 1 for all of the memory", s.Mining.GPUMemoryFraction)
+	case s.Mining.GPUSlots < 0 || s.Mining.GPUSlots > 1024:
+		return fmt.Errorf("mining.gpu_slots is %d: want 1 to 1024, or 0 for as many as mining.slots", s.Mining.GPUSlots)
 	case s.Mining.StakeAmount > 1e15:
 		return fmt.Errorf("mining.stake_amount is %d: more AITBC than there can be", s.Mining.StakeAmount)
 	case s.Mining.Grace < 0 || s.Mining.Grace > time.Hour:

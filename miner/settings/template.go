@@ -69,6 +69,13 @@ compute_enabled = true
 gpu_devices = []
 # No more work for a GPU that is hotter, in degrees Celsius; 0: than its driver allows before it slows it down, or than 90.
 gpu_max_celsius = 0
+# Watts that each of these GPUs may draw while the miner runs; 0: as it is. Root alone may set it: aitbc-miner doctor says
+# how it is set where the miner's user may not. What was there before comes back when the miner stops.
+gpu_power_limit = 0
+# The part of each GPU's memory that may be in use, by whomever: above, it gets no more jobs. Offers say that much. 1: all.
+gpu_memory_fraction = 1.0
+# Jobs at a time on each GPU, beside the bound of slots; 0: as many as slots. An engine that names no gpus is taken to use all.
+gpu_slots = 0
 # Jobs at a time.
 slots = 1
 # Measure each model by a short standard job when the miner starts, for its offer.
@@ -119,6 +126,7 @@ max_tokens = 512
 # prompt_rate = "1"
 # completion_rate = "2"
 # max_tokens = 4096
+# gpus = [0]                   # devices that the server uses; left out: all of mining.gpu_devices
 
 # Programs of clients in containers of an image, which is named by its digest:
 # docker image inspect --format '{{.Id}}' IMAGE shows it. They have no network

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -127,31 +126,6 @@ func (d *doctor) key(c *call) {
 		return
 	}
 	d.say("key", good, "", "%s opens", d.set.Keys.Address)
-}
-
-func (d *doctor) gpus(ctx context.Context, inventory gpu.Inventory) {
-	list, err := inventory.Devices(ctx)
-	if err != nil {
-		d.say("GPUs", minor, "install NVIDIA's driver with nvidia-smi, or put "+gpu.Child+" beside aitbc-miner", "%v", err)
-	}
-	for _, n := range gpu.Missing(inventory.Root, d.set.Mining.GPUDevices) {
-		d.say("GPUs", minor, "correct mining.gpu_devices, or look for the device with aitbc-miner gpu", "device %d is not in this machine", n)
-	}
-	well := 0
-	for _, g := range list {
-		if why := g.Unfit(gpu.Limits{Temperature: d.set.Mining.GPUMaxCelsius}, nil); why != "" {
-			v := minor
-			if used := d.set.Mining.GPUDevices; onGPUs(d.set.Engines) && (len(used) == 0 || slices.Contains(used, g.Index)) {
-				v = bad
-			}
-			d.say("GPUs", v, "let it cool down, look at its fans, or raise mining.gpu_max_celsius", "%s", why)
-			continue
-		}
-		well++
-	}
-	if err == nil && well > 0 {
-		d.say("GPUs", good, "", "%d found and well", well)
-	}
 }
 
 func (d *doctor) engine(ctx context.Context, e settings.Engine) {
@@ -385,6 +359,11 @@ func (d *doctor) process(ctx context.Context) {
 		d.say("miner", bad, "", "it waits: %s", st.Reason)
 	default:
 		d.say("miner", good, "", "%s, %d of %d slots busy, %d jobs done", st.Phase, len(st.Running), st.Slots, st.Totals.Jobs["completed"])
+		for _, g := range st.GPUs {
+			if g.Held != "" {
+				d.say("miner", minor, "", "models on GPU %d get no jobs: %s", g.Index, g.Held)
+			}
+		}
 	}
 }
 

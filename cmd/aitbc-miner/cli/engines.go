@@ -32,7 +32,7 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 		return nil, nil, err
 	}
 	for i, e := range set.Engines {
-		machine := describe(set.Machine, e, set.Mining.GPUDevices, gpus)
+		machine := describe(set, e, gpus)
 		models, err := open(ctx, set, e, log)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("engine %d: %w", i+1, err), closeAll())
@@ -41,7 +41,7 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 			info := m.Info()
 			log.InfoContext(ctx, "model ready", "model", info.Name, "class", info.Class, "parameters", info.Parameters, "context", info.ContextLength)
 			all = append(all, miner.Offering{
-				Model: m, Rates: e.Rates(), MaxTokens: e.MaxTokens, MaxSeconds: e.MaxSeconds,
+				Model: m, Rates: e.Rates(), MaxTokens: e.MaxTokens, MaxSeconds: e.MaxSeconds, GPUs: devices(set, e, gpus),
 				GPU: machine.GPU, VRAMGB: machine.VRAMGB, Region: machine.Region,
 			})
 		}

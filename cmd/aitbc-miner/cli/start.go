@@ -78,21 +78,31 @@ func (c *call) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("another miner runs in %s: %w", c.home, err)
 	}
+	limits := c.limiter(log)
+	if err := limits.Apply(ctx, inUse(set), powerWanted(set)); err != nil {
+		return errors.Join(adviseOnPower(limits, err), lock.Release())
+	}
+	err = c.serve(ctx, set, recent, log)
+	return errors.Join(err, limits.Restore(context.WithoutCancel(ctx)), lock.Release())
+}
+
+// serve runs the miner until it is stopped.
+func (c *call) serve(ctx context.Context, set *settings.Settings, recent *recent, log *slog.Logger) error {
 	tracer, err := trace.FromEnv(c.Getenv, "aitbc-miner", version())
 	if err != nil {
-		return errors.Join(err, lock.Release())
+		return err
 	}
 	svc, closeModels, err := c.service(ctx, set, tracer, log)
 	if err != nil {
-		return errors.Join(err, lock.Release())
+		return err
 	}
 	token, err := c.newToken()
 	if err != nil {
-		return errors.Join(err, closeModels(), lock.Release())
+		return errors.Join(err, closeModels())
 	}
 	ln, err := httpx.Listen(ctx, set.Server.Addr, set.Server.Public)
 	if err != nil {
-		return errors.Join(err, closeModels(), lock.Release())
+		return errors.Join(err, closeModels())
 	}
 	gpus := watch(set, svc, log)
 	log.InfoContext(ctx, "miner starts", "version", version(), "home", string(c.home), "health", "http://"+set.Server.Addr+"/health")
@@ -114,7 +124,7 @@ func (c *call) start(ctx context.Context) error {
 			return svc.Run(ctx)
 		}})
 	log.InfoContext(context.WithoutCancel(ctx), "miner stopped")
-	return errors.Join(err, closeModels(), lock.Release())
+	return errors.Join(err, closeModels())
 }
 
 // stopMargin is what stopping takes beside the jobs under way.
@@ -122,12 +132,12 @@ const stopMargin = 20 * time.Second
 
 // service builds the miner. The returned function closes its models.
 func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trace.Tracer, log *slog.Logger) (*miner.Fleet, func() error, error) {
-	for _, n := range gpu.Missing(gpu.Machine(), set.Mining.GPUDevices) {
-		log.WarnContext(ctx, "a device of mining.gpu_devices is not in this machine: jobs run on the processor", "device", n)
-	}
 	list, err := gpu.This().Devices(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "the GPUs cannot be looked at", "err", err)
+	}
+	for _, n := range gpu.This().Missing(list, named(set)) {
+		log.WarnContext(ctx, "a device of mining.gpu_devices, or of an engine's gpus, is not in this machine: what should run there runs on the processor, or not at all", "device", n)
 	}
 	key, err := c.unlock(set)
 	if err != nil {
@@ -164,7 +174,7 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	chain.SealingKeyHash = sealed.Fingerprint(sealing.Public())
 	svc, err := miner.NewFleet(miner.Config{
 		Signer: key, Chain: chain, Sealing: sealing,
-		Offerings: offerings, Slots: set.Mining.Slots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
+		Offerings: offerings, Slots: set.Mining.Slots, GPUSlots: set.Mining.GPUSlots, Spool: kept, Paused: !set.Mining.ComputeEnabled,
 		Grace: set.Mining.Grace, Version: version(), Log: log, Tracer: tracer,
 	}, coordinators)
 	if err != nil {

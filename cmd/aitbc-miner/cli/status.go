@@ -65,6 +65,14 @@ func table(st miner.Status) string {
 		row(what, "%s at %s", o.Model, o.Describe())
 	}
 	row("running", "%d of %d", len(st.Running), st.Slots)
+	for _, g := range st.GPUs {
+		switch {
+		case g.Held != "":
+			row("GPU", "%d gets no more jobs: %s", g.Index, g.Held)
+		case g.Slots > 0:
+			row("GPU", "%d runs %d of %d", g.Index, g.Running, g.Slots)
+		}
+	}
 	for _, r := range st.Running {
 		row("job", "%s, %d pieces since %s", r.Job, r.Pieces, r.Started.Format(time.TimeOnly))
 	}

@@ -65,6 +65,9 @@ type lib struct {
 	threshold   func(h handle, which uint32, v *uint32) int32
 	power       func(h handle, v *uint32) int32
 	powerLimit  func(h handle, v *uint32) int32
+	limit       func(h handle, v *uint32) int32
+	limitBounds func(h handle, least, most *uint32) int32
+	setLimit    func(h handle, v uint32) int32
 	clock       func(h handle, which uint32, v *uint32) int32
 	errors      func(h handle, kind, counter uint32, v *uint64) int32
 }
@@ -83,7 +86,9 @@ func open(path string) (*lib, error) {
 		"nvmlDeviceGetMemoryInfo": &l.memory, "nvmlDeviceGetMemoryInfo_v2": &l.memory2, "nvmlDeviceGetUtilizationRates": &l.utilization,
 		"nvmlDeviceGetTemperature": &l.temperature, "nvmlDeviceGetTemperatureThreshold": &l.threshold,
 		"nvmlDeviceGetPowerUsage": &l.power, "nvmlDeviceGetEnforcedPowerLimit": &l.powerLimit,
-		"nvmlDeviceGetClockInfo": &l.clock, "nvmlDeviceGetTotalEccErrors": &l.errors,
+		"nvmlDeviceGetPowerManagementLimit": &l.limit, "nvmlDeviceGetPowerManagementLimitConstraints": &l.limitBounds,
+		"nvmlDeviceSetPowerManagementLimit": &l.setLimit,
+		"nvmlDeviceGetClockInfo":            &l.clock, "nvmlDeviceGetTotalEccErrors": &l.errors,
 	} {
 		if symbol, err := purego.Dlsym(at, name); err == nil {
 			purego.RegisterFunc(f, symbol)
@@ -95,20 +100,33 @@ func open(path string) (*lib, error) {
 	return l, nil
 }
 
-// Devices asks the library at a path, or by its name, for all devices.
-func Devices(path string) (list []gpu.Device, err error) {
+// session opens the library at a path, or by its name, for as long as use takes.
+func session(path string, use func(*lib) error) (err error) {
 	l, err := open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if code := l.initialize(); code != success {
-		return nil, fmt.Errorf("start NVML: %w", l.err(code))
+		return fmt.Errorf("start NVML: %w", l.err(code))
 	}
 	defer func() {
 		if code := l.shutdown(); code != success {
 			err = errors.Join(err, fmt.Errorf("stop NVML: %w", l.err(code)))
 		}
 	}()
+	return use(l)
+}
+
+// Devices asks the library at a path, or by its name, for all devices.
+func Devices(path string) (list []gpu.Device, err error) {
+	err = session(path, func(l *lib) error { list, err = l.devices(); return err })
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+func (l *lib) devices() (list []gpu.Device, err error) {
 	var n uint32
 	if code := l.count(&n); code != success {
 		return nil, fmt.Errorf("count devices: %w", l.err(code))
@@ -163,6 +181,10 @@ func (l *lib) device(i uint32) (gpu.Device, error) {
 	d.SlowdownAt = read(l.threshold != nil, func(v *uint32) int32 { return l.threshold(h, thresholdSlow, v) })
 	d.Power = read(l.power != nil, func(v *uint32) int32 { return l.power(h, v) })
 	d.PowerLimit = read(l.powerLimit != nil, func(v *uint32) int32 { return l.powerLimit(h, v) })
+	d.PowerLimitSet = read(l.limit != nil, func(v *uint32) int32 { return l.limit(h, v) })
+	if least, most, err := l.bounds(h); err == nil {
+		d.PowerLimitMin, d.PowerLimitMax = wide(least), wide(most)
+	}
 	d.Clock = read(l.clock != nil, func(v *uint32) int32 { return l.clock(h, clockSM, v) })
 	var bad uint64
 	if l.errors != nil && l.errors(h, errorUncorrected, countVolatile, &bad) == success {
