@@ -8,8 +8,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 func near(got, want, tolerance float64) bool {
@@ -227,5 +227,12 @@ func TestBadTensorsAreRefused(t *testing.T) {
 		if _, err := kernel.NewMatrix(bad, 4, 32); err == nil {
 			t.Errorf("infinite weights of %s were taken", bad.Type)
 		}
+	}
+	q5 := gguf.Tensor{Name: "w", Type: 13, Dims: []uint64{256, 4}, Data: make([]byte, 4*176)}
+	if _, err := kernel.NewMatrix(q5, 4, 256); err == nil {
+		t.Error("a matrix of q5_k was taken")
+	}
+	if _, err := kernel.Floats(q5); err == nil {
+		t.Error("a vector of q5_k was taken")
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 // stream is the second half of the generator's seed; the first is the request's.

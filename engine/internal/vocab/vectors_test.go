@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/vocab"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/vocab"
 )
 
 // published is the npm package whose bundle of llama.cpp's source has the vocabularies

@@ -1,15 +1,16 @@
 //go:build !unix
 
-package openai
+package weights
 
 import (
 	"fmt"
+	"io"
 	"os"
 )
 
 // mapFile reads a file.
-func mapFile(path string) (data []byte, done func(), err error) {
-	data, err = os.ReadFile(path)
+func mapFile(f *os.File) (data []byte, done func(), err error) {
+	data, err = io.ReadAll(f)
 	if err != nil {
 		return nil, nil, fmt.Errorf("weights: %w", err)
 	}

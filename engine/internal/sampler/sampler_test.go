@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/sampler"
+	"github.com/aitbc/aitbc/engine/internal/sampler"
 )
 
 var nan = float32(math.NaN())

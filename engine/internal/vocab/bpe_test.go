@@ -7,8 +7,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/vocab"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/vocab"
 )
 
 // bytePairs builds a byte-pair vocabulary: every byte but those that are left out, the

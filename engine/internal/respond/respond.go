@@ -1,4 +1,5 @@
-package exact
+// Package respond keeps an answer to the form that was asked for: JSON, or a schema's.
+package respond
 
 import (
 	"encoding/json"
@@ -6,21 +7,20 @@ import (
 	"fmt"
 
 	"github.com/aitbc/aitbc/engine"
-	"github.com/aitbc/aitbc/engine/exact/internal/jsonmode"
-	"github.com/aitbc/aitbc/engine/exact/internal/schema"
-	"github.com/aitbc/aitbc/engine/exact/internal/vocab"
+	"github.com/aitbc/aitbc/engine/internal/jsonmode"
+	"github.com/aitbc/aitbc/engine/internal/schema"
 )
 
-// constraint keeps an answer to the beginnings of what was asked for; nil allows all.
-type constraint struct {
-	vocab  *vocab.Vocab
+// A Constraint keeps an answer to the beginnings of what was asked for; nil allows all.
+type Constraint struct {
 	object jsonmode.Prefix
 	fits   *schema.Prefix // nil for any object
 }
 
-// constraintOf reads OpenAI's response_format: text, json_object or json_schema. Schemas
-// that cannot be enforced are refused rather than ignored.
-func constraintOf(format json.RawMessage, v *vocab.Vocab) (*constraint, error) {
+// Of reads OpenAI's response_format: text, json_object or json_schema. Schemas
+// that cannot be enforced are refused rather than ignored, by errors that wrap [engine.ErrUnsupported]
+// or [engine.ErrBadRequest].
+func Of(format json.RawMessage) (*Constraint, error) {
 	if len(format) == 0 {
 		return nil, nil //nolint:nilnil // nothing constrains
 	}
@@ -37,7 +37,7 @@ func constraintOf(format json.RawMessage, v *vocab.Vocab) (*constraint, error) {
 	case "", "text":
 		return nil, nil //nolint:nilnil // nothing constrains
 	case "json_object":
-		return &constraint{vocab: v}, nil
+		return &Constraint{}, nil
 	case "json_schema":
 		fits, err := schema.Compile(f.JSONSchema.Schema)
 		switch {
@@ -46,13 +46,13 @@ func constraintOf(format json.RawMessage, v *vocab.Vocab) (*constraint, error) {
 		case err != nil:
 			return nil, fmt.Errorf("%w: response_format: %w", engine.ErrBadRequest, err)
 		}
-		return &constraint{vocab: v, fits: &fits}, nil
+		return &Constraint{fits: &fits}, nil
 	}
 	return nil, fmt.Errorf("%w: response_format %q", engine.ErrUnsupported, f.Type)
 }
 
-// allowed returns the filter for the sampler.
-func (c *constraint) allowed() func(uint32) bool {
+// Allowed returns the filter for the sampler; bytes is what a token adds to the answer.
+func (c *Constraint) Allowed(bytes func(id uint32) []byte) func(uint32) bool {
 	if c == nil {
 		return nil
 	}
@@ -62,20 +62,20 @@ func (c *constraint) allowed() func(uint32) bool {
 			fits := *c.fits
 			next.fits = &fits
 		}
-		bytes := c.vocab.Bytes(id)
-		return len(bytes) > 0 && next.take(bytes)
+		b := bytes(id)
+		return len(b) > 0 && next.take(b)
 	}
 }
 
-func (c *constraint) take(bytes []byte) bool {
+func (c *Constraint) take(bytes []byte) bool {
 	if c.fits != nil {
 		return c.fits.Add(bytes)
 	}
 	return c.object.Add(bytes)
 }
 
-// add takes the chosen token and says whether the object is complete.
-func (c *constraint) add(bytes []byte) bool {
+// Add takes the chosen token and says whether the object is complete.
+func (c *Constraint) Add(bytes []byte) bool {
 	if c == nil || !c.take(bytes) {
 		return false
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/jsonmode"
+	"github.com/aitbc/aitbc/engine/internal/jsonmode"
 )
 
 var whole = []string{

@@ -1,6 +1,6 @@
 //go:build unix
 
-package openai
+package weights
 
 import (
 	"errors"
@@ -10,12 +10,7 @@ import (
 )
 
 // mapFile maps a file into memory, so that no more of it is there than is read.
-func mapFile(path string) (data []byte, done func(), err error) {
-	f, err := os.Open(path) //nolint:gosec // what the server on this machine names
-	if err != nil {
-		return nil, nil, fmt.Errorf("weights: %w", err)
-	}
-	defer func() { _ = f.Close() }() // the map stays
+func mapFile(f *os.File) (data []byte, done func(), err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, fmt.Errorf("weights: %w", err)

@@ -1,4 +1,5 @@
-package exact
+// Package likelihood says how likely tokens were by the logits of a model.
+package likelihood
 
 import (
 	"cmp"
@@ -10,9 +11,9 @@ import (
 	"github.com/aitbc/aitbc/engine"
 )
 
-// likelihood is the logarithm of the probability of a token by the logits, before temperature and the like, and those of
-// the likeliest tokens. It is told beside an answer and is no part of it: it need not be the same to the last bit.
-func (m *Model) likelihood(logits []float32, id uint32, top int) *engine.Logprob {
+// Of is the logarithm of the probability of a token by the logits, before temperature and the like, and those of
+// the top likeliest tokens; bytes is what a token stands for. It is told beside an answer and is no part of it: it need not be the same to the last bit.
+func Of(logits []float32, id uint32, top int, bytes func(id uint32) []byte) *engine.Logprob {
 	most := float64(slices.Max(logits))
 	sum := 0.0
 	for _, x := range logits {
@@ -38,7 +39,7 @@ func (m *Model) likelihood(logits []float32, id uint32, top int) *engine.Logprob
 		ids = ids[:min(len(ids), top)]
 	}
 	for _, i := range ids {
-		text := strings.ToValidUTF8(string(m.vocab.Bytes(i)), string(utf8.RuneError))
+		text := strings.ToValidUTF8(string(bytes(i)), string(utf8.RuneError))
 		out.Top = append(out.Top, engine.Candidate{ID: i, Text: text, Value: float64(logits[i]) - norm})
 	}
 	return out

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 // BenchmarkProducts measures one thread: a vector at a time is how answers are

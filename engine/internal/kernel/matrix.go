@@ -23,6 +23,9 @@ func NewMatrix(t gguf.Tensor, rows, cols int) (*Matrix, error) {
 	if len(t.Dims) != 2 || t.Dims[0] != uint64(cols) || t.Dims[1] != uint64(rows) { //nolint:gosec // sizes are positive
 		return nil, fmt.Errorf("tensor %q has extents %v, not [%d %d]", t.Name, t.Dims, cols, rows)
 	}
+	if !computed(t.Type) {
+		return nil, fmt.Errorf("tensor %q is %s: computed are f32, f16, bf16, q8_0, q4_0, q4_k and q6_k", t.Name, t.Type)
+	}
 	m := &Matrix{Rows: rows, Cols: cols, kind: t.Type, data: t.Data, step: len(t.Data) / rows}
 	if m.Grain() != Whole {
 		return m, checkScales(t)

@@ -38,6 +38,11 @@ type row struct {
 	scales, minima []float32
 }
 
+// computed says whether the package computes with weights of that type.
+func computed(t gguf.Type) bool {
+	return grain(t) != Whole || t == gguf.F32 || t == gguf.F16 || t == gguf.BF16
+}
+
 func newRow(g Grain, cols int) row {
 	w := row{grain: g, words: make([]int16, cols), minima: make([]float32, cols/Block)}
 	w.scales = make([]float32, cols/g.block())
@@ -158,7 +163,7 @@ func checkScales(t gguf.Tensor) error {
 // Floats returns the elements of an F32, F16 or BF16 tensor. Weights that are not
 // finite are refused.
 func Floats(t gguf.Tensor) ([]float32, error) {
-	if grain(t.Type) != Whole {
+	if grain(t.Type) != Whole || !computed(t.Type) {
 		return nil, fmt.Errorf("tensor %q is %s, not f32, f16 or bf16", t.Name, t.Type)
 	}
 	out := make([]float32, t.Elements())

@@ -1,4 +1,4 @@
-package exact
+package chat
 
 import (
 	"bytes"
@@ -32,6 +32,9 @@ type tool struct {
 
 // readTools reads the array.
 func readTools(tools json.RawMessage) ([]tool, error) {
+	if len(tools) == 0 {
+		return nil, nil
+	}
 	var raw []json.RawMessage
 	if err := json.Unmarshal(tools, &raw); err != nil {
 		return nil, fmt.Errorf("%w: tools: %w", engine.ErrBadRequest, err)
@@ -53,7 +56,7 @@ func readTools(tools json.RawMessage) ([]tool, error) {
 }
 
 // ownTools puts the tools in front of the conversation as our model knows them.
-func ownTools(_ *format, tools []tool, messages []engine.Message) ([]engine.Message, error) {
+func ownTools(_ *Format, tools []tool, messages []engine.Message) ([]engine.Message, error) {
 	var text strings.Builder
 	text.WriteString("Tools:")
 	for _, t := range tools {
@@ -75,7 +78,7 @@ func ownTools(_ *format, tools []tool, messages []engine.Message) ([]engine.Mess
 }
 
 // qwenTools puts the tools behind what the system says, as Qwen's templates do.
-func qwenTools(f *format, tools []tool, messages []engine.Message) ([]engine.Message, error) {
+func qwenTools(f *Format, tools []tool, messages []engine.Message) ([]engine.Message, error) {
 	system := f.system
 	if messages[0].Role == engine.RoleSystem {
 		system, messages = messages[0].Content, messages[1:]

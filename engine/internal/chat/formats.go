@@ -1,4 +1,4 @@
-package exact
+package chat
 
 import (
 	"fmt"
@@ -13,18 +13,18 @@ const ownTemplate = "{% for message in messages %}{{ '<|' + message['role'] + '|
 	"{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}" +
 	"{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 
-// A format writes conversations the way that a model was trained on. Files carry
+// A Format writes conversations the way that a model was trained on. Files carry
 // their format as a Jinja program; instead of running programs of strangers, we
 // know the common formats by the marks that stand in them.
-type format struct {
+type Format struct {
 	name  string
 	is    func(template string) bool
-	write func(f *format, b *builder, messages []engine.Message)
+	write func(f *Format, b *script, messages []engine.Message)
 	// ends are control tokens that end an answer, beside the vocabulary's own.
 	ends []string
 	// tools offers tools the way that the model was trained on, nil for none; only then
 	// are there messages of tools.
-	tools func(f *format, tools []tool, messages []engine.Message) ([]engine.Message, error)
+	tools func(f *Format, tools []tool, messages []engine.Message) ([]engine.Message, error)
 	// noSystem: there is no place for what the system says.
 	noSystem bool
 
@@ -32,7 +32,7 @@ type format struct {
 	thinks bool   // thoughts in earlier answers are left out
 }
 
-var formats = []format{
+var formats = []Format{
 	{name: "aitbc", is: func(t string) bool { return t == ownTemplate }, write: writeOwn, tools: ownTools},
 	{name: "chatml", is: has("<|im_start|>"), write: writeChatML, ends: []string{"<|im_end|>"}},
 	{name: "llama-3", is: has("<|start_header_id|>", "<|eot_id|>"), write: writeLlama3, ends: []string{"<|eot_id|>", "<|eom_id|>"}},
@@ -56,8 +56,8 @@ func has(marks ...string) func(string) bool {
 // systemOfChatML finds what Qwen's and others' templates let the system say.
 var systemOfChatML = regexp.MustCompile(`<\|im_start\|>system\\n([^'"{}<]+)<\|im_end\|>`)
 
-// formatOf recognises a template; nil means that it is unknown.
-func formatOf(template string) *format {
+// Of recognises the chat template of a model's file; nil means that it is unknown.
+func Of(template string) *Format {
 	for _, f := range formats {
 		if !f.is(template) {
 			continue
@@ -83,7 +83,7 @@ func formatOf(template string) *format {
 }
 
 // check refuses conversations that the format has no words for.
-func (f *format) check(messages []engine.Message) error {
+func (f *Format) check(messages []engine.Message) error {
 	for _, m := range messages {
 		switch {
 		case m.Role == engine.RoleTool && f.tools == nil:
@@ -96,7 +96,7 @@ func (f *format) check(messages []engine.Message) error {
 }
 
 // said is a message without the thoughts of an earlier answer.
-func (f *format) said(m engine.Message) string {
+func (f *Format) said(m engine.Message) string {
 	if !f.thinks || m.Role != engine.RoleAssistant {
 		return m.Content
 	}
@@ -106,7 +106,7 @@ func (f *format) said(m engine.Message) string {
 	return m.Content
 }
 
-func writeOwn(_ *format, b *builder, messages []engine.Message) {
+func writeOwn(_ *Format, b *script, messages []engine.Message) {
 	for _, m := range messages {
 		b.mark("<|" + m.Role + "|>")
 		b.text(m.Content)
@@ -117,7 +117,7 @@ func writeOwn(_ *format, b *builder, messages []engine.Message) {
 	b.mark("<|assistant|>")
 }
 
-func writeChatML(f *format, b *builder, messages []engine.Message) {
+func writeChatML(f *Format, b *script, messages []engine.Message) {
 	turn := func(role, content string) {
 		b.mark("<|im_start|>")
 		b.text(role + "\n" + content)
@@ -147,7 +147,7 @@ func writeChatML(f *format, b *builder, messages []engine.Message) {
 	b.text("assistant\n")
 }
 
-func writeLlama3(f *format, b *builder, messages []engine.Message) {
+func writeLlama3(f *Format, b *script, messages []engine.Message) {
 	head := func(role string) {
 		b.mark("<|start_header_id|>")
 		b.text(role)
@@ -173,7 +173,7 @@ func writeLlama3(f *format, b *builder, messages []engine.Message) {
 	b.text("\n\n")
 }
 
-func writePhi3(_ *format, b *builder, messages []engine.Message) {
+func writePhi3(_ *Format, b *script, messages []engine.Message) {
 	for _, m := range messages {
 		b.mark("<|" + m.Role + "|>")
 		b.text("\n" + m.Content)
@@ -184,7 +184,7 @@ func writePhi3(_ *format, b *builder, messages []engine.Message) {
 	b.text("\n")
 }
 
-func writeZephyr(_ *format, b *builder, messages []engine.Message) {
+func writeZephyr(_ *Format, b *script, messages []engine.Message) {
 	for _, m := range messages {
 		b.mark("<|" + m.Role + "|>")
 		b.text("\n" + m.Content)
@@ -195,7 +195,7 @@ func writeZephyr(_ *format, b *builder, messages []engine.Message) {
 	b.text("\n")
 }
 
-func writeLlama2(_ *format, b *builder, messages []engine.Message) {
+func writeLlama2(_ *Format, b *script, messages []engine.Message) {
 	system := ""
 	for i, m := range messages {
 		switch m.Role {
@@ -214,7 +214,7 @@ func writeLlama2(_ *format, b *builder, messages []engine.Message) {
 	}
 }
 
-func writeMistral(_ *format, b *builder, messages []engine.Message) {
+func writeMistral(_ *Format, b *script, messages []engine.Message) {
 	for _, m := range messages {
 		if m.Role == engine.RoleAssistant {
 			b.text(m.Content)

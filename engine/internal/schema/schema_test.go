@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/schema"
+	"github.com/aitbc/aitbc/engine/internal/schema"
 )
 
 func fits(t testing.TB, s, text string) (begins, whole bool) {

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/vocab"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/vocab"
 )
 
 // made builds a vocabulary of three control tokens, the bytes of "xyz!" and words.
