@@ -2,13 +2,22 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 
+	"github.com/aitbc/aitbc/engine/llama/child"
 	"github.com/aitbc/aitbc/miner/gpu"
 	"github.com/aitbc/aitbc/miner/gpu/nvml"
 )
 
 func main() {
+	if child.Is(os.Args) {
+		if err := child.Run(os.Args); err != nil {
+			fmt.Fprintln(os.Stderr, "aitbc-miner-gpu:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	library := nvml.Library
 	if len(os.Args) > 1 {
 		library = os.Args[1]

@@ -151,7 +151,7 @@ func (m *Model) Context(cfg ContextConfig) (*Context, error) {
 	if c.handle == 0 {
 		return nil, m.lib.failed("llama.cpp cannot make a context: there is too little memory, or the model cannot be computed")
 	}
-	c.length = int(m.lib.calls.contextOfOne(c.handle))
+	c.length = min(cfg.Length, int(m.lib.calls.contextOfOne(c.handle))) // llama.cpp rounds up
 	c.tokens, c.positions, c.counts = make([]int32, cfg.Batch), make([]int32, cfg.Batch), make([]int32, cfg.Batch)
 	c.ids, c.sequences, c.wants = make([]int32, cfg.Batch), make([]*int32, cfg.Batch), make([]int8, cfg.Batch)
 	return c, nil
