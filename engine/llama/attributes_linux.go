@@ -7,3 +7,6 @@ import "syscall"
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
+
+// killGroup ends all of a process group.
+func killGroup(pid int) error { return syscall.Kill(-pid, syscall.SIGKILL) }

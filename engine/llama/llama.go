@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ type Config struct {
 	Length int
 	// Slots is how many requests run at a time; 0 means one.
 	Slots int
-	// Threads are those of the processor, 0 for llama.cpp's own choice.
+	// Threads are those of the processor, 0 for as many as this process has.
 	Threads int
 	// GPULayers is how many layers lie on GPUs; nil means all. A build for processors has none there.
 	GPULayers *int
@@ -133,7 +134,7 @@ func Open(ctx context.Context, cfg Config) (*Model, error) {
 func (m *Model) configure() error {
 	c := &m.cfg
 	c.LoadWithin, c.SilentFor = cmp.Or(c.LoadWithin, usualLoad), cmp.Or(c.SilentFor, usualSilent)
-	c.Slots = cmp.Or(c.Slots, 1)
+	c.Slots, c.Threads = cmp.Or(c.Slots, 1), cmp.Or(c.Threads, runtime.GOMAXPROCS(0))
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	c.Name = cmp.Or(c.Name, strings.TrimSuffix(filepath.Base(c.Path), ".gguf"))
 	var err error

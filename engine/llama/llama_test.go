@@ -1,10 +1,10 @@
 package llama_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 
@@ -16,27 +16,27 @@ import (
 // tiny is the model that is part of the miner.
 const tiny = "../exact/model/aitbc-tiny.gguf"
 
+// folder is where the program is built, empty before.
+var folder string
+
 // program builds the real program, once.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "aitbc-llama-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, llama.Program)
+	path := filepath.Join(folder, llama.Program)
 	build := exec.Command("go", "build", "-o", path, "../../cmd/"+llama.Program)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	out, err := build.CombinedOutput()
-	if err != nil {
-		_, _ = os.Stderr.Write(out)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return path, err
+	return path, nil
 })
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if path, err := program(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	var err error
+	if folder, err = os.MkdirTemp("", "aitbc-llama-test-"); err != nil {
+		panic(err)
 	}
+	code := m.Run()
+	_ = os.RemoveAll(folder)
 	os.Exit(code)
 }
 
@@ -48,7 +48,7 @@ func config(t *testing.T, path string) llama.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return llama.Config{Path: path, Engines: engines, Backend: "cpu", Program: p, Threads: min(2, runtime.NumCPU())}
+	return llama.Config{Path: path, Engines: engines, Backend: "cpu", Program: p, Threads: 1}
 }
 
 func open(t *testing.T, cfg llama.Config) *llama.Model {

@@ -38,6 +38,7 @@ type process struct {
 	calls map[uint64]*call
 	next  uint64
 	cause error // why it ends
+	gone  bool  // nobody may end what has its number now
 }
 
 // call is a request under way.
@@ -71,6 +72,7 @@ func (m *Model) program(ctx context.Context) (*process, error) {
 	p.cmd.Env = m.environment()
 	p.cmd.ExtraFiles = []*os.File{m.file}
 	p.cmd.SysProcAttr = attributes()
+	p.cmd.WaitDelay = writeWithin
 	m.running = p
 	m.all.Go(func() { m.watch(p) })
 	return p, nil
@@ -101,13 +103,14 @@ func (m *Model) watch(p *process) {
 	printed := &tail{}
 	answered, err := m.converse(p, printed)
 	p.kill(err)
+	p.mu.Lock()
+	cause := p.cause
+	p.gone = true
+	p.mu.Unlock()
 	var status error
 	if p.cmd.Process != nil {
 		status = p.cmd.Wait()
 	}
-	p.mu.Lock()
-	cause := p.cause
-	p.mu.Unlock()
 	if text := printed.String(); text != "" {
 		cause = fmt.Errorf("%w; it printed %q", cause, text)
 	}
@@ -224,8 +227,8 @@ func (p *process) kill(cause error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cause = cmp.Or(p.cause, cause)
-	if p.cmd.Process != nil {
-		_ = p.cmd.Process.Kill() // it may have ended; it cannot start others
+	if p.cmd.Process != nil && !p.gone {
+		_ = killGroup(p.cmd.Process.Pid) // it may have ended
 	}
 }
 
