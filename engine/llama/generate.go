@@ -145,8 +145,7 @@ func (a *answer) take(r wire.Reply) (engine.FinishReason, error) {
 		if err := r.Done.Err(); err != nil {
 			return "", err
 		}
-		switch r.Done.Reason {
-		case engine.Stopped, engine.Length:
+		if r.Done.Reason == engine.Stopped || r.Done.Reason == engine.Length {
 			return r.Done.Reason, a.pieces.Finish()
 		}
 		return "", a.nonsense("an answer ends for no reason")

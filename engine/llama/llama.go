@@ -103,7 +103,7 @@ func Open(ctx context.Context, cfg Config) (*Model, error) {
 	if err := m.configure(); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(cfg.Path) //nolint:gosec // the settings name it
+	f, err := os.Open(cfg.Path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
@@ -185,7 +185,7 @@ func (m *Model) configure() error {
 func (m *Model) describe(w weights.File) {
 	m.format, m.drop = chat.Of(w.Template), w.Unspaced
 	m.start.Length = m.cfg.Length
-	if trained := int(min(w.Context, 1<<24)); m.start.Length == 0 { //nolint:gosec // bounded
+	if trained := int(min(w.Context, 1<<24)); m.start.Length == 0 {
 		m.start.Length = cmp.Or(min(trained, usualLength), usualLength)
 	} else if trained > 0 {
 		m.start.Length = min(m.start.Length, trained)

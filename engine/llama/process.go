@@ -47,8 +47,21 @@ type call struct {
 	alive   chan struct{}   // of capacity 1
 }
 
-// program returns the process that runs, or starts one.
+// program returns the process that runs, or starts one when the last has ended.
 func (m *Model) program(ctx context.Context) (*process, error) {
+	for {
+		m.mu.Lock()
+		p := m.running
+		m.mu.Unlock()
+		if p == nil || p.err() == nil {
+			break
+		}
+		select { // it is at its end
+		case <-p.ended:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -114,7 +127,11 @@ func (m *Model) watch(p *process) {
 	if text := printed.String(); text != "" {
 		cause = fmt.Errorf("%w; it printed %q", cause, text)
 	}
-	m.cfg.Log.Warn("llama.cpp's program ended", "model", m.info.Name, "after", time.Since(begun).Round(time.Millisecond), "status", status, "err", cause) //nolint:sloglint // no context outlives the request
+	say := m.cfg.Log.Warn
+	if errors.Is(cause, errClosed) {
+		say = m.cfg.Log.Debug
+	}
+	say("llama.cpp's program ended", "model", m.info.Name, "after", time.Since(begun).Round(time.Millisecond), "status", status, "err", cause)
 	m.mu.Lock()
 	m.running, m.last = nil, cause
 	if answered {
@@ -211,7 +228,8 @@ func (p *process) deliver(r wire.Reply) bool {
 		}
 		return true
 	}
-	if r.Prompt > uint64(p.ready.Length) || r.Prompt == 0 && r.Token == nil && r.Done == nil || r.Token != nil && int64(r.Token.ID) >= int64(p.ready.Tokens) {
+	if r.Prompt > uint64(p.ready.Length) || //nolint:gosec // checked when it came
+		r.Prompt == 0 && r.Token == nil && r.Done == nil || r.Token != nil && int64(r.Token.ID) >= int64(p.ready.Tokens) {
 		return false
 	}
 	select {

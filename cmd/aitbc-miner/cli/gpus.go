@@ -74,7 +74,7 @@ func describe(m settings.Machine, e settings.Engine, used []int, list []gpu.Devi
 	if m.GPU != "" || !onGPU(e) {
 		return m
 	}
-	if e.Kind == settings.KindContainer {
+	if e.Kind == settings.KindContainer || len(e.GPUs) > 0 {
 		used = e.GPUs
 	}
 	for _, d := range list {
@@ -98,9 +98,12 @@ func here(address string) bool {
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// onGPU says whether an engine may run on this machine's GPUs: a server here, or a container that is given some. Our own
-// engine runs on the processor.
+// onGPU says whether an engine may run on this machine's GPUs: a server here, llama.cpp built for them, or a container that is
+// given some. Our own engine runs on the processor.
 func onGPU(e settings.Engine) bool {
+	if e.Kind == settings.KindLlama {
+		return e.Backend != "" && e.Backend != "cpu" && (e.GPULayers == nil || *e.GPULayers > 0)
+	}
 	return e.Kind == settings.KindOpenAI && here(e.URL) || e.Kind == settings.KindContainer && len(e.GPUs) > 0
 }
 

@@ -178,7 +178,7 @@ func (e *engineOf) begin(n note) error {
 			continue
 		}
 		a := &answer{
-			id: n.ask.ID, sequence: int32(i), next: n.prompt, credit: wire.Window, //nolint:gosec // few
+			id: n.ask.ID, sequence: int32(i), next: n.prompt, credit: wire.Window,
 			room: uint64(e.context.Length() - len(n.prompt)), asked: asked, set: set, ends: map[uint32]bool{}, //nolint:gosec // the prompt is shorter
 			sampler: sampler.New(sampler.Settings{
 				TemperatureMilli: set.TemperatureMilli, TopPMilli: set.TopPMilli, TopK: set.TopK, Seed: set.Seed,

@@ -63,7 +63,7 @@ func (b Build) Install(ctx context.Context, engines string, from Source, progres
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
 	archive := filepath.Join(work, "package.tgz")
-	if err := b.fetch(ctx, from, archive, progress); err != nil {
+	if err := b.Fetch(ctx, from, archive, progress); err != nil {
 		return "", false, err
 	}
 	fresh := filepath.Join(work, "libraries")
@@ -94,8 +94,9 @@ func replace(folder, fresh, old string) error {
 	return atomicfile.SyncDir(filepath.Dir(folder))
 }
 
-// fetch writes the archive to a file and checks its hash.
-func (b Build) fetch(ctx context.Context, from Source, to string, progress func(int64)) error {
+// Fetch writes the package's archive to a new file and checks its hash. What is another archive
+// gives an error that wraps [ErrUnknown].
+func (b Build) Fetch(ctx context.Context, from Source, to string, progress func(int64)) error {
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
 	in, err := open(ctx, from, b)

@@ -55,6 +55,40 @@ func TestOnlyTheVeryFilesPass(t *testing.T) {
 	}
 }
 
+func TestInstallRepairsAndDoesNotRepeat(t *testing.T) {
+	t.Parallel()
+	b, archive, engines := cpu(t), librarytest.Archive(t), t.TempDir()
+	served := http.FileServer(http.Dir(filepath.Dir(archive)))
+	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = "/" + filepath.Base(archive)
+		served.ServeHTTP(w, r)
+	}))
+	defer registry.Close()
+	install := func(from library.Source, want bool) {
+		t.Helper()
+		last := int64(0)
+		folder, fetched, err := b.Install(t.Context(), engines, from, func(n int64) { last = n })
+		if err != nil || fetched != want || folder != b.Folder(engines) || (last == b.Bytes) != want {
+			t.Fatalf("%s, %v, %d bytes, %v", folder, fetched, last, err)
+		}
+		if err := b.Check(folder); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := library.Installed(engines); len(got) != 0 {
+		t.Errorf("installed before: %v", got)
+	}
+	install(library.Source{Registry: registry.URL}, true)
+	install(library.Source{From: "/does/not/exist"}, false)
+	if err := os.WriteFile(filepath.Join(b.Folder(engines), "libggml-base.so"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	install(library.Source{From: registry.URL + "/archive.tgz"}, true)
+	if got := library.Installed(engines); len(got) != 1 || got[0].Backend != "cpu" {
+		t.Errorf("installed: %v", got)
+	}
+}
+
 // A registry that hands out another archive, or none, leaves nothing behind.
 func TestAnotherArchiveIsNotInstalled(t *testing.T) {
 	t.Parallel()

@@ -147,7 +147,7 @@ func Seal(openFiles bool) error {
 		_ = unix.Close(fd)
 	}
 	if !errors.Is(err, unix.EACCES) {
-		return errors.New("Landlock does not hold: the root folder can be read")
+		return errors.New("the rules of Landlock do not hold: the root folder can be read")
 	}
 	return nil
 }
