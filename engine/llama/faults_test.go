@@ -15,6 +15,7 @@ import (
 
 	"github.com/aitbc/aitbc/engine"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/chat"
 	"github.com/aitbc/aitbc/engine/llama"
 	"github.com/aitbc/aitbc/engine/llama/library"
 	"github.com/aitbc/aitbc/engine/llama/librarytest"
@@ -27,7 +28,7 @@ func discard(engine.Token) error { return nil }
 func TestTheProgramIsBound(t *testing.T) {
 	t.Parallel()
 	cfg := config(t, tiny)
-	cfg.Threads = 3
+	cfg.Threads, cfg.Memory = 3, 4<<30
 	m := open(t, cfg)
 	generate(t, m, user("Hello"))
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", m.PID()))
@@ -48,6 +49,16 @@ func TestTheProgramIsBound(t *testing.T) {
 			}
 		}
 	}
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", m.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"Max core file size": "0", "Max file size": "0", "Max address space": "4294967296"} {
+		_, rest, _ := strings.Cut(string(limits), name)
+		if got := strings.Fields(rest); len(got) < 2 || got[0] != want || got[1] != want {
+			t.Errorf("%s is %v, want %s", name, got[:min(len(got), 2)], want)
+		}
+	}
 	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", m.PID()))
 	if err != nil {
 		t.Fatal(err)
@@ -61,6 +72,67 @@ func TestTheProgramIsBound(t *testing.T) {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", m.PID()))
 	if err != nil || bytes.Contains(environ, []byte("HOME=")) || bytes.Contains(environ, []byte("PATH=/")) && os.Getenv("LD_LIBRARY_PATH") == "" {
 		t.Errorf("it sees %q, %v", environ, err)
+	}
+}
+
+// The program ends with its standard input, which is what is left of a miner that was killed.
+func TestTheProgramEndsWithItsInput(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, tiny)
+	arg, err := json.Marshal(wire.Start{Backend: "cpu", Folder: librarytest.CPU(t), Length: 128, Slots: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	run := exec.CommandContext(t.Context(), cfg.Program, wire.Word, string(arg))
+	run.ExtraFiles = []*os.File{f}
+	in, err := run.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var ready, token wire.Reply
+	if err := wire.Read(out, wire.MostReply, &ready); err != nil || ready.Ready == nil {
+		t.Fatalf("%+v, %v", ready, err)
+	}
+	// In the middle of an answer.
+	begin := &wire.Request{Parts: []chat.Part{{Text: "Once upon a time"}}}
+	if err := wire.Write(in, wire.Ask{ID: 1, Begin: begin}); err != nil {
+		t.Fatal(err)
+	}
+	if err := wire.Read(out, wire.MostReply, &token); err != nil || token.ID != 1 {
+		t.Fatalf("%+v, %v", token, err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Wait(); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
+func TestTooLittleMemoryIsNoHang(t *testing.T) {
+	t.Parallel()
+	for _, mb := range []uint64{1, 64, 256, 400} {
+		cfg := config(t, tiny)
+		cfg.Memory, cfg.Length = mb<<20, 1<<14
+		m, err := llama.Open(t.Context(), cfg)
+		if err == nil {
+			err = m.Close()
+		} else if !errors.Is(err, engine.ErrUnavailable) {
+			t.Errorf("%d MB: %v", mb, err)
+		}
+		t.Logf("%d MB: %v", mb, err)
 	}
 }
 

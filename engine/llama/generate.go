@@ -63,7 +63,10 @@ func (m *Model) request(req engine.Request) (*wire.Request, error) {
 	if _, err := respond.Of(req.ResponseFormat); err != nil {
 		return nil, err
 	}
-	r := &wire.Request{Format: req}
+	r := &wire.Request{
+		MaxTokens: req.MaxTokens, TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
+		ResponseFormat: req.ResponseFormat, Logprobs: req.Logprobs, TopLogprobs: req.TopLogprobs,
+	}
 	if req.Prompt != "" {
 		r.Parts = []chat.Part{{Text: req.Prompt}}
 	} else {
@@ -80,7 +83,6 @@ func (m *Model) request(req engine.Request) (*wire.Request, error) {
 	if size > wire.MostAsk/8 { // JSON may write six bytes for one
 		return nil, fmt.Errorf("%w: a prompt of %d bytes", engine.ErrTooLong, size)
 	}
-	r.Format.Messages, r.Format.Prompt, r.Format.Tools, r.Format.Stop, r.Format.Scope = nil, "", nil, nil, ""
 	return r, nil
 }
 

@@ -58,8 +58,9 @@ type Config struct {
 	GPULayers *int
 	// GPUs are the devices to use, as the driver counts them; nil means all.
 	GPUs []int
-	// Memory bounds the program's address space in bytes, 0 for no bound. It does not go with
-	// GPUs, whose drivers reserve more addresses than they use.
+	// Memory bounds the program's address space in bytes, 0 for no bound: it has to hold the
+	// file, the contexts and 1 GiB for the program itself. It does not go with GPUs, whose
+	// drivers reserve more addresses than they use.
 	Memory uint64
 	// OpenFiles runs the program where the kernel has no Landlock: it can then read what the
 	// miner can.

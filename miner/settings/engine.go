@@ -105,8 +105,8 @@ func (e *Engine) llama() error {
 		return fmt.Errorf("context is %d: want 0 to %d", e.Context, mostContext)
 	case e.GPULayers != nil && (*e.GPULayers < 0 || *e.GPULayers > 10_000):
 		return fmt.Errorf("gpu_layers is %d: want 0 to 10000, or left out for all", *e.GPULayers)
-	case e.MemoryMB != 0 && (e.MemoryMB < 256 || e.MemoryMB > 1<<24):
-		return fmt.Errorf("memory_mb is %d: want 256 to %d, or left out for no bound", e.MemoryMB, 1<<24)
+	case e.MemoryMB != 0 && (e.MemoryMB < 1024 || e.MemoryMB > 1<<24):
+		return fmt.Errorf("memory_mb is %d: want 1024 to %d, or left out for no bound", e.MemoryMB, 1<<24)
 	case e.MemoryMB != 0 && e.Backend != "" && e.Backend != "cpu":
 		return fmt.Errorf("memory_mb does not go with backend %q: a GPU's driver reserves more addresses than it uses", e.Backend)
 	}

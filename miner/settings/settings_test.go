@@ -127,7 +127,7 @@ func TestAnEngineOfLlama(t *testing.T) {
 	if e.Path != "/m.gguf" || e.Backend != "cuda" || e.GPULayers == nil || *e.GPULayers != 0 || !slices.Equal(e.GPUs, []int{1}) || e.Context != 4096 {
 		t.Errorf("%+v", e)
 	}
-	if s, err = load("path = '/m.gguf'\nmemory_mb = 512\n"); err != nil || s.Engines[1].GPULayers != nil {
+	if s, err = load("path = '/m.gguf'\nmemory_mb = 2048\n"); err != nil || s.Engines[1].GPULayers != nil {
 		t.Errorf("%+v, %v", s, err)
 	}
 	for more, want := range map[string]string{
@@ -136,9 +136,9 @@ func TestAnEngineOfLlama(t *testing.T) {
 		"path = 'x'\ncontext = -1":       "context is -1",
 		"path = 'x'\ngpu_layers = -1":    "gpu_layers is -1",
 		"path = 'x'\nmemory_mb = 5":      "memory_mb is 5",
-		"path = 'x'\nmemory_mb = 500\nbackend = 'cuda'": "memory_mb does not go with",
-		"path = 'x'\nthreads = -1":                      "threads is -1",
-		"path = 'x'\nimage = 'y'":                       `kind "llama" has no image`,
+		"path = 'x'\nmemory_mb = 2000\nbackend = 'cuda'": "memory_mb does not go with",
+		"path = 'x'\nthreads = -1":                       "threads is -1",
+		"path = 'x'\nimage = 'y'":                        `kind "llama" has no image`,
 	} {
 		if _, err := load(more + "\n"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", more, err)

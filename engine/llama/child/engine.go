@@ -55,7 +55,7 @@ type answer struct {
 	ends     map[uint32]bool
 	sampler  *sampler.Sampler
 	asked    *respond.Constraint
-	set      engine.Request
+	set      *wire.Request
 }
 
 func newEngine(m *native.Model, c *native.Context, gpus []string, slots int) *engineOf {
@@ -168,7 +168,7 @@ func (e *engineOf) takeNotes() error {
 }
 
 func (e *engineOf) begin(n note) error {
-	set := n.ask.Begin.Format
+	set := n.ask.Begin
 	asked, err := respond.Of(set.ResponseFormat)
 	if err = errors.Join(n.err, err); err != nil {
 		return e.out.send(wire.Reply{ID: n.ask.ID, Done: wire.Refuse(err)})

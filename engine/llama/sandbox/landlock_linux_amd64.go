@@ -87,7 +87,7 @@ func limits(memory uint64) error {
 // restrict binds this thread.
 func (r Rules) restrict() error {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP {
+	if errno == unix.ENOSYS || errno == unix.EOPNOTSUPP || errno == unix.EPERM { // the last in containers that forbid it
 		return ErrNoLandlock
 	}
 	if errno != 0 {

@@ -60,9 +60,17 @@ type Ask struct {
 
 // A Request is what to continue, and how.
 type Request struct {
-	Parts  []chat.Part    `json:"parts"`
-	Ends   []string       `json:"ends,omitempty"` // control tokens that end an answer
-	Format engine.Request `json:"format"`         // without messages, prompt, tools and stop texts
+	Parts []chat.Part `json:"parts"`
+	Ends  []string    `json:"ends,omitempty"` // control tokens that end an answer
+	// The rest is as in [engine.Request].
+	MaxTokens        uint64          `json:"max_tokens,omitempty"`
+	TemperatureMilli uint32          `json:"temperature_milli,omitempty"`
+	TopPMilli        uint32          `json:"top_p_milli,omitempty"`
+	TopK             uint32          `json:"top_k,omitempty"`
+	Seed             uint64          `json:"seed,omitempty"`
+	ResponseFormat   json.RawMessage `json:"response_format,omitempty"`
+	Logprobs         bool            `json:"logprobs,omitempty"`
+	TopLogprobs      uint32          `json:"top_logprobs,omitempty"`
 }
 
 // A Reply is what the program says about a request, or about itself where ID is 0. One field
