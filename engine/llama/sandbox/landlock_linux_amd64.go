@@ -16,7 +16,7 @@ var ErrNoLandlock = errors.New("this kernel has no Landlock, which Linux has sin
 // Rules are what remains.
 type Rules struct {
 	// Read are files and folders to read, Devices those to write as well, and Run folders
-	// with what a program needs to start. What is not there is left out.
+	// with what a program needs to start. What is not there, or out of reach anyway, is left out.
 	Read, Devices, Run []string
 	// Files are open files that may be opened again to read.
 	Files []*os.File
@@ -106,7 +106,7 @@ func (r Rules) restrict() error {
 	}{{r.Read, readTree}, {r.Devices, device}, {append(r.Run, "/proc/self/exe"), runTree}} {
 		for _, path := range rule.paths {
 			fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-			if errors.Is(err, unix.ENOENT) {
+			if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EACCES) {
 				continue
 			}
 			if err != nil {
