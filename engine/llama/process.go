@@ -168,7 +168,7 @@ func (m *Model) converse(p *process, printed *tail) (answered bool, err error) {
 		}
 		switch {
 		case reply.Failed != "":
-			return answered, gone(fmt.Errorf("says: %.500s", strings.ToValidUTF8(reply.Failed, "?")))
+			return answered, gone(fmt.Errorf("says %.500q", reply.Failed))
 		case reply.Ready != nil && !isReady && reply.Ready.Tokens > 0 && reply.Ready.Length > 0 && reply.Ready.Length <= m.start.Length:
 			if !late.Stop() {
 				continue

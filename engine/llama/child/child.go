@@ -89,11 +89,10 @@ func load(s wire.Start, b library.Build) (*engineOf, error) {
 		return nil, err
 	}
 	gpus := lib.GPUs()
-	layers := s.GPULayers
-	if len(gpus) == 0 {
-		layers = 0
+	if len(gpus) == 0 && s.GPULayers != 0 {
+		return nil, fmt.Errorf("llama.cpp for %s finds no GPU: it needs %s", b.Backend, b.Needs)
 	}
-	m, err := lib.Load(native.ModelConfig{Path: modelFile, GPULayers: layers})
+	m, err := lib.Load(native.ModelConfig{Path: modelFile, GPULayers: s.GPULayers})
 	if err != nil {
 		return nil, err
 	}
