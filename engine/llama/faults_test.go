@@ -70,7 +70,7 @@ func TestTheProgramIsBound(t *testing.T) {
 		}
 	}
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", m.PID()))
-	if err != nil || bytes.Contains(environ, []byte("HOME=")) || bytes.Contains(environ, []byte("PATH=/")) && os.Getenv("LD_LIBRARY_PATH") == "" {
+	if err != nil || bytes.Contains(environ, []byte("HOME=")) || bytes.Contains(environ, []byte("PATH=/")) {
 		t.Errorf("it sees %q, %v", environ, err)
 	}
 }

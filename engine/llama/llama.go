@@ -45,6 +45,8 @@ type Config struct {
 	// Engines is the folder of engines, and Backend a build in it; empty means the first that is
 	// installed there, in the order of [library.Builds].
 	Engines, Backend string
+	// LibraryPath is where the machine's libraries lie beside the usual folders, as in LD_LIBRARY_PATH.
+	LibraryPath string
 	// Program is the path of aitbc-miner-gpu; empty means the one beside this program.
 	Program string
 	// Length is how many tokens prompt and answer may have together; 0 means what the model was

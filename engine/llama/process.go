@@ -91,11 +91,11 @@ func (m *Model) program(ctx context.Context) (*process, error) {
 	return p, nil
 }
 
-// environment is what the program sees of this one's: nothing but where libraries lie.
+// environment is what the program sees: nothing of this one's but where libraries lie.
 func (m *Model) environment() []string {
 	env := []string{"GGML_NO_BACKTRACE=1", "LC_ALL=C"}
-	if path := os.Getenv("LD_LIBRARY_PATH"); path != "" {
-		env = append(env, "LD_LIBRARY_PATH="+path)
+	if m.cfg.LibraryPath != "" {
+		env = append(env, "LD_LIBRARY_PATH="+m.cfg.LibraryPath)
 	}
 	if m.cfg.GPUs != nil {
 		var list []string

@@ -19,8 +19,8 @@ import (
 )
 
 // load makes the models of the settings' engines ready. The returned function
-// closes them. engines is the folder of what aitbc-miner engine install has put there.
-func load(ctx context.Context, set *settings.Settings, engines string, gpus []gpu.Device, log *slog.Logger) (all []miner.Offering, closeAll func() error, err error) {
+// closes them.
+func load(ctx context.Context, set *settings.Settings, at local, gpus []gpu.Device, log *slog.Logger) (all []miner.Offering, closeAll func() error, err error) {
 	closeAll = func() error {
 		var errs []error
 		for _, o := range all {
@@ -31,10 +31,10 @@ func load(ctx context.Context, set *settings.Settings, engines string, gpus []gp
 	if err := sweep(ctx, set, log); err != nil {
 		return nil, nil, err
 	}
-	chooseBackends(set, engines)
+	chooseBackends(set, at.engines)
 	for i, e := range set.Engines {
 		machine := describe(set.Machine, e, set.Mining.GPUDevices, gpus)
-		models, err := open(ctx, set, engines, e, log)
+		models, err := open(ctx, set, at, e, log)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("engine %d: %w", i+1, err), closeAll())
 		}
@@ -76,7 +76,7 @@ func containerConfig(set *settings.Settings, e settings.Engine) container.Config
 	}
 }
 
-func open(ctx context.Context, set *settings.Settings, engines string, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
+func open(ctx context.Context, set *settings.Settings, at local, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
 	switch e.Kind {
 	case settings.KindExact:
 		cfg := exact.Config{Name: e.Name, Threads: e.Threads}
@@ -85,7 +85,7 @@ func open(ctx context.Context, set *settings.Settings, engines string, e setting
 		}
 		return one(exact.Open(e.Path, cfg))
 	case settings.KindLlama:
-		return openLlama(ctx, set, engines, e, log)
+		return openLlama(ctx, set, at, e, log)
 	case settings.KindOpenAI:
 		return openServer(ctx, e, log)
 	case settings.KindContainer:

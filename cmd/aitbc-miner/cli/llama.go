@@ -25,13 +25,19 @@ func chooseBackends(set *settings.Settings, engines string) {
 	}
 }
 
-func openLlama(ctx context.Context, set *settings.Settings, engines string, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
+// local is where this machine has what engines need.
+type local struct {
+	engines   string // folder of what aitbc-miner engine install has put there
+	libraries string // LD_LIBRARY_PATH
+}
+
+func openLlama(ctx context.Context, set *settings.Settings, at local, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
 	gpus := e.GPUs
 	if len(gpus) == 0 && len(set.Mining.GPUDevices) > 0 {
 		gpus = set.Mining.GPUDevices
 	}
 	m, err := llama.Open(ctx, llama.Config{
-		Name: e.Name, Path: e.Path, Engines: engines, Backend: e.Backend, Program: e.Program, Length: e.Context, Slots: min(set.Mining.Slots, mostSlots),
+		Name: e.Name, Path: e.Path, Engines: at.engines, LibraryPath: at.libraries, Backend: e.Backend, Program: e.Program, Length: e.Context, Slots: min(set.Mining.Slots, mostSlots),
 		Threads: e.Threads, GPULayers: e.GPULayers, GPUs: gpus, Memory: uint64(e.MemoryMB) << 20, OpenFiles: e.WithoutLandlock, Log: log, //nolint:gosec // not negative
 	})
 	if err != nil {

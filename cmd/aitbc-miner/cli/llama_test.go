@@ -31,7 +31,7 @@ func TestAModelOfLlamaIsOffered(t *testing.T) {
 	}}
 	set.Mining.Slots = 2
 	log := slog.New(slog.DiscardHandler)
-	all, closeAll, err := load(t.Context(), set, engines, nil, log)
+	all, closeAll, err := load(t.Context(), set, local{engines: engines}, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAModelOfLlamaIsOffered(t *testing.T) {
 func TestLlamaSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	set := &settings.Settings{}
-	_, err := openLlama(t.Context(), set, t.TempDir(), settings.Engine{Kind: settings.KindLlama, Path: "x", Backend: "cuda"}, nil)
+	_, err := openLlama(t.Context(), set, local{engines: t.TempDir()}, settings.Engine{Kind: settings.KindLlama, Path: "x", Backend: "cuda"}, nil)
 	h, ok := errors.AsType[*hinted](err)
 	if !ok || !strings.Contains(h.hint, "aitbc-miner engine install --backend cuda") {
 		t.Errorf("%v", err)
