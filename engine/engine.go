@@ -1,8 +1,8 @@
 // Package engine holds the words that model engines and their callers share: a
 // request, the tokens that come back, and what a model says about itself.
 //
-// An engine is one way to run models (engine/exact in this process, engine/openai
-// on another server). Each of its models is a [Model]; enginetest has the
+// An engine is one way to run models (engine/exact in this process, engine/llama in a
+// program of its own, engine/openai on another server). Each of its models is a [Model]; enginetest has the
 // behaviour that all of them promise.
 package engine
 

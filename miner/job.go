@@ -346,7 +346,7 @@ func explain(err error) *refusal {
 	case errors.Is(err, engine.ErrUnsupported):
 		return &refusal{"unsupported", "the model cannot do what the request asks for", true}
 	case errors.Is(err, engine.ErrChanged):
-		return &refusal{"model_mismatch", "the model's server has another model now", true}
+		return &refusal{"model_mismatch", "there is another model now than the one on offer", true}
 	case errors.Is(err, engine.ErrUnavailable):
 		return &refusal{"engine_unavailable", "the model's server cannot be used now", true}
 	case errors.Is(err, errDraining):

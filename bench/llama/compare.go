@@ -31,12 +31,12 @@ type pair struct {
 	theirs *theirs
 }
 
-func (p *peer) pair(path string, vocabulary, context, threads int) (pair, error) {
+func (p *peer) pair(path string, context, threads int) (pair, error) {
 	m, err := exact.Open(path, exact.Config{Threads: threads})
 	if err != nil {
 		return pair{}, err
 	}
-	t, err := p.open(path, vocabulary, context, threads)
+	t, err := p.open(path, context, threads)
 	return pair{ours: &ours{model: m}, theirs: t}, err
 }
 
@@ -61,7 +61,7 @@ func (p *peer) agree(ctx context.Context, path, arch string, out io.Writer) erro
 		if err := shape.write(path); err != nil {
 			return err
 		}
-		both, err := p.pair(path, shape.vocabulary, shape.context, 1)
+		both, err := p.pair(path, shape.context, 1)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (p *peer) measure(ctx context.Context, path string, sh shape, cfg config, o
 		return err
 	}
 	for _, threads := range cfg.threads {
-		both, err := p.pair(path, sh.vocabulary, sh.context, threads)
+		both, err := p.pair(path, sh.context, threads)
 		if err != nil {
 			return err
 		}

@@ -4,8 +4,8 @@
 //
 //	go run ./bench/llama [-kinds q8_0,q4_k] [-threads 1,2] [-rounds 5] [-lib DIR]
 //
-// llama.cpp's shared libraries come from npm (or from DIR) and are called through
-// purego. Weights are random, in the shape of models that people run, as no weights
+// llama.cpp's shared libraries come from npm (or from DIR, where aitbc-miner engine
+// install has put them) and are called through purego. Weights are random, in the shape of models that people run, as no weights
 // can be part of this repository; the embedded model is the one trained.
 package main
 
@@ -58,15 +58,11 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if cfg.lib == "" {
-		if cfg.lib, err = fetchLibrary(ctx, dir); err != nil {
-			return err
-		}
-	}
-	p, err := openLibrary(cfg.lib)
+	lib, err := openLibrary(ctx, cfg.lib, dir)
 	if err != nil {
 		return err
 	}
+	p := &peer{lib: lib}
 	for _, arch := range []string{"llama", "qwen2", "qwen3"} {
 		if err := p.agree(ctx, filepath.Join(dir, "agree.gguf"), arch, out); err != nil {
 			return fmt.Errorf("%s: %w", arch, err)

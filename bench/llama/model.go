@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"unsafe"
 
 	"github.com/aitbc/aitbc/engine/exact"
+	"github.com/aitbc/aitbc/engine/llama/native"
 )
 
 // A reader reads tokens and knows the logits of what follows. Both engines are one.
@@ -31,45 +29,49 @@ func (o *ours) read(ctx context.Context, tokens []uint32) ([]float32, error) {
 	return o.replay.Read(ctx, tokens)
 }
 
+// peer is llama.cpp.
+type peer struct{ lib *native.Library }
+
 // theirs is a model in llama.cpp.
 type theirs struct {
-	peer           *peer
-	model, context uintptr
-	vocabulary     int
+	model   *native.Model
+	context *native.Context
+	length  int
 }
 
-func (p *peer) open(path string, vocabulary, context, threads int) (*theirs, error) {
-	mp := p.modelDefaults()
-	t := &theirs{peer: p, vocabulary: vocabulary}
-	if t.model = p.loadModel(path, mp); t.model == 0 {
-		return nil, fmt.Errorf("llama.cpp cannot load %s", path)
+func (p *peer) open(path string, context, threads int) (*theirs, error) {
+	m, err := p.lib.Load(native.ModelConfig{Path: path})
+	if err != nil {
+		return nil, err
 	}
-	cp := p.contextDefaults()
-	cp.Context, cp.Batch, cp.Threads, cp.ThreadsBatch = uint32(context), uint32(context), int32(threads), int32(threads) //nolint:gosec // small
-	if t.context = p.newContext(t.model, cp); t.context == 0 {
-		p.freeModel(t.model)
-		return nil, errors.New("llama.cpp makes no context")
+	c, err := m.Context(native.ContextConfig{Length: context, Sequences: 1, Batch: context, Threads: threads})
+	if err != nil {
+		m.Close()
+		return nil, err
 	}
-	return t, nil
+	return &theirs{model: m, context: c}, nil
 }
 
 func (t *theirs) close() {
-	t.peer.freeContext(t.context)
-	t.peer.freeModel(t.model)
+	t.context.Close()
+	t.model.Close()
 }
 
-func (t *theirs) reset() { t.peer.clear(t.peer.memory(t.context), true) }
+func (t *theirs) reset() {
+	t.context.Forget(0)
+	t.length = 0
+}
 
 func (t *theirs) read(_ context.Context, tokens []uint32) ([]float32, error) {
-	ids, wanted := make([]int32, len(tokens)), make([]int8, len(tokens))
+	in := make([]native.Input, len(tokens))
 	for i, id := range tokens {
-		ids[i] = int32(id) //nolint:gosec // of a vocabulary
+		in[i] = native.Input{Token: int32(id), Position: int32(t.length + i), Wants: i == len(tokens)-1} //nolint:gosec // of a vocabulary
 	}
-	wanted[len(wanted)-1] = 1
-	if code := t.peer.decode(t.context, tokenBatch{Count: int32(len(ids)), Tokens: &ids[0], Logits: &wanted[0]}); code != 0 { //nolint:gosec // few
-		return nil, fmt.Errorf("llama_decode says %d", code)
+	t.length += len(in)
+	if err := t.context.Decode(in); err != nil {
+		return nil, err
 	}
-	return unsafe.Slice(t.peer.logits(t.context, -1), t.vocabulary), nil //nolint:gosec // llama.cpp has one for each token
+	return t.context.Logits(len(in) - 1)
 }
 
 // greedy is the token that follows.

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 
+	"github.com/aitbc/aitbc/engine/llama/child"
 	"github.com/aitbc/aitbc/miner/gpu"
 	"github.com/aitbc/aitbc/miner/gpu/nvml"
 )
@@ -11,6 +13,13 @@ import (
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == gpu.ChildPowerLimit {
 		os.Exit(powerLimit(os.Args[2:], os.Stdout))
+	}
+	if child.Is(os.Args) {
+		if err := child.Run(os.Args); err != nil {
+			fmt.Fprintln(os.Stderr, "aitbc-miner-gpu:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	library := nvml.Library
 	if len(os.Args) > 1 {

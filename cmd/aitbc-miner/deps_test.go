@@ -13,8 +13,9 @@ func TestMinerIsLight(t *testing.T) {
 		static = "the miner is one static binary without cgo or loaded libraries"
 	)
 	deptest.Check(t, deptest.Limits{
-		// archive/tar is how files go into and out of containers.
-		Max: 304,
+		// archive/tar is how files go into and out of containers. llama.cpp's side in the miner is three small packages of ours,
+		// beside five that it shares with the exact engine.
+		Max: 311,
 		Env: []string{"CGO_ENABLED=0"},
 		Forbid: map[string]string{
 			"github.com/aitbc/aitbc/chain":               node,

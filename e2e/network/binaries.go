@@ -22,7 +22,7 @@ var binaryDir = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, b := range []struct{ module, pkg string }{{"", "./cmd/aitbc"}, {"chain", "./cmd/aitbcd"}, {"", "./cmd/aitbc-miner"}} {
+	for _, b := range []struct{ module, pkg string }{{"", "./cmd/aitbc"}, {"chain", "./cmd/aitbcd"}, {"", "./cmd/aitbc-miner"}, {"", "./cmd/aitbc-miner-gpu"}} {
 		cmd := exec.Command("go", "build", "-o", filepath.Join(dir, filepath.Base(b.pkg)), b.pkg) //nolint:gosec // our own sources
 		cmd.Dir, cmd.Stderr = filepath.Join(root, b.module), os.Stderr
 		if b.pkg == "./cmd/aitbc" {
@@ -53,7 +53,7 @@ func Repository() (string, error) {
 	}
 }
 
-// Binaries returns the directory with aitbc, aitbcd and aitbc-miner: the one
+// Binaries returns the directory with aitbc, aitbcd, aitbc-miner and its child: the one
 // that AITBC_BIN names, else they are built first.
 func Binaries(t testing.TB) string {
 	t.Helper()

@@ -1,6 +1,9 @@
 package exact
 
-import "github.com/aitbc/aitbc/engine/exact/internal/vocab"
+import (
+	"github.com/aitbc/aitbc/engine/internal/chat"
+	"github.com/aitbc/aitbc/engine/internal/vocab"
+)
 
 // builder collects the tokens of a prompt.
 type builder struct {
@@ -15,6 +18,17 @@ func newBuilder(v *vocab.Vocab) *builder {
 		b.ids = append(b.ids, id)
 	}
 	return b
+}
+
+// add adds the parts of a conversation.
+func (b *builder) add(parts []chat.Part) {
+	for _, p := range parts {
+		if p.Control {
+			b.mark(p.Text)
+		} else {
+			b.text(p.Text)
+		}
+	}
 }
 
 // text adds text, in which nothing has a special meaning.

@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"github.com/aitbc/aitbc/engine"
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 var _ engine.Embedder = (*Model)(nil)

@@ -23,8 +23,9 @@ import (
 	"strings"
 
 	"github.com/aitbc/aitbc/engine"
-	"github.com/aitbc/aitbc/engine/exact/internal/vocab"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/chat"
+	"github.com/aitbc/aitbc/engine/internal/vocab"
 )
 
 //go:embed model/aitbc-tiny.gguf
@@ -51,7 +52,7 @@ type Model struct {
 	net      *network
 	schedule *schedule
 	vocab    *vocab.Vocab
-	format   *format
+	format   *chat.Format
 	info     engine.Info
 }
 
@@ -105,7 +106,7 @@ func Load(data []byte, cfg Config) (*Model, error) {
 	}
 	m := &Model{net: net, schedule: newSchedule(net, keptPages(cfg, p)), vocab: v}
 	if template, err := f.Text("tokenizer.chat_template"); err == nil {
-		m.format = formatOf(template)
+		m.format = chat.Of(template)
 	}
 	m.info = engine.Info{
 		Name: cfg.Name, Digest: Digest(f), TokenIDs: true, ContextLength: uint64(p.context), //nolint:gosec // at most 2^20

@@ -4,7 +4,7 @@ import (
 	"math"
 	"sync"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 // chunk is the most tokens that go through the network together. A token's values

@@ -12,7 +12,7 @@ func TestNoProductIsFusedWithAnAddition(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles for another CPU")
 	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-gcflags=-S", "./...")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-gcflags=-S", "./...", "../internal/...")
 	cmd.Env = append(cmd.Environ(), "GOOS=linux", "GOARCH=arm64", "CGO_ENABLED=0")
 	assembly, err := cmd.CombinedOutput()
 	if err != nil {

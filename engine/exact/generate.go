@@ -6,7 +6,10 @@ import (
 	"slices"
 
 	"github.com/aitbc/aitbc/engine"
-	"github.com/aitbc/aitbc/engine/exact/internal/sampler"
+	"github.com/aitbc/aitbc/engine/internal/likelihood"
+	"github.com/aitbc/aitbc/engine/internal/pieces"
+	"github.com/aitbc/aitbc/engine/internal/respond"
+	"github.com/aitbc/aitbc/engine/internal/sampler"
 )
 
 // Generate runs one request; see [engine.Model]. Errors wrap those of package
@@ -22,17 +25,17 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 	}
 	g := generation{
 		model: m, room: room, sequence: m.schedule.known.begin(req.Scope, prompt),
-		pieces:   pieces{stops: req.Stop, yield: yield, first: m.vocab.SpacePrefix()},
+		pieces:   pieces.Writer{Stops: req.Stop, Yield: yield, Unspaced: m.vocab.SpacePrefix()},
 		logprobs: req.Logprobs, top: int(req.TopLogprobs),
 		sampler: sampler.New(sampler.Settings{
 			TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		}),
 	}
-	if g.asked, err = constraintOf(req.ResponseFormat, m.vocab); err != nil {
+	if g.asked, err = respond.Of(req.ResponseFormat); err != nil {
 		return engine.Result{}, err
 	}
-	if m.format != nil && len(req.Messages) > 0 {
-		for _, name := range m.format.ends {
+	if len(req.Messages) > 0 {
+		for _, name := range m.format.Ends() {
 			if id, ok := m.vocab.Control(name); ok {
 				g.ends = append(g.ends, id)
 			}
@@ -40,7 +43,7 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 	}
 	reason, err := g.run(ctx, prompt)
 	return engine.Result{
-		PromptTokens: uint64(len(prompt)), CompletionTokens: g.pieces.next, FinishReason: reason,
+		PromptTokens: uint64(len(prompt)), CompletionTokens: g.pieces.Count(), FinishReason: reason,
 	}, err
 }
 
@@ -57,14 +60,18 @@ func (m *Model) prompt(req engine.Request) ([]uint32, error) {
 	if least := m.vocab.LeastTokens(size); least >= m.net.context {
 		return nil, fmt.Errorf("%w: at least %d tokens, the context has %d", engine.ErrTooLong, least, m.net.context)
 	}
-	if _, err := constraintOf(req.ResponseFormat, m.vocab); err != nil {
+	if _, err := respond.Of(req.ResponseFormat); err != nil {
 		return nil, err
 	}
 	b := newBuilder(m.vocab)
 	if req.Prompt != "" {
 		b.text(req.Prompt)
-	} else if err := m.writeChat(b, req); err != nil {
-		return nil, err
+	} else {
+		parts, err := m.format.Parts(req.Messages, req.Tools)
+		if err != nil {
+			return nil, err
+		}
+		b.add(parts)
 	}
 	if len(b.ids) == 0 {
 		return nil, fmt.Errorf("%w: the prompt has no tokens", engine.ErrBadRequest)
@@ -75,41 +82,15 @@ func (m *Model) prompt(req engine.Request) ([]uint32, error) {
 	return b.ids, nil
 }
 
-func (m *Model) writeChat(b *builder, req engine.Request) error {
-	if m.format == nil {
-		return fmt.Errorf("%w: the chat template of %s is unknown; use a plain prompt", engine.ErrUnsupported, m.info.Name)
-	}
-	messages := req.Messages
-	if len(req.Tools) > 0 {
-		tools, err := readTools(req.Tools)
-		if err != nil {
-			return err
-		}
-		if len(tools) > 0 {
-			if m.format.tools == nil {
-				return fmt.Errorf("%w: %s was not trained on tools", engine.ErrUnsupported, m.info.Name)
-			}
-			if messages, err = m.format.tools(m.format, tools, messages); err != nil {
-				return err
-			}
-		}
-	}
-	if err := m.format.check(messages); err != nil {
-		return err
-	}
-	m.format.write(m.format, b, messages)
-	return nil
-}
-
 // generation is one request under way.
 type generation struct {
 	model    *Model
 	sequence *sequence
 	sampler  *sampler.Sampler
-	pieces   pieces
+	pieces   pieces.Writer
 	room     uint64
 	ends     []uint32
-	asked    *constraint // nil for plain text
+	asked    *respond.Constraint // nil for plain text
 
 	logprobs bool
 	top      int
@@ -122,32 +103,32 @@ func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishRea
 	for made := uint64(0); ; made++ {
 		logits, err := g.model.advance(ctx, g.sequence, next, true)
 		if err != nil { // only ctx can end it
-			return engine.Canceled, g.pieces.finish()
+			return engine.Canceled, g.pieces.Finish()
 		}
-		id, ok := g.sampler.Next(logits, g.asked.allowed())
+		id, ok := g.sampler.Next(logits, g.asked.Allowed(g.model.vocab.Bytes))
 		if !ok {
 			return "", fmt.Errorf("%w: it has no next token", ErrModel)
 		}
 		if g.model.vocab.IsEnd(id) || slices.Contains(g.ends, id) {
-			return engine.Stopped, g.pieces.finish()
+			return engine.Stopped, g.pieces.Finish()
 		}
 		bytes := g.model.vocab.Bytes(id)
 		var likely *engine.Logprob
 		if g.logprobs {
-			likely = g.model.likelihood(logits, id, g.top)
+			likely = likelihood.Of(logits, id, g.top, g.model.vocab.Bytes)
 		}
-		stopped, err := g.pieces.add(id, bytes, likely)
+		stopped, err := g.pieces.Add(id, bytes, likely)
 		if err != nil {
 			return "", err
 		}
 		if stopped {
 			return engine.Stopped, nil
 		}
-		if g.asked.add(bytes) {
-			return engine.Stopped, g.pieces.finish()
+		if g.asked.Add(bytes) {
+			return engine.Stopped, g.pieces.Finish()
 		}
 		if made+1 >= g.room {
-			return engine.Length, g.pieces.finish()
+			return engine.Length, g.pieces.Finish()
 		}
 		next = []uint32{id}
 	}

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 // network is the weights of a model; it does not change.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/engine/internal/likelihood"
 )
 
 // Tokenize returns the tokens of text as it stands: no first token, and nothing in
@@ -61,7 +62,7 @@ func (m *Model) Score(ctx context.Context, tokens []uint32, top int) ([]engine.L
 	scores := make([]engine.Logprob, 0, len(tokens)-1)
 	err := m.schedule.run(ctx, &job{seq: new(sequence), tokens: tokens, wants: allLogits, out: func(row []float32) {
 		if next := len(scores) + 1; next < len(tokens) {
-			scores = append(scores, *m.likelihood(row, tokens[next], top))
+			scores = append(scores, *likelihood.Of(row, tokens[next], top, m.vocab.Bytes))
 		}
 	}})
 	return scores, err

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aitbc/aitbc/engine/exact/internal/kernel"
+	"github.com/aitbc/aitbc/engine/internal/kernel"
 )
 
 // A job is tokens that one sequence has to read.

@@ -24,7 +24,7 @@ var (
 // Type is the storage type of a tensor's elements.
 type Type uint32
 
-// The tensor types that have a size here. Files with others are refused.
+// The tensor types that this project computes with. Others have a size and a name.
 const (
 	F32  Type = 0
 	F16  Type = 1
@@ -42,44 +42,29 @@ const (
 	QBlockBytes = 34
 )
 
-// String names the type as published files do.
-func (t Type) String() string {
-	switch t {
-	case F32:
-		return "f32"
-	case F16:
-		return "f16"
-	case Q4_0:
-		return "q4_0"
-	case Q4K:
-		return "q4_k"
-	case Q6K:
-		return "q6_k"
-	case Q8_0:
-		return "q8_0"
-	case BF16:
-		return "bf16"
-	}
-	return fmt.Sprintf("type %d", uint32(t))
+// layout is how a type lies in files: blocks of so many elements in so many bytes.
+type layout struct {
+	name            string
+	elements, bytes uint64
 }
 
-// block returns how many elements and bytes one block of the type has.
-func (t Type) block() (elements, bytes uint64, ok bool) {
-	switch t {
-	case F32:
-		return 1, 4, true
-	case F16, BF16:
-		return 1, 2, true
-	case Q8_0:
-		return QBlock, QBlockBytes, true
-	case Q4_0:
-		return QBlock, 18, true
-	case Q4K:
-		return 256, 144, true
-	case Q6K:
-		return 256, 210, true
+// layouts has every type that ggml has given a number and not taken back.
+var layouts = map[Type]layout{
+	F32: {"f32", 1, 4}, F16: {"f16", 1, 2}, BF16: {"bf16", 1, 2}, 28: {"f64", 1, 8},
+	24: {"i8", 1, 1}, 25: {"i16", 1, 2}, 26: {"i32", 1, 4}, 27: {"i64", 1, 8},
+	Q4_0: {"q4_0", 32, 18}, 3: {"q4_1", 32, 20}, 6: {"q5_0", 32, 22}, 7: {"q5_1", 32, 24}, Q8_0: {"q8_0", QBlock, QBlockBytes}, 9: {"q8_1", 32, 36},
+	10: {"q2_k", 256, 84}, 11: {"q3_k", 256, 110}, Q4K: {"q4_k", 256, 144}, 13: {"q5_k", 256, 176}, Q6K: {"q6_k", 256, 210}, 15: {"q8_k", 256, 292},
+	16: {"iq2_xxs", 256, 66}, 17: {"iq2_xs", 256, 74}, 18: {"iq3_xxs", 256, 98}, 19: {"iq1_s", 256, 50}, 20: {"iq4_nl", 32, 18},
+	21: {"iq3_s", 256, 110}, 22: {"iq2_s", 256, 82}, 23: {"iq4_xs", 256, 136}, 29: {"iq1_m", 256, 56},
+	34: {"tq1_0", 256, 54}, 35: {"tq2_0", 256, 66}, 39: {"mxfp4", 32, 17}, 40: {"nvfp4", 64, 36}, 41: {"q1_0", 128, 18}, 42: {"q2_0", 64, 18},
+}
+
+// String names the type as published files do.
+func (t Type) String() string {
+	if l, ok := layouts[t]; ok {
+		return l.name
 	}
-	return 0, 0, false
+	return fmt.Sprintf("type %d", uint32(t))
 }
 
 // A Tensor is a named array in a file.

@@ -237,8 +237,8 @@ func (d *decoder) value(key string, kind uint32) (any, error) {
 	return u == 1, nil
 }
 
-// array reads an array: []string, []float32 or []int64. Arrays of arrays,
-// booleans, float64 and uint64 occur in no model and are refused.
+// array reads an array: []string, []float32 or []int64, booleans as 0 and 1. Arrays of
+// arrays, float64 and uint64 occur in no model and are refused.
 func (d *decoder) array(key string) (any, error) {
 	kind, _ := d.u32()
 	count, ok := d.u64()
@@ -246,7 +246,7 @@ func (d *decoder) array(key string) (any, error) {
 		return nil, d.errorf("the array %q is cut off", key)
 	}
 	n := width(kind)
-	if n == 0 || kind == kindBool || kind == kindF64 || kind == kindU64 {
+	if n == 0 || kind == kindF64 || kind == kindU64 {
 		return nil, d.errorf("the array %q has elements of type %d", key, kind)
 	}
 	if count > d.rest()/n {
@@ -278,6 +278,12 @@ func (d *decoder) array(key string) (any, error) {
 			return nil, err
 		}
 		switch v := v.(type) {
+		case bool:
+			one := int64(0)
+			if v {
+				one = 1
+			}
+			out = append(out, one)
 		case int64:
 			out = append(out, v)
 		case uint64:
@@ -312,13 +318,13 @@ func (d *decoder) tensor() (info, error) {
 		return info{}, d.errorf("the description of tensor %q is cut off", name)
 	}
 	t.Type = Type(kind)
-	per, bytes, known := t.Type.block()
+	l, known := layouts[t.Type]
 	if !known {
-		return info{}, d.errorf("tensor %q has %s, known are f32, f16, bf16, q8_0, q4_0, q4_k and q6_k", name, t.Type)
+		return info{}, d.errorf("tensor %q has elements of the unknown %s", name, t.Type)
 	}
-	if t.Dims[0]%per != 0 {
-		return info{}, d.errorf("rows of tensor %q are no whole blocks of %d", name, per)
+	if t.Dims[0]%l.elements != 0 {
+		return info{}, d.errorf("rows of tensor %q are no whole blocks of %d", name, l.elements)
 	}
-	t.size = elements / per * bytes
+	t.size = elements / l.elements * l.bytes
 	return t, nil
 }

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/engine"
+	"github.com/aitbc/aitbc/engine/internal/weights"
 )
 
 const (
@@ -53,12 +54,12 @@ func (s *Server) Describe(ctx context.Context, name string) (*Model, error) {
 	if a.weights == "" || !s.here() {
 		return m, nil
 	}
-	w, err := readWeights(a.weights)
+	w, err := weights.Open(a.weights)
 	if err != nil { // not ours to read, or of a kind that we do not know
 		return m, nil //nolint:nilerr // then it is claimed
 	}
-	m.info.Claimed, m.info.Digest, m.info.Parameters = false, w.digest, w.parameters
-	m.info.Class = "server/1;engine=" + a.build + ";arch=" + w.arch + ";quant=" + w.quant + ";det=none"
+	m.info.Claimed, m.info.Digest, m.info.Parameters = false, w.Digest, w.Parameters
+	m.info.Class = "server/1;engine=" + a.build + ";arch=" + w.Arch + ";quant=" + w.Quant + ";det=none"
 	return m, nil
 }
 
@@ -157,7 +158,7 @@ func (s *Server) ollama(ctx context.Context, name string) (about, error) {
 	if version.Version == "" {
 		return about{}, errOtherKind
 	}
-	a := about{build: "ollama/" + word(version.Version)}
+	a := about{build: "ollama/" + weights.Word(version.Version)}
 	for _, m := range tags.Models {
 		if m.Name == name || m.Name == name+":latest" {
 			a.state = a.build + " " + m.Digest
@@ -201,7 +202,7 @@ func (s *Server) llamaServer(ctx context.Context, _ string) (about, error) {
 	if props.Build == "" || props.Path == "" {
 		return about{}, errOtherKind
 	}
-	build := "llama.cpp/" + word(props.Build)
+	build := "llama.cpp/" + weights.Word(props.Build)
 	return about{build: build, weights: props.Path, context: props.Defaults.Context, state: build + " " + props.Path + " " + stamp(props.Path)}, nil
 }
 
@@ -226,7 +227,7 @@ func (s *Server) vllm(ctx context.Context, name string) (about, error) {
 			continue
 		}
 		if m.ID == name {
-			build := "vllm/" + word(version.Version)
+			build := "vllm/" + weights.Word(version.Version)
 			return about{build: build, context: m.Longest, state: fmt.Sprintf("%s %s %d", build, m.Root, m.Longest)}, nil
 		}
 	}
@@ -258,15 +259,13 @@ func (m *Model) Memory(ctx context.Context) uint64 {
 	return 0
 }
 
-// word is a text of others as a part of a class.
-func word(s string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r > ' ' && r < 0x7f && r != ';' && r != '=' && r != '/' {
-			return r
-		}
-		return '-'
-	}, s)
-	return cmp.Or(clean[:min(len(clean), 40)], "unknown")
+// stamp tells whether a file was changed, as far as can be seen: "" if it cannot.
+func stamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprint(info.Size(), " ", info.ModTime().UnixNano())
 }
 
 // sameness remembers when a model was last seen to be the one on offer.

@@ -65,6 +65,9 @@ func (d Dir) Wallet() string { return d.Path("wallet") }
 // Explorer is the directory of the explorer.
 func (d Dir) Explorer() string { return d.Path("explorer") }
 
+// Engines returns the directory of what runs models and is not part of the programs.
+func (d Dir) Engines() string { return d.Path("engines") }
+
 // Keystore holds encrypted keys.
 func (d Dir) Keystore() string { return d.Path("keystore") }
 

@@ -24,11 +24,18 @@ const (
 	mostOutputKB   = 8192 // so that the answer is no longer than a client takes
 )
 
+// mostContext is the longest context of llama.cpp, in tokens.
+const mostContext = 1 << 20
+
+// backends are the kinds of devices that llama.cpp has builds for.
+var backends = []string{"cpu", "cuda", "vulkan"}
+
 // given names the keys of an engine that are set, for those that belong to
 // another kind.
 func (e *Engine) given() map[string]bool {
 	return map[string]bool{
-		"path": e.Path != "", "threads": e.Threads != 0,
+		"path": e.Path != "", "threads": e.Threads != 0, "backend": e.Backend != "", "context": e.Context != 0, "gpu_layers": e.GPULayers != nil,
+		"program": e.Program != "", "without_landlock": e.WithoutLandlock,
 		"url": e.URL != "", "api_key_file": e.APIKeyFile != "", "models": len(e.Models) != 0,
 		"prompt_rate": !e.PromptRate.IsZero(), "completion_rate": !e.CompletionRate.IsZero(), "max_tokens": e.MaxTokens != 0,
 		"socket": e.Socket != "", "image": e.Image != "", "max_seconds": e.MaxSeconds != 0, "cpus": e.CPUs != 0,
@@ -36,18 +43,26 @@ func (e *Engine) given() map[string]bool {
 	}
 }
 
+// Keys that several kinds do not have.
+var (
+	ofServers    = []string{"url", "api_key_file", "models"}
+	ofLlama      = []string{"backend", "context", "gpu_layers", "program", "without_landlock"}
+	ofContainers = []string{"socket", "image", "max_seconds", "cpus", "disk_mb", "output_kb", "processes"}
+)
+
 // of another kind are these keys.
 var foreign = map[string][]string{
-	KindExact:     {"url", "api_key_file", "models", "socket", "image", "max_seconds", "cpus", "memory_mb", "disk_mb", "output_kb", "processes", "gpus"},
-	KindOpenAI:    {"path", "threads", "socket", "image", "max_seconds", "cpus", "memory_mb", "disk_mb", "output_kb", "processes"},
-	KindContainer: {"path", "threads", "url", "api_key_file", "models", "prompt_rate", "completion_rate", "max_tokens"},
+	KindExact:     slices.Concat(ofServers, ofLlama, ofContainers, []string{"memory_mb", "gpus"}),
+	KindLlama:     slices.Concat(ofServers, ofContainers),
+	KindOpenAI:    slices.Concat([]string{"path", "threads"}, ofLlama, ofContainers, []string{"memory_mb"}),
+	KindContainer: slices.Concat([]string{"path", "threads"}, ofServers, ofLlama, []string{"prompt_rate", "completion_rate", "max_tokens"}),
 }
 
 // validate checks an engine, and fills in what a container has usually.
 func (e *Engine) validate() error {
 	others, ok := foreign[e.Kind]
 	if !ok {
-		return fmt.Errorf("kind is %q: want %q, %q or %q", e.Kind, KindExact, KindOpenAI, KindContainer)
+		return fmt.Errorf("kind is %q: want %q, %q, %q or %q", e.Kind, KindExact, KindLlama, KindOpenAI, KindContainer)
 	}
 	given := e.given()
 	var wrong []string
@@ -69,6 +84,10 @@ func (e *Engine) validate() error {
 	case KindOpenAI:
 		if e.URL == "" || len(e.Models) == 0 {
 			return errors.New("kind \"openai\" needs url and models")
+		}
+	case KindLlama:
+		if err := e.llama(); err != nil {
+			return err
 		}
 	case KindContainer:
 		return e.container()
@@ -94,6 +113,24 @@ func (e *Engine) devices() error {
 	}
 	if e.Kind == KindOpenAI && len(e.GPUs) > 0 && !e.Here() {
 		return fmt.Errorf("gpus names devices of this machine, and %s is another: take gpus out", e.URL)
+	}
+	return nil
+}
+
+func (e *Engine) llama() error {
+	switch {
+	case e.Path == "":
+		return errors.New("kind \"llama\" needs path")
+	case e.Backend != "" && !slices.Contains(backends, e.Backend):
+		return fmt.Errorf("backend is %q: want one of %s", e.Backend, strings.Join(backends, ", "))
+	case e.Context < 0 || e.Context > mostContext:
+		return fmt.Errorf("context is %d: want 0 to %d", e.Context, mostContext)
+	case e.GPULayers != nil && (*e.GPULayers < 0 || *e.GPULayers > 10_000):
+		return fmt.Errorf("gpu_layers is %d: want 0 to 10000, or left out for all", *e.GPULayers)
+	case e.MemoryMB != 0 && (e.MemoryMB < 1024 || e.MemoryMB > 1<<24):
+		return fmt.Errorf("memory_mb is %d: want 1024 to %d, or left out for no bound", e.MemoryMB, 1<<24)
+	case e.MemoryMB != 0 && e.Backend != "" && e.Backend != "cpu":
+		return fmt.Errorf("memory_mb does not go with backend %q: a GPU's driver reserves more addresses than it uses", e.Backend)
 	}
 	return nil
 }

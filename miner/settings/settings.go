@@ -33,14 +33,15 @@ const (
 	KindOpenAI = "openai" // Ollama and any other server that speaks OpenAI's protocol
 	// KindContainer runs clients' programs in containers of an image.
 	KindContainer = "container"
+	KindLlama     = "llama" // llama.cpp, in a program of its own
 )
 
 // Engine is one [[engine]] table: a way to run models, and their price.
 type Engine struct {
 	Kind           string   `toml:"kind"`
-	Path           string   `toml:"path"`         // exact: GGUF file, empty for the embedded model
-	Name           string   `toml:"name"`         // exact: what clients call it, empty for the file's own name
-	Threads        int      `toml:"threads"`      // exact: of all its jobs together; 0: all
+	Path           string   `toml:"path"`         // exact, llama: GGUF file; exact: empty for the embedded model
+	Name           string   `toml:"name"`         // exact, llama: what clients call it, empty for the file's own name
+	Threads        int      `toml:"threads"`      // exact, llama: of all its jobs together; 0: all
 	URL            string   `toml:"url"`          // openai: server
 	APIKeyFile     string   `toml:"api_key_file"` // openai: file of mode 0600
 	Models         []string `toml:"models"`       // openai: models to offer
@@ -51,7 +52,14 @@ type Engine struct {
 	MaxTokens      uint64   `toml:"max_tokens"` // longest answer
 	GPUs           []int    `toml:"gpus"`       // openai: that the server uses; container: that a program may use
 
-	// Of a container.
+	// Of llama.cpp.
+	Backend         string `toml:"backend"`          // "cpu", "cuda" or "vulkan"; empty for what is installed
+	Context         int    `toml:"context"`          // tokens of a job; 0: what the model was trained on, at most 8192
+	GPULayers       *int   `toml:"gpu_layers"`       // on GPUs; left out: all
+	Program         string `toml:"program"`          // aitbc-miner-gpu, if it is not beside the miner
+	WithoutLandlock bool   `toml:"without_landlock"` // run it where the kernel does not keep it from files
+
+	// Of a container; memory and GPUs of llama.cpp too.
 	Socket     string  `toml:"socket"`      // of Docker's engine
 	Image      string  `toml:"image"`       // "sha256:…" or repository@sha256:…
 	MaxSeconds uint64  `toml:"max_seconds"` // longest run

@@ -122,6 +122,38 @@ func TestBadSettingsAreNamed(t *testing.T) {
 	}
 }
 
+func TestAnEngineOfLlama(t *testing.T) {
+	t.Parallel()
+	load := func(more string) (*settings.Settings, error) {
+		return settings.Load(write(t, settings.Initial{Address: address}.Text()+"[[engine]]\nkind = 'llama'\nmax_tokens = 64\n"+more), none, nil)
+	}
+	s, err := load("path = '/m.gguf'\nbackend = 'cuda'\ngpu_layers = 0\ngpus = [1]\ncontext = 4096\nthreads = 2\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := s.Engines[1]
+	if e.Path != "/m.gguf" || e.Backend != "cuda" || e.GPULayers == nil || *e.GPULayers != 0 || !slices.Equal(e.GPUs, []int{1}) || e.Context != 4096 {
+		t.Errorf("%+v", e)
+	}
+	if s, err = load("path = '/m.gguf'\nmemory_mb = 2048\n"); err != nil || s.Engines[1].GPULayers != nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for more, want := range map[string]string{
+		"":                               "needs path",
+		"path = 'x'\nbackend = 'abacus'": `backend is "abacus": want one of cpu, cuda, vulkan`,
+		"path = 'x'\ncontext = -1":       "context is -1",
+		"path = 'x'\ngpu_layers = -1":    "gpu_layers is -1",
+		"path = 'x'\nmemory_mb = 5":      "memory_mb is 5",
+		"path = 'x'\nmemory_mb = 2000\nbackend = 'cuda'": "memory_mb does not go with",
+		"path = 'x'\nthreads = -1":                       "threads is -1",
+		"path = 'x'\nimage = 'y'":                        `kind "llama" has no image`,
+	} {
+		if _, err := load(more + "\n"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", more, err)
+		}
+	}
+}
+
 func TestAContainerHasItsUsualLimits(t *testing.T) {
 	t.Parallel()
 	text := settings.Initial{Address: address}.Text() + "[[engine]]\nkind = 'container'\nname = 'tool'\nimage = 'sha256:12'\nsecond_rate = '0.000001'\n"

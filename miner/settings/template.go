@@ -117,6 +117,22 @@ prompt_rate = "0.1"
 completion_rate = "0.5"
 max_tokens = 512
 
+# A GGUF file run by llama.cpp, on the GPU if there is one: aitbc-miner engine
+# install fetches it. It runs in a program of its own, which can reach no file but
+# this one, and no network.
+# [[engine]]
+# kind = "llama"
+# path = "/path/to/model.gguf"
+# name = "qwen3:8b"
+# backend = "cuda"             # or "vulkan", "cpu"; left out: what is installed
+# context = 8192               # tokens of a job; each of mining.slots takes memory for them
+# gpu_layers = 99              # left out: all
+# threads = 8                  # of the processor; left out: all
+# gpus = [0]                   # left out: all
+# prompt_rate = "0.5"
+# completion_rate = "1"
+# max_tokens = 4096
+
 # Models of Ollama, or of any server that speaks OpenAI's protocol. It does not
 # show its weights, so receipts say that the model is claimed.
 # [[engine]]

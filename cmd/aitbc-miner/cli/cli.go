@@ -56,7 +56,7 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		initCommand(), startCommand(), statusCommand(), logsCommand(), drainCommand(), gpuCommand(), doctorCommand(),
+		initCommand(), startCommand(), statusCommand(), logsCommand(), drainCommand(), gpuCommand(), engineCommand(), doctorCommand(),
 		earningsCommand(), rewardsCommand(), stakeCommand(), claimCommand(), versionCommand(),
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/aitbc/aitbc/cmd/aitbc-miner/cli"
+	"github.com/aitbc/aitbc/engine/llama/librarytest"
 	"github.com/aitbc/aitbc/internal/home"
 )
 
@@ -43,11 +44,26 @@ func market(w http.ResponseWriter, r *http.Request) {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	archive := ""
+	t.Run("archive of llama.cpp", func(t *testing.T) { archive = librarytest.Archive(t) })
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// append FILE OTHER adds the other file's text to the first.
+			"append": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(ts.ReadFile(args[0])+ts.ReadFile(args[1])), 0o600))
+			},
+		},
+		Condition: func(word string) (bool, error) {
+			if word != "archive" {
+				return false, fmt.Errorf("condition %q is unknown", word)
+			}
+			return archive != "", nil
+		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("AITBC_HOME", "")
+			e.Setenv("ARCHIVE", archive)
 			// A free port, and the offset that leads there.
 			ln, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,10 +13,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
-	"github.com/aitbc/aitbc/engine/container"
-	"github.com/aitbc/aitbc/engine/openai"
 	"github.com/aitbc/aitbc/httpx"
-	"github.com/aitbc/aitbc/internal/secret"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/miner"
 	"github.com/aitbc/aitbc/miner/gpu"
@@ -65,7 +60,8 @@ func (c *call) doctor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d := &doctor{set: set}
+	chooseBackends(set, c.home.Engines())
+	d := &doctor{set: set, engines: c.home.Engines()}
 	d.mining()
 	d.key(c)
 	d.gpus(ctx, gpu.This())
@@ -94,6 +90,7 @@ func (c *call) doctor(ctx context.Context) error {
 // doctor gathers findings; what one check learned serves the next.
 type doctor struct {
 	set      *settings.Settings
+	engines  string // folder of what aitbc-miner engine install has put there
 	findings []finding
 	chainID  uint64 // by the node; 0 while unknown
 	limits   func(ctx context.Context, coordinator api.Network) (limit, credited market.Amount, err error)
@@ -126,60 +123,6 @@ func (d *doctor) key(c *call) {
 		return
 	}
 	d.say("key", good, "", "%s opens", d.set.Keys.Address)
-}
-
-func (d *doctor) engine(ctx context.Context, e settings.Engine) {
-	check := "engine " + e.Kind
-	if e.Kind == settings.KindExact {
-		if e.Path == "" {
-			d.say(check, good, "", "the embedded model")
-		} else if _, err := os.Stat(e.Path); err != nil {
-			d.say(check, bad, "correct the engine's path", "%v", err)
-		} else {
-			d.say(check, good, "", "%s", e.Path)
-		}
-		return
-	}
-	if e.Kind == settings.KindContainer {
-		ctx, cancel := context.WithTimeout(ctx, askWithin)
-		defer cancel()
-		m, err := container.Open(ctx, containerConfig(d.set, e))
-		if err != nil {
-			d.say(check, bad, "start Docker, let this user use "+e.Socket+", and load the image there", "%s: %v", e.Name, err)
-			return
-		}
-		_ = m.Close() // it holds connections only
-		d.say(check, good, "", "%s is %s", e.Name, e.Image)
-		return
-	}
-	cfg := openai.Config{BaseURL: e.URL}
-	if e.APIKeyFile != "" {
-		key, err := secret.ReadFile(e.APIKeyFile)
-		if err != nil {
-			d.say(check, bad, "correct the engine's api_key_file", "%v", err)
-			return
-		}
-		cfg.APIKey = key
-	}
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	server, err := openai.New(cfg)
-	if err != nil {
-		d.say(check, bad, "correct the engine's url", "%v", err)
-		return
-	}
-	has, err := server.Models(ctx)
-	if err != nil {
-		d.say(check, bad, "start the model server, or correct the engine's url", "%s does not answer: %v", e.URL, err)
-		return
-	}
-	for _, name := range e.Models {
-		if !serves(has, name) {
-			d.say(check, bad, "load it there, or take it out of the engine's models", "%s has no model %q, but %s", e.URL, name, cmp.Or(strings.Join(has, ", "), "none"))
-			return
-		}
-	}
-	d.say(check, good, "", "%s has %s", e.URL, strings.Join(e.Models, ", "))
 }
 
 // chain asks the node, and remembers how to ask it about a coordinator.

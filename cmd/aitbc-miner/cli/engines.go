@@ -20,7 +20,7 @@ import (
 
 // load makes the models of the settings' engines ready. The returned function
 // closes them.
-func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *slog.Logger) (all []miner.Offering, closeAll func() error, err error) {
+func load(ctx context.Context, set *settings.Settings, at local, gpus []gpu.Device, log *slog.Logger) (all []miner.Offering, closeAll func() error, err error) {
 	closeAll = func() error {
 		var errs []error
 		for _, o := range all {
@@ -31,9 +31,10 @@ func load(ctx context.Context, set *settings.Settings, gpus []gpu.Device, log *s
 	if err := sweep(ctx, set, log); err != nil {
 		return nil, nil, err
 	}
+	chooseBackends(set, at.engines)
 	for i, e := range set.Engines {
 		machine := describe(set, e, gpus)
-		models, err := open(ctx, set, e, log)
+		models, err := open(ctx, set, at, e, log)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("engine %d: %w", i+1, err), closeAll())
 		}
@@ -75,7 +76,7 @@ func containerConfig(set *settings.Settings, e settings.Engine) container.Config
 	}
 }
 
-func open(ctx context.Context, set *settings.Settings, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
+func open(ctx context.Context, set *settings.Settings, at local, e settings.Engine, log *slog.Logger) ([]engine.Model, error) {
 	switch e.Kind {
 	case settings.KindExact:
 		cfg := exact.Config{Name: e.Name, Threads: e.Threads}
@@ -83,6 +84,8 @@ func open(ctx context.Context, set *settings.Settings, e settings.Engine, log *s
 			return one(exact.Embedded(cfg))
 		}
 		return one(exact.Open(e.Path, cfg))
+	case settings.KindLlama:
+		return openLlama(ctx, set, at, e, log)
 	case settings.KindOpenAI:
 		return openServer(ctx, e, log)
 	case settings.KindContainer:

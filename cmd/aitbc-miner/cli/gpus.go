@@ -143,10 +143,17 @@ func gpuLimits(set *settings.Settings) gpu.Limits {
 	return gpu.Limits{Temperature: set.Mining.GPUMaxCelsius, Memory: set.Mining.GPUMemoryFraction}
 }
 
-// onGPU says whether an engine may run on this machine's GPUs: a server here, or a container that is given some. Our own
-// engine runs on the processor.
+// onGPU says whether an engine may run on this machine's GPUs: a server here, llama.cpp built for them, or a container that is
+// given some. Our own engine runs on the processor.
 func onGPU(e settings.Engine) bool {
-	return e.Kind == settings.KindOpenAI && e.Here() || e.Kind == settings.KindContainer && len(e.GPUs) > 0
+	switch e.Kind {
+	case settings.KindLlama:
+		return e.Backend != "" && e.Backend != "cpu" && (e.GPULayers == nil || *e.GPULayers > 0)
+	case settings.KindContainer:
+		return len(e.GPUs) > 0
+	default:
+		return e.Kind == settings.KindOpenAI && e.Here()
+	}
 }
 
 // onGPUs says whether one of the engines may.

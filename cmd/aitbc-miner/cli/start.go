@@ -159,7 +159,7 @@ func (c *call) service(ctx context.Context, set *settings.Settings, tracer *trac
 	if err != nil {
 		return nil, nil, err
 	}
-	offerings, closeModels, err := load(ctx, set, list, log)
+	offerings, closeModels, err := load(ctx, set, local{c.home.Engines(), c.Getenv("LD_LIBRARY_PATH")}, list, log)
 	if err != nil {
 		return nil, nil, err
 	}

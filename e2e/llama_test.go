@@ -1,0 +1,65 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/aitbc/aitbc/e2e/network"
+	"github.com/aitbc/aitbc/engine/llama/library"
+	"github.com/aitbc/aitbc/engine/llama/librarytest"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// A miner offers a file with llama.cpp; an answer is paid and proved, and
+// with other weights in the file there is none.
+func TestAModelOfLlamaIsPaidAndProved(t *testing.T) {
+	t.Parallel()
+	archive := librarytest.Archive(t)
+	n := network.Start(t, network.Options{})
+	b, err := library.Find("cpu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.Install(t.Context(), n.Home.Engines(), library.Source{From: archive}, nil); err != nil {
+		t.Fatal(err)
+	}
+	weights, err := os.ReadFile("../engine/exact/model/aitbc-tiny.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights[len(weights)-200] ^= 1 // the embedded model is on offer already
+	path := filepath.Join(t.TempDir(), "fox.gguf")
+	if err := os.WriteFile(path, weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	offer(t, n, "fox", fmt.Sprintf("kind = \"llama\"\npath = %q\nprompt_rate = \"0.1\"\ncompletion_rate = \"0.5\"\nmax_tokens = 64\nthreads = 1\n", path))
+	var got submitted
+	n.JSON(&got, "submit", "Tell me a story about a fox.", "--model", "fox", "--max-tokens", "30")
+	if got.State != market.Completed || got.Output == "" || got.Usage.CompletionTokens == 0 || got.Price.IsZero() {
+		t.Fatalf("submit: %+v", got)
+	}
+	settled(t, n, got.JobID)
+	verified(t, n, got.JobID)
+	bundles, err := n.Client().Receipts(t.Context(), got.JobID)
+	if err != nil || len(bundles) != 1 {
+		t.Fatalf("%d receipts, %v", len(bundles), err)
+	}
+	proof, err := receipt.ParseBundle(bundles[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "llama.cpp/v0.5.0;arch=llama;quant=q8_0;gpu=none;det=none"; proof.Class != want {
+		t.Errorf("the receipt is of class %q, want %q", proof.Class, want)
+	}
+
+	weights[len(weights)-100] ^= 1
+	if err := os.WriteFile(path, weights, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := n.Run("submit", "Tell me a story about a fox.", "--model", "fox", "--max-tokens", "30", "--ttl", "15s", "--wait"); err == nil {
+		t.Errorf("another model answers: %s", out)
+	}
+}
