@@ -24,26 +24,32 @@
 
 // SCALES8 writes the scales of eight blocks at w, times those at R9, to at(SP).
 #define SCALES8(w, at) \
-	VPXOR X1, X1, X1; \
-	VPINSRW $0, (w), X1, X1; \
-	VPINSRW $1, 18(w), X1, X1; \
-	VPINSRW $2, 36(w), X1, X1; \
-	VPINSRW $3, 54(w), X1, X1; \
-	VPXOR X2, X2, X2; \
-	VPINSRW $0, 72(w), X2, X2; \
-	VPINSRW $1, 90(w), X2, X2; \
-	VPINSRW $2, 108(w), X2, X2; \
-	VPINSRW $3, 126(w), X2, X2; \
+	MOVWLZX 54(w), AX; \
+	SHLQ $16, AX; \
+	MOVW 36(w), AX; \
+	SHLQ $16, AX; \
+	MOVW 18(w), AX; \
+	SHLQ $16, AX; \
+	MOVW (w), AX; \
+	VMOVQ AX, X1; \
+	MOVWLZX 126(w), BX; \
+	SHLQ $16, BX; \
+	MOVW 108(w), BX; \
+	SHLQ $16, BX; \
+	MOVW 90(w), BX; \
+	SHLQ $16, BX; \
+	MOVW 72(w), BX; \
+	VMOVQ BX, X2; \
 	VPUNPCKLQDQ X2, X1, X1; \
 	VCVTPH2PS X1, Y1; \
 	VMULPS (R9), Y1, Y1; \
 	VMOVUPS Y1, at(SP)
 
-// FETCH asks for what lies two rows behind w, whose turn is next.
+// FETCH asks for what lies eight rows behind w.
 #define FETCH(w) \
-	PREFETCHT0 (w)(R12*2); \
-	PREFETCHT0 64(w)(R12*2); \
-	PREFETCHT0 128(w)(R12*2)
+	PREFETCHT1 (w)(R12*8); \
+	PREFETCHT1 64(w)(R12*8); \
+	PREFETCHT1 128(w)(R12*8)
 
 #define BOTH(k) \
 	LANES(k, DI, 4*k, Y0); \
