@@ -1,12 +1,10 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tree_amd64.h"
 
-#define TREE(y, x, to) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, X15; \
-	VADDSS X15, x, x; \
+#define SCORE(y, x, to) \
+	TREE(y, x, X15); \
 	VMULSS X14, x, x; \
 	VMOVSS x, to(DI)
 
@@ -46,10 +44,10 @@ four:
 	ADDQ $32, R12
 	DECQ BX
 	JNZ  four
-	TREE(Y0, X0, 0)
-	TREE(Y1, X1, 4)
-	TREE(Y2, X2, 8)
-	TREE(Y3, X3, 12)
+	SCORE(Y0, X0, 0)
+	SCORE(Y1, X1, 4)
+	SCORE(Y2, X2, 8)
+	SCORE(Y3, X3, 12)
 	ADDQ $16, DI
 	LEAQ (SI)(R10*4), SI
 	SUBQ $4, CX
@@ -69,7 +67,7 @@ one:
 	ADDQ $32, SI
 	DECQ BX
 	JNZ  one
-	TREE(Y0, X0, 0)
+	SCORE(Y0, X0, 0)
 	ADDQ $4, DI
 	DECQ CX
 	JMP  ones

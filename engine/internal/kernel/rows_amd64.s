@@ -1,17 +1,12 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tree_amd64.h"
 
 // The products of quantised rows with one vector. AX and up are scratch; Y0 holds
 // the eight lanes of a row. Nothing here fuses a product with an addition.
 
 // tree adds the lanes of Y0 in their fixed order and leaves the sum in X0.
-#define TREE(y, x, t) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, t; \
-	VADDSS t, x, x
-
 // DOT multiplies the words in Y3 and Y4 with those at SI, scales by Y1 and adds to Y0.
 #define DOT \
 	VPMADDWD (SI), Y3, Y3; \

@@ -1,16 +1,11 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tree_amd64.h"
 
 // Rows of Q4_K and Q6_K: blocks of 256 weights whose parts have scales of their own,
 // which are integers, so that sums are integers for a whole block. Lane l has the
 // weights 4l to 4l+3 of each 32.
-
-#define TREE(y, x, t) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, t; \
-	VADDSS t, x, x
 
 // AHEAD is how many bytes before their turn weights are asked of the memory: the
 // processor's own look ahead ends with each page.

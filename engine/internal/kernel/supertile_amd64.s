@@ -1,15 +1,10 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tree_amd64.h"
 
 // The products of four rows with two vectors: integers in Y0 to Y7, row by row, and
 // the lanes of the results on the stack.
-
-#define TREE(y, x, t) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, t; \
-	VADDSS t, x, x
 
 #define ADDINT(w, x, acc) \
 	VPMADDWD w, x, Y14; \

@@ -1,26 +1,20 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tree_amd64.h"
 
 // Products of four rows with two vectors. Y0 to Y7 hold the lanes of the eight
 // results, row by row.
 
-#define TREE(y, x, to) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, X15; \
-	VADDSS X15, x, x; \
-	VMOVSS x, to(DI)
-
 #define ENDTILE \
-	TREE(Y0, X0, 0); \
-	TREE(Y1, X1, 4); \
-	TREE(Y2, X2, 8); \
-	TREE(Y3, X3, 12); \
-	TREE(Y4, X4, 16); \
-	TREE(Y5, X5, 20); \
-	TREE(Y6, X6, 24); \
-	TREE(Y7, X7, 28); \
+	TREETO(Y0, X0, X15, 0(DI)); \
+	TREETO(Y1, X1, X15, 4(DI)); \
+	TREETO(Y2, X2, X15, 8(DI)); \
+	TREETO(Y3, X3, X15, 12(DI)); \
+	TREETO(Y4, X4, X15, 16(DI)); \
+	TREETO(Y5, X5, X15, 20(DI)); \
+	TREETO(Y6, X6, X15, 24(DI)); \
+	TREETO(Y7, X7, X15, 28(DI)); \
 	VZEROUPPER
 
 #define ZERO \
@@ -75,10 +69,10 @@
 	VXORPS Y3, Y3, Y3
 
 #define FOUREND \
-	TREE(Y0, X0, 0); \
-	TREE(Y1, X1, 4); \
-	TREE(Y2, X2, 8); \
-	TREE(Y3, X3, 12); \
+	TREETO(Y0, X0, X15, 0(DI)); \
+	TREETO(Y1, X1, X15, 4(DI)); \
+	TREETO(Y2, X2, X15, 8(DI)); \
+	TREETO(Y3, X3, X15, 12(DI)); \
 	VZEROUPPER
 
 // BLOCK multiplies a block of a row with both vectors: the row's words are at w and

@@ -1,6 +1,7 @@
 //go:build amd64 && !purego
 
 #include "textflag.h"
+#include "tree_amd64.h"
 
 // Q4_0 for processors that multiply bytes and add four products to a sum at once. A
 // block's bytes lie in the order of its lanes: lane l has the values 2l, 2l+1, 16+2l
@@ -60,13 +61,6 @@
 	ADDQ $256, R10; \
 	ADDQ $32, R9
 
-#define SUM(y, x, to) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, X3; \
-	VADDSS X3, x, x; \
-	VMOVSS x, to(R8)
-
 // func rowsQ40VNNI(y *float32, w *byte, x *int8, eights *int32, xs *float32, groups, rows int)
 //
 // Eight blocks and two rows at a time: one row's sums would wait for each other.
@@ -107,8 +101,8 @@ groups:
 	NEXT
 	DECQ CX
 	JNZ  groups
-	SUM(Y0, X0, 0)
-	SUM(Y7, X7, 4)
+	TREETO(Y0, X0, X3, 0(R8))
+	TREETO(Y7, X7, X3, 4(R8))
 	MOVQ DX, DI
 	ADDQ $8, R8
 	SUBQ $2, R13
@@ -135,7 +129,7 @@ one:
 	NEXT
 	DECQ CX
 	JNZ  one
-	SUM(Y0, X0, 0)
+	TREETO(Y0, X0, X3, 0(R8))
 done:
 	VZEROUPPER
 	RET
@@ -217,13 +211,6 @@ block:
 	VMULPS ws, Y13, Y14; \
 	VMOVUPS Y14, at+32(SP)
 
-#define TREE(y, x, to) \
-	VHADDPS y, y, y; \
-	VHADDPS y, y, y; \
-	VEXTRACTF128 $1, y, X15; \
-	VADDSS X15, x, x; \
-	VMOVSS x, to(DI)
-
 // func tileQ40VNNI(out *[8]float32, w *byte, ws *float32, x *int8, eights *int32, xs *float32, groups int)
 //
 // Four rows with two vectors.
@@ -277,13 +264,13 @@ block:
 	DECQ CX
 	JNZ  group
 	MOVQ out+0(FP), DI
-	TREE(Y0, X0, 0)
-	TREE(Y1, X1, 4)
-	TREE(Y2, X2, 8)
-	TREE(Y3, X3, 12)
-	TREE(Y4, X4, 16)
-	TREE(Y5, X5, 20)
-	TREE(Y6, X6, 24)
-	TREE(Y7, X7, 28)
+	TREETO(Y0, X0, X15, 0(DI))
+	TREETO(Y1, X1, X15, 4(DI))
+	TREETO(Y2, X2, X15, 8(DI))
+	TREETO(Y3, X3, X15, 12(DI))
+	TREETO(Y4, X4, X15, 16(DI))
+	TREETO(Y5, X5, X15, 20(DI))
+	TREETO(Y6, X6, X15, 24(DI))
+	TREETO(Y7, X7, X15, 28(DI))
 	VZEROUPPER
 	RET
