@@ -78,7 +78,7 @@ func (x *fleet) linked(t *testing.T) {
 	eventually(t, "both links", func() bool { return x.one.board.links() > 0 && x.two.board.links() > 0 })
 	x.f.Drain(t.Context(), true) // the first claims went over HTTP
 	x.f.Drain(t.Context(), false)
-	eventually(t, "claims over both links", func() bool { return x.one.board.count(wire.Claim) > 0 && x.two.board.count(wire.Claim) > 0 })
+	eventually(t, "claims over both links", func() bool { return x.one.board.count(0, wire.Claim) > 0 && x.two.board.count(0, wire.Claim) > 0 })
 }
 
 // One machine works for several coordinators, each of which countersigns for itself, and never runs more than its slots.

@@ -278,9 +278,7 @@ func jobPath(job common.Hash, what string) string { return "/v1/miners/jobs/" + 
 func (l *link) stream(ctx context.Context, j *job, body io.Reader) (out api.StreamResponse, err error) {
 	path := jobPath(j.id, "stream") + "?lease=" + url.QueryEscape(j.lease)
 	_, err = l.on(ctx, -1, func(ctx context.Context, c *wire.Client) (err error) {
-		if out, err = c.Stream(ctx, j.id, j.lease, body); err == nil && !out.Canceled && j.streamed {
-			out, err = c.Delivered(ctx, j.id, j.lease)
-		}
+		out, err = c.Stream(ctx, j.id, j.lease, body, j.streamed)
 		return err
 	}, httpx.Request{Method: http.MethodPost, Path: path, Body: body, Type: "application/x-ndjson"}, &out)
 	return out, err

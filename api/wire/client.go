@@ -234,20 +234,12 @@ func (c *Client) Drain(ctx context.Context) error {
 	return err
 }
 
-// Delivered asks how much of a job's stream has come.
-func (c *Client) Delivered(ctx context.Context, job common.Hash, lease string) (out api.StreamResponse, err error) {
-	answer, err := c.call(ctx, Pieces, JobPrefix(job, lease))
-	if err != nil {
-		return out, err
-	}
-	return out, json.Unmarshal(answer, &out)
-}
-
 // Stream sends the lines that body gives as they come. It returns when they are
 // sent, or when the coordinator wants no more: what was sent until then counts
-// all the same. That they arrived and were taken is what the result's answer says,
-// or [Client.Delivered].
-func (c *Client) Stream(ctx context.Context, job common.Hash, lease string, body io.Reader) (api.StreamResponse, error) {
+// all the same. That they arrived and were taken is what the result's answer says;
+// if sure, Stream itself waits until the coordinator has said how much it has, or
+// what it refused.
+func (c *Client) Stream(ctx context.Context, job common.Hash, lease string, body io.Reader, sure bool) (api.StreamResponse, error) {
 	var sent api.StreamResponse
 	n, to, err := c.open()
 	if err != nil {
@@ -277,17 +269,35 @@ func (c *Client) Stream(ctx context.Context, job common.Hash, lease string, body
 		}
 		select {
 		case f, ok := <-to:
-			answer, err := read(f, ok)
-			if err != nil {
-				return sent, err
-			}
-			return sent, json.Unmarshal(answer, &sent)
+			return streamed(sent, f, ok)
 		default:
 		}
-		if err != nil {
-			return sent, nil //nolint:nilerr // the end
+		switch {
+		case err == nil:
+			continue
+		case !sure:
+			return sent, nil
+		}
+		// Frames are taken in their order: a refusal of the lines comes before this answer.
+		if err := c.write(ctx, Append(nil, Pieces, n, prefix)); err != nil {
+			return sent, err
+		}
+		select {
+		case f, ok := <-to:
+			return streamed(sent, f, ok)
+		case <-ctx.Done():
+			return sent, ctx.Err()
 		}
 	}
+}
+
+// streamed is what an answer says of a stream of which so much was sent.
+func streamed(sent api.StreamResponse, f Frame, ok bool) (api.StreamResponse, error) {
+	answer, err := read(f, ok)
+	if err == nil {
+		err = json.Unmarshal(answer, &sent)
+	}
+	return sent, err
 }
 
 // Upgrade is what a request for the link carries, beside the miner's key.

@@ -145,7 +145,7 @@ func TestABrokenConnectionEndsEveryWait(t *testing.T) {
 	if _, err := c.Heartbeat(t.Context(), api.HeartbeatRequest{}); !errors.Is(err, wire.ErrClosed) {
 		t.Errorf("%v", err)
 	}
-	if _, err := c.Stream(t.Context(), common.Hash{1}, "l", strings.NewReader("{}\n")); !errors.Is(err, wire.ErrClosed) {
+	if _, err := c.Stream(t.Context(), common.Hash{1}, "l", strings.NewReader("{}\n"), false); !errors.Is(err, wire.ErrClosed) {
 		t.Errorf("%v", err)
 	}
 }
@@ -174,11 +174,49 @@ func TestAStreamIsSentInWholeLines(t *testing.T) {
 		}
 		got <- all.String()
 	})
-	n, err := c.Stream(t.Context(), common.Hash{1}, "l", io.MultiReader(strings.NewReader("one\ntw"), strings.NewReader("o\n"+long+"end\n")))
+	n, err := c.Stream(t.Context(), common.Hash{1}, "l", io.MultiReader(strings.NewReader("one\ntw"), strings.NewReader("o\n"+long+"end\n")), false)
 	if err != nil || n.Delivered != 4 || n.Canceled || <-got != want {
 		t.Errorf("%+v, %v", n, err)
 	}
-	if _, err := c.Stream(t.Context(), common.Hash{1}, "l", strings.NewReader("half a line")); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := c.Stream(t.Context(), common.Hash{1}, "l", strings.NewReader("half a line"), true); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("half a line: %v", err)
+	}
+}
+
+// A refusal is heard however late it comes, if the miner wants to be sure.
+func TestASureStreamHearsItsRefusal(t *testing.T) {
+	t.Parallel()
+	for _, refused := range []bool{false, true} {
+		c, frames, there := pair(t)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for empty := false; !empty; {
+				f, err := wire.Read(frames)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _, lines, err := wire.CutJob(f.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				empty = len(lines) == 0
+				if !empty {
+					continue
+				}
+				answers := wire.Append(nil, wire.Answer, f.Number, []byte(`{"delivered":1}`))
+				if refused {
+					answers = append(wire.Append(nil, wire.Refusal, f.Number, []byte(`{"code":"conflict","message":"differs"}`)), answers...)
+				}
+				if _, err := there.Write(answers); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		n, err := c.Stream(t.Context(), common.Hash{1}, "l", strings.NewReader("one\ntwo\n"), true)
+		if refused != apierr.HasCode(err, apierr.Conflict) || !refused && (err != nil || n.Delivered != 1) {
+			t.Errorf("refused %v: %+v, %v", refused, n, err)
+		}
+		wg.Wait()
 	}
 }
