@@ -53,7 +53,7 @@ func (r *rig) claimOver(c *wire.Client) api.Assignment {
 }
 
 func (r *rig) finishOver(c *wire.Client, a api.Assignment, words ...string) error {
-	if _, err := c.Stream(r.h.t.Context(), a.JobID, a.Lease, strings.NewReader(lines(words...))); err != nil {
+	if _, err := c.Stream(r.h.t.Context(), a.JobID, a.Lease, strings.NewReader(lines(words...)), false); err != nil {
 		return err
 	}
 	_, err := c.Result(r.h.t.Context(), a.JobID, r.signed(a, r.receiptFor(a, len(words)), "stop"))
@@ -143,7 +143,7 @@ func (e *endless) Read(b []byte) (int, error) {
 // streamUntil streams until the coordinator has it stop.
 func streamUntil(t *testing.T, c *wire.Client, job common.Hash, lease string) error {
 	t.Helper()
-	_, err := c.Stream(t.Context(), job, lease, &endless{})
+	_, err := c.Stream(t.Context(), job, lease, &endless{}, false)
 	return err
 }
 
@@ -163,7 +163,7 @@ func TestAStopReachesTheMinerInTheMiddleOfItsStream(t *testing.T) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		got, err := c.Stream(t.Context(), a.JobID, a.Lease, body)
+		got, err := c.Stream(t.Context(), a.JobID, a.Lease, body, false)
 		_ = body.Close()
 		ended <- outcome{got, err}
 	})
@@ -201,7 +201,7 @@ func TestALeaseOutlivesItsConnection(t *testing.T) {
 	c, hangUp := m.connect()
 	id := h.submit("hi")
 	a := m.claimOver(c)
-	if _, err := c.Stream(t.Context(), a.JobID, a.Lease, strings.NewReader(lines("a", " b"))); err != nil {
+	if _, err := c.Stream(t.Context(), a.JobID, a.Lease, strings.NewReader(lines("a", " b")), false); err != nil {
 		t.Fatal(err)
 	}
 	hangUp()
@@ -219,7 +219,7 @@ func TestALeaseOutlivesItsConnection(t *testing.T) {
 	if _, err := c.Result(t.Context(), a.JobID, q); !apierr.HasCode(err, apierr.StreamGap) {
 		t.Fatalf("the stream is lost, and the result was taken: %v", err)
 	}
-	if _, err := c.Stream(t.Context(), a.JobID, a.Lease, strings.NewReader(lines("a", " b"))); err != nil {
+	if _, err := c.Stream(t.Context(), a.JobID, a.Lease, strings.NewReader(lines("a", " b")), false); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time as if the answer had been lost

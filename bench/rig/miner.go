@@ -164,7 +164,7 @@ func (m *Miner) poll(ctx context.Context, g *errgroup.Group) error {
 
 func (m *Miner) work(ctx context.Context, a *api.Assignment) error {
 	started := time.Now()
-	if _, err := m.link.Stream(ctx, a.JobID, a.Lease, bytes.NewReader(m.lines)); err != nil {
+	if _, err := m.link.Stream(ctx, a.JobID, a.Lease, bytes.NewReader(m.lines), false); err != nil {
 		return fmt.Errorf("stream: %w", err)
 	}
 	x, err := m.receipt(a, started)
