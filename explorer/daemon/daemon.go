@@ -15,7 +15,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/explorer/httpapi"
 	"github.com/aitbc/aitbc/explorer/index"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/lifecycle"
@@ -30,7 +30,7 @@ const stopGrace = 10 * time.Second
 type Config struct {
 	Host        string `toml:"host" env:"AITBC_EXPLORER_HOST" flag:"host"`
 	Port        int    `toml:"port" env:"AITBC_EXPLORER_PORT" flag:"port"`
-	Index       string `toml:"index" env:"AITBC_EXPLORER_INDEX" flag:"index"` // SQLite file
+	Index       string `toml:"index" env:"AITBC_EXPLORER_INDEX" flag:"index"` // SQLite file, or a postgres:// URL
 	RPCURL      string `toml:"rpc_url" env:"AITBC_RPC_URL" flag:"rpc-url"`
 	EthRPCURL   string `toml:"eth_rpc_url" env:"AITBC_ETH_RPC_URL" flag:"eth-rpc-url"`
 	Coordinator string `toml:"coordinator_url" env:"AITBC_API_URL" flag:"coordinator-url"`
@@ -51,8 +51,8 @@ func (c *Config) Validate() error {
 	if c.Port < 1 || c.Port > 65535 {
 		return fmt.Errorf("port is %d: use 1 to 65535", c.Port)
 	}
-	if c.Index == "" || strings.ContainsAny(c.Index, "?#") {
-		return errors.New("index is not the path of a file")
+	if !store.IsURL(c.Index) && (c.Index == "" || strings.ContainsAny(c.Index, "?#") || strings.Contains(c.Index, "://")) {
+		return errors.New("index is neither the path of a file nor a postgres:// URL")
 	}
 	return nil
 }
@@ -78,20 +78,20 @@ func Run(ctx context.Context, cfg Config, version string, log *slog.Logger) (err
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, cfg.Index)
+	blocks, err := store.Open(ctx, cfg.Index)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
+	defer func() { err = errors.Join(err, blocks.Close()) }()
 	ln, err := httpx.Listen(ctx, cfg.Addr(), true)
 	if err != nil {
 		return err
 	}
 	watching, letGo := context.WithCancel(ctx) // of those who watch the head: they end before the server does
 	defer letGo()
-	server := httpapi.New(watching, httpapi.Config{Index: store, Eth: eth, Comet: comet, Coordinator: coordinator, Page: web.Explorer(), Version: version})
-	follower := index.Follower{Source: source, Store: store, Log: log, Added: server.Added}
-	log.InfoContext(ctx, "explorer serves", "addr", ln.Addr().String(), "index", cfg.Index)
+	server := httpapi.New(watching, httpapi.Config{Index: blocks, Eth: eth, Comet: comet, Coordinator: coordinator, Page: web.Explorer(), Version: version})
+	follower := index.Follower{Source: source, Store: blocks, Log: log, Added: server.Added}
+	log.InfoContext(ctx, "explorer serves", "addr", ln.Addr().String(), "index", store.Redacted(cfg.Index))
 	return lifecycle.Run(ctx, stopGrace,
 		lifecycle.Part{Name: "index", Run: func(ctx context.Context, ready func()) error {
 			ready()

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/aitbc/aitbc/apierr"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 )
 
@@ -58,7 +58,7 @@ func (h *hub) leave() {
 
 func (s *Server) state(ctx context.Context) (Status, error) {
 	t, err := s.Index.Totals(ctx)
-	if errors.Is(err, sqlite.ErrNotFound) || err == nil && t.Next == t.First {
+	if errors.Is(err, store.ErrNotFound) || err == nil && t.Next == t.First {
 		return Status{Version: s.Version, ChainID: t.ChainID, Genesis: t.Genesis, First: t.First}, nil
 	}
 	if err != nil {

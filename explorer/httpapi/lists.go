@@ -11,14 +11,14 @@ import (
 
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/explorer/index"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 )
 
-func showBlock(b sqlite.Block) Block {
+func showBlock(b store.Block) Block {
 	return Block(b)
 }
 
-func showTx(t sqlite.Tx) Tx {
+func showTx(t store.Tx) Tx {
 	return Tx{
 		Hash: t.Hash, Height: t.Height, Index: t.Index, Time: t.Time, From: t.From, To: t.To, Created: t.Created, Value: t.Value,
 		Method: methodName(t.To, t.Method), OK: t.OK, Nonce: t.Nonce, GasLimit: t.GasLimit, GasUsed: t.GasUsed, Fee: t.Fee, Burned: t.Burned,
@@ -41,7 +41,7 @@ func methodName(to *common.Address, selector []byte) string {
 	return "0x" + hex.EncodeToString(selector)
 }
 
-func showEvent(e sqlite.Event) Event {
+func showEvent(e store.Event) Event {
 	return Event{
 		Height: e.Height, Seq: e.Seq, Time: e.Time, Tx: e.TxHash, TxIndex: e.Tx, Log: e.Log, Call: e.Call, Contract: e.Contract, Name: e.Name, Args: e.Args,
 	}
@@ -79,10 +79,10 @@ func (s *Server) blocks(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return paged(w, r, list, n, showBlock, func(b sqlite.Block) string { return next(b.Height, 0) })
+	return paged(w, r, list, n, showBlock, func(b store.Block) string { return next(b.Height, 0) })
 }
 
-func atTx(t sqlite.Tx) string { return next(t.Height, t.Index) }
+func atTx(t store.Tx) string { return next(t.Height, t.Index) }
 
 func (s *Server) txs(w http.ResponseWriter, r *http.Request) error {
 	n, err := limit(r)
@@ -139,7 +139,7 @@ func (s *Server) blockTxs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return paged(w, r, list, n, showTx, func(t sqlite.Tx) string { return big.NewInt(int64(t.Index) + 1).String() })
+	return paged(w, r, list, n, showTx, func(t store.Tx) string { return big.NewInt(int64(t.Index) + 1).String() })
 }
 
 // subject reads the one thing that events are asked about.
@@ -214,5 +214,5 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return paged(w, r, list, n, showEvent, func(e sqlite.Event) string { return next(e.Height, e.Seq) })
+	return paged(w, r, list, n, showEvent, func(e store.Event) string { return next(e.Height, e.Seq) })
 }

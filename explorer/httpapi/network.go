@@ -16,7 +16,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/contracts"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/market"
 )
@@ -56,7 +56,7 @@ func (s *Server) validators(w http.ResponseWriter, r *http.Request) error {
 	}
 	keys := each(list, func(v predeploy.Validator) common.Address { return v.Consensus })
 	t, err := s.Index.Totals(ctx)
-	if err != nil && !errors.Is(err, sqlite.ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	strips, from, err := s.signing.strips(ctx, s.Comet, max(t.First, 1), head, keys)

@@ -14,7 +14,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/explorer/bech32"
 	"github.com/aitbc/aitbc/explorer/index"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 )
 
@@ -62,7 +62,7 @@ func (s *Server) searchHash(ctx context.Context, text string) ([]Found, error) {
 	if err == nil {
 		return []Found{{"transaction", h.Hex(), "/tx/" + h.Hex(), "in block " + strconv.FormatUint(t.Height, 10)}}, nil
 	}
-	if !errors.Is(err, sqlite.ErrNotFound) {
+	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
 	b, err := s.Index.BlockByHash(ctx, h)
@@ -70,10 +70,10 @@ func (s *Server) searchHash(ctx context.Context, text string) ([]Found, error) {
 		at := strconv.FormatUint(b.Height, 10)
 		return []Found{{"block", at, "/block/" + at, "block " + at}}, nil
 	}
-	if !errors.Is(err, sqlite.ErrNotFound) {
+	if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	root, err := s.Index.EventsAbout(ctx, index.Subject{Kind: index.KindRoot, Key: string(h[:])}, sqlite.Newest, 1)
+	root, err := s.Index.EventsAbout(ctx, index.Subject{Kind: index.KindRoot, Key: string(h[:])}, store.Newest, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *Server) searchNumber(ctx context.Context, text string) ([]Found, error)
 		b, err := s.Index.Block(ctx, n)
 		if err == nil {
 			list = append(list, Found{"block", text, "/block/" + text, b.Hash.Hex()})
-		} else if !errors.Is(err, sqlite.ErrNotFound) {
+		} else if !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
 		key := string(binary.BigEndian.AppendUint64(nil, n))

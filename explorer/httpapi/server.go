@@ -18,22 +18,22 @@ import (
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/explorer/index"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 )
 
 // Index is what the server reads of the index.
 type Index interface {
-	Totals(ctx context.Context) (sqlite.Totals, error)
-	Blocks(ctx context.Context, before uint64, limit int) ([]sqlite.Block, error)
-	Block(ctx context.Context, height uint64) (sqlite.Block, error)
-	BlockByHash(ctx context.Context, h common.Hash) (sqlite.Block, error)
-	Tx(ctx context.Context, h common.Hash) (sqlite.Tx, error)
-	Txs(ctx context.Context, before sqlite.Place, limit int) ([]sqlite.Tx, error)
-	TxsOf(ctx context.Context, height uint64, from, limit int) ([]sqlite.Tx, error)
-	TxsBy(ctx context.Context, a common.Address, before sqlite.Place, limit int) ([]sqlite.Tx, error)
-	EventsOfTx(ctx context.Context, height uint64, idx int) ([]sqlite.Event, error)
-	EventsAbout(ctx context.Context, of index.Subject, before sqlite.Place, limit int) ([]sqlite.Event, error)
+	Totals(ctx context.Context) (store.Totals, error)
+	Blocks(ctx context.Context, before uint64, limit int) ([]store.Block, error)
+	Block(ctx context.Context, height uint64) (store.Block, error)
+	BlockByHash(ctx context.Context, h common.Hash) (store.Block, error)
+	Tx(ctx context.Context, h common.Hash) (store.Tx, error)
+	Txs(ctx context.Context, before store.Place, limit int) ([]store.Tx, error)
+	TxsOf(ctx context.Context, height uint64, from, limit int) ([]store.Tx, error)
+	TxsBy(ctx context.Context, a common.Address, before store.Place, limit int) ([]store.Tx, error)
+	EventsOfTx(ctx context.Context, height uint64, idx int) ([]store.Event, error)
+	EventsAbout(ctx context.Context, of index.Subject, before store.Place, limit int) ([]store.Event, error)
 	Known(ctx context.Context, of index.Subject) (bool, error)
 }
 
@@ -148,7 +148,7 @@ func secured(h http.Handler) http.Handler {
 
 // found turns the index's and the chain's ErrNotFound into an answer.
 func found(err error, what string) error {
-	if errors.Is(err, sqlite.ErrNotFound) || errors.Is(err, chainclient.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, chainclient.ErrNotFound) {
 		return apierr.Wrap(err, apierr.NotFound, what+" is not on the chain, or not in the index yet")
 	}
 	return err
@@ -193,10 +193,10 @@ func limit(r *http.Request) (int, error) {
 }
 
 // place reads before, as the page before gave it: HEIGHT or HEIGHT.PLACE.
-func place(r *http.Request) (sqlite.Place, error) {
+func place(r *http.Request) (store.Place, error) {
 	text := r.URL.Query().Get("before")
 	if text == "" {
-		return sqlite.Newest, nil
+		return store.Newest, nil
 	}
 	height, seq, _ := strings.Cut(text, ".")
 	h, err := strconv.ParseUint(height, 10, 63)
@@ -205,9 +205,9 @@ func place(r *http.Request) (sqlite.Place, error) {
 		i, err = strconv.ParseInt(seq, 10, 32)
 	}
 	if err != nil || i < 0 {
-		return sqlite.Place{}, apierr.New(apierr.Invalid, "before is not what the page before gave as next")
+		return store.Place{}, apierr.New(apierr.Invalid, "before is not what the page before gave as next")
 	}
-	return sqlite.Place{Height: h, Seq: int(i)}, nil
+	return store.Place{Height: h, Seq: int(i)}, nil
 }
 
 func next(height uint64, seq int) string {
@@ -232,7 +232,7 @@ func hashOf(text, name string) (common.Hash, error) {
 
 func (s *Server) health(w http.ResponseWriter, r *http.Request) error {
 	t, err := s.Index.Totals(r.Context())
-	if err != nil && !errors.Is(err, sqlite.ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	httpx.WriteJSON(w, http.StatusOK, map[string]any{

@@ -20,7 +20,7 @@ import (
 	"github.com/aitbc/aitbc/explorer/httpapi"
 	"github.com/aitbc/aitbc/explorer/index"
 	"github.com/aitbc/aitbc/explorer/indextest"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 )
 
@@ -30,7 +30,7 @@ type world struct {
 	t        *testing.T
 	url      string
 	node     *indextest.Node
-	store    *sqlite.Store
+	store    *store.Store
 	server   *httpapi.Server
 	follower index.Follower
 }
@@ -52,7 +52,7 @@ func start(t *testing.T, head uint64) *world {
 	must(t, err)
 	source, err := index.NewNode(rpc.URL)
 	must(t, err)
-	w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "i.db"))
+	w.store, err = store.Open(t.Context(), filepath.Join(t.TempDir(), "i.db"))
 	must(t, err)
 	t.Cleanup(func() { _ = w.store.Close() })
 	ctx, cancel := context.WithCancel(context.Background())

@@ -16,24 +16,24 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/explorer/index"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
 )
 
 // findBlock reads the block of the path, a height or a hash.
-func (s *Server) findBlock(r *http.Request) (sqlite.Block, error) {
+func (s *Server) findBlock(r *http.Request) (store.Block, error) {
 	text := r.PathValue("block")
 	if strings.HasPrefix(text, "0x") {
 		h, err := hashOf(text, "block")
 		if err != nil {
-			return sqlite.Block{}, err
+			return store.Block{}, err
 		}
 		b, err := s.Index.BlockByHash(r.Context(), h)
 		return b, found(err, "this block")
 	}
 	n, err := number(text, "block")
 	if err != nil {
-		return sqlite.Block{}, err
+		return store.Block{}, err
 	}
 	b, err := s.Index.Block(r.Context(), n)
 	return b, found(err, "block "+strconv.FormatUint(n, 10))
@@ -149,7 +149,7 @@ func decodeCall(to *common.Address, input []byte) *Call {
 const traceWithin = 10 * time.Second
 
 // reason has the node run a failed transaction again to tell why.
-func (s *Server) reason(ctx context.Context, t sqlite.Tx) (string, error) {
+func (s *Server) reason(ctx context.Context, t store.Tx) (string, error) {
 	release, err := s.claim(ctx)
 	if err != nil {
 		return "", err

@@ -44,9 +44,11 @@ type Position struct {
 // Store keeps what is indexed.
 type Store interface {
 	Position(ctx context.Context) (Position, error)
-	// Begin notes of which network the index is, and its first block. It is called once, on an empty store.
+	// Begin notes of which network the index is, and its first block. It is called on an
+	// empty store, and changes nothing if another explorer has begun it meanwhile.
 	Begin(ctx context.Context, n Network, first uint64) error
-	// Append adds the next blocks, all or none.
+	// Append adds the next blocks, all or none, but for those that are there already. It
+	// returns [ErrOtherChain] for blocks that do not follow.
 	Append(ctx context.Context, blocks []Block) error
 }
 
@@ -140,7 +142,9 @@ func (f *Follower) position(ctx context.Context, tip Tip) (Position, error) {
 		if err := f.Store.Begin(ctx, tip.Network, tip.First); err != nil {
 			return p, err
 		}
-		return Position{Network: tip.Network, Next: tip.First}, nil
+		if p, err = f.Store.Position(ctx); err != nil {
+			return p, err
+		}
 	}
 	if p.Network != tip.Network {
 		return p, fmt.Errorf("the node is of chain %d with genesis %s, the index of chain %d with genesis %s: %w",

@@ -1,4 +1,4 @@
-package sqlite
+package store
 
 import (
 	"context"
@@ -12,14 +12,24 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-// Append implements [index.Store].
+// Append implements [index.Store]. What another explorer has written meanwhile is
+// not written again.
 func (s *Store) Append(ctx context.Context, blocks []index.Block) error {
 	return s.in(ctx, func(tx *sql.Tx) error {
-		t, err := totals(ctx, tx)
+		t, err := s.totals(ctx, tx, s.lock)
 		if err != nil {
 			return err
 		}
-		w := &writer{ctx: ctx, tx: tx, full: map[string]*sql.Stmt{}}
+		for len(blocks) > 0 && blocks[0].Height < t.Next {
+			blocks = blocks[1:]
+		}
+		if len(blocks) == 0 {
+			return nil
+		}
+		if b := &blocks[0]; b.Height != t.Next || t.Last != (common.Hash{}) && b.Parent != t.Last {
+			return fmt.Errorf("block %d does not follow block %d of the index: %w", b.Height, t.Next-1, index.ErrOtherChain)
+		}
+		w := &writer{dialect: &s.dialect, ctx: ctx, tx: tx, full: map[string]*sql.Stmt{}}
 		defer w.close()
 		for i := range blocks {
 			if err := w.block(&blocks[i], &t); err != nil {
@@ -29,17 +39,14 @@ func (s *Store) Append(ctx context.Context, blocks []index.Block) error {
 		if err := w.flush(); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE position SET next = ?, last = ?, txs = ?, failed = ?, events = ?, gas = ?, burned = ?`,
+		_, err = tx.ExecContext(ctx, s.bind(`UPDATE position SET next = ?, last = ?, txs = ?, failed = ?, events = ?, gas = ?, burned = ?`),
 			num(t.Next), t.Last[:], num(t.Txs), num(t.Failed), num(t.Events), num(t.Gas), t.Burned.String())
 		return err
 	})
 }
 
-// num is a number as SQLite has them. Heights, gas and counts of a chain stay below 2^63.
+// num is a number as databases have them. Heights, gas and counts of a chain stay below 2^63.
 func num(n uint64) int64 { return int64(n) } //nolint:gosec // see above
-
-// rowsAtOnce is how many rows one statement writes.
-const rowsAtOnce = 50
 
 var inserts = [...]struct {
 	insert string
@@ -62,6 +69,8 @@ const (
 
 // writer gathers rows and writes them in few statements.
 type writer struct {
+	*dialect
+
 	ctx  context.Context //nolint:containedctx // of the one transaction that it lives in
 	tx   *sql.Tx
 	rows [len(inserts)][]any
@@ -76,7 +85,7 @@ func (w *writer) close() {
 
 func (w *writer) put(table int, values ...any) error {
 	w.rows[table] = append(w.rows[table], values...)
-	if len(w.rows[table]) < rowsAtOnce*inserts[table].cols {
+	if len(w.rows[table]) < w.atOnce*inserts[table].cols {
 		return nil
 	}
 	return w.write(table)
@@ -90,8 +99,8 @@ func (w *writer) write(table int) error {
 	}
 	w.rows[table] = w.rows[table][:0]
 	row := "(" + strings.Repeat("?,", inserts[table].cols-1) + "?)"
-	query := inserts[table].insert + strings.Repeat(row+",", n-1) + row //nolint:gosec // of the constants above
-	if n < rowsAtOnce {
+	query := w.bind(inserts[table].insert + strings.Repeat(row+",", n-1) + row)
+	if n < w.atOnce {
 		_, err := w.tx.ExecContext(w.ctx, query, args...)
 		return err
 	}
@@ -114,6 +123,14 @@ func (w *writer) flush() error {
 		}
 	}
 	return nil
+}
+
+// truth is a boolean as the schema has them.
+func truth(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func blob(a *common.Address) any {
@@ -163,7 +180,7 @@ func (w *writer) transaction(b *index.Block, i int, burned *market.Amount) (err 
 		method = []byte{}
 	}
 	if err := w.put(txs, num(b.Height), i, tag(x.Hash), x.Hash[:], x.From[:], blob(x.To), blob(x.Created), x.Value.String(), num(x.Nonce), method,
-		x.OK, num(x.GasLimit), num(x.GasUsed), x.Fee.String(), x.Burned.String()); err != nil {
+		truth(x.OK), num(x.GasLimit), num(x.GasUsed), x.Fee.String(), x.Burned.String()); err != nil {
 		return err
 	}
 	for _, a := range b.Touched(i) {

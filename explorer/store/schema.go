@@ -1,11 +1,11 @@
-package sqlite
+package store
 
-// schema is that of version; an index of another version is made again, since
+// schema is that of version, in SQLite's words; an index of another version is made again, since
 // everything in it can be read from a node. Amounts are decimal text: they do
 // not fit SQLite's integers. Transactions are found by the first eight bytes of
 // their hash, which keeps the one index that is written all over small.
 const (
-	version = 1
+	version = 2
 	schema  = `
 CREATE TABLE position (
 	one      INTEGER PRIMARY KEY CHECK (one = 1),
@@ -84,3 +84,6 @@ CREATE TABLE subjects (
 ) WITHOUT ROWID;
 `
 )
+
+// tables are those of the schema.
+var tables = []string{"position", "blocks", "txs", "touched", "events", "subjects"}

@@ -1,4 +1,4 @@
-package sqlite
+package store
 
 import (
 	"context"
@@ -100,7 +100,7 @@ func scanEvent(row func(...any) error) (Event, error) {
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, s *Store, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+	rows, err := s.read.QueryContext(ctx, s.bind(query), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read index: %w", err)
 	}
@@ -183,10 +183,10 @@ func (s *Store) EventsAbout(ctx context.Context, of index.Subject, before Place,
 
 // Known reports whether any event is about a subject.
 func (s *Store) Known(ctx context.Context, of index.Subject) (bool, error) {
-	var n int
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM subjects WHERE kind = ? AND key = ?)`, int(of.Kind), []byte(of.Key)).Scan(&n)
+	var known bool
+	err := s.read.QueryRowContext(ctx, s.bind(`SELECT EXISTS (SELECT 1 FROM subjects WHERE kind = ? AND key = ?)`), int(of.Kind), []byte(of.Key)).Scan(&known)
 	if err != nil {
 		return false, fmt.Errorf("read index: %w", err)
 	}
-	return n == 1, nil
+	return known, nil
 }

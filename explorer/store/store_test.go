@@ -1,4 +1,4 @@
-package sqlite_test
+package store_test
 
 import (
 	"context"
@@ -17,9 +17,12 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/aitbc/aitbc/explorer/index"
 	"github.com/aitbc/aitbc/explorer/indextest"
-	"github.com/aitbc/aitbc/explorer/sqlite"
+	"github.com/aitbc/aitbc/explorer/store"
+	"github.com/aitbc/aitbc/internal/pgtest"
 )
 
 // Variables by which the test runs itself as the process to kill.
@@ -41,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // follow indexes a node until the store has a block, or all that there are.
 func follow(ctx context.Context, path, url string, until uint64) (err error) {
-	s, err := sqlite.Open(ctx, path)
+	s, err := store.Open(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -61,25 +64,45 @@ func serve(t testing.TB, n *indextest.Node) string {
 	return s.URL
 }
 
+// everywhere runs a test with each kind of database; fresh names one that is empty.
+func everywhere(t *testing.T, test func(t *testing.T, fresh func() string)) {
+	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		test(t, func() string { return filepath.Join(t.TempDir(), "i.db") })
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		server := pgtest.Start(t)
+		test(t, server.URL)
+	})
+}
+
 // dump writes all tables in the order of their keys.
-func dump(t *testing.T, path string) string {
+func dump(t *testing.T, where string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+path)
+	driver, dsn := "sqlite", "file:"+where
+	if store.IsURL(where) {
+		driver, dsn = "pgx", where
+	}
+	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close() //nolint:errcheck // read only
 	var b strings.Builder
-	for _, table := range []string{"position", "blocks", "txs", "touched", "events", "subjects"} {
-		if err := dumpTable(&b, db, table); err != nil {
+	for _, table := range []struct{ name, key string }{
+		{"position", "1"}, {"blocks", "1"}, {"txs", "1, 2"}, {"touched", "1, 2, 3"}, {"events", "1, 2"}, {"subjects", "1, 2, 3, 4"},
+	} {
+		if err := dumpTable(&b, db, table.name, table.key); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return b.String()
 }
 
-func dumpTable(b *strings.Builder, db *sql.DB, table string) error {
-	rows, err := db.Query(`SELECT * FROM ` + table + ` ORDER BY 1, 2, 3`)
+func dumpTable(b *strings.Builder, db *sql.DB, table, key string) error {
+	rows, err := db.Query(`SELECT * FROM ` + table + ` ORDER BY ` + key)
 	if err != nil {
 		return err
 	}
@@ -129,13 +152,14 @@ func (k *killer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // A process that is killed at any time leaves an index that the next one
 // completes to what an undisturbed one makes.
-func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) {
-	t.Parallel()
+func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) { everywhere(t, killedIndexing) }
+
+func killedIndexing(t *testing.T, place func() string) {
 	const head = 900
 	node := &killer{node: indextest.New(head, 8)}
 	server := httptest.NewServer(node)
 	t.Cleanup(server.Close)
-	fresh, torn := filepath.Join(t.TempDir(), "fresh.db"), filepath.Join(t.TempDir(), "torn.db")
+	fresh, torn := place(), place()
 	if err := follow(t.Context(), fresh, server.URL, head); err != nil {
 		t.Fatal(err)
 	}
@@ -173,9 +197,10 @@ func TestKilledIndexingEndsAsAnUndisturbedOne(t *testing.T) {
 }
 
 // An index of one chain takes no block of another.
-func TestNodeOfAnotherChainIsRefused(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "i.db")
+func TestNodeOfAnotherChainIsRefused(t *testing.T) { everywhere(t, anotherChain) }
+
+func anotherChain(t *testing.T, place func() string) {
+	path := place()
 	if err := follow(t.Context(), path, serve(t, indextest.New(20, 3)), 20); err != nil {
 		t.Fatal(err)
 	}
@@ -189,19 +214,18 @@ func TestNodeOfAnotherChainIsRefused(t *testing.T) {
 	if err := follow(t.Context(), path, serve(t, pruned), 90); !errors.Is(err, index.ErrPruned) {
 		t.Errorf("a node without the next block: %v", err)
 	}
-	late := filepath.Join(t.TempDir(), "late.db")
+	late := place()
 	if err := follow(t.Context(), late, serve(t, pruned), 90); err != nil {
 		t.Errorf("a new index of a node that lacks the oldest: %v", err)
 	}
 }
 
-func open(t testing.TB, n *indextest.Node) *sqlite.Store {
+func open(t testing.TB, path string, n *indextest.Node) *store.Store {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "i.db")
 	if err := follow(context.Background(), path, serve(t, n), n.Head.Load()); err != nil {
 		t.Fatal(err)
 	}
-	s, err := sqlite.Open(context.Background(), path)
+	s, err := store.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,10 +233,11 @@ func open(t testing.TB, n *indextest.Node) *sqlite.Store {
 	return s
 }
 
-func TestWhatWasIndexedIsFound(t *testing.T) {
-	t.Parallel()
+func TestWhatWasIndexedIsFound(t *testing.T) { everywhere(t, whatWasIndexed) }
+
+func whatWasIndexed(t *testing.T, place func() string) {
 	n := indextest.New(100, 10)
-	s := open(t, n)
+	s := open(t, place(), n)
 	ctx := t.Context()
 	sum, err := s.Totals(ctx)
 	if err != nil || sum.Txs != 1000 || sum.Failed != 100 || sum.Next != 101 || sum.Burned.String() != "147000000" {
@@ -235,12 +260,12 @@ func TestWhatWasIndexedIsFound(t *testing.T) {
 		t.Errorf("%+v, %v", system, err)
 	}
 	// Page by page, an account's transactions are those of one great page.
-	whole, err := s.TxsBy(ctx, n.Account(1), sqlite.Newest, 10_000)
+	whole, err := s.TxsBy(ctx, n.Account(1), store.Newest, 10_000)
 	if err != nil || len(whole) < 200 {
 		t.Fatalf("%d, %v", len(whole), err)
 	}
-	var paged []sqlite.Tx
-	for at := sqlite.Newest; ; {
+	var paged []store.Tx
+	for at := store.Newest; ; {
 		page, err := s.TxsBy(ctx, n.Account(1), at, 7)
 		if err != nil {
 			t.Fatal(err)
@@ -249,17 +274,83 @@ func TestWhatWasIndexedIsFound(t *testing.T) {
 			break
 		}
 		paged = append(paged, page...)
-		at = sqlite.Place{Height: page[len(page)-1].Height, Seq: page[len(page)-1].Index}
+		at = store.Place{Height: page[len(page)-1].Height, Seq: page[len(page)-1].Index}
 	}
 	if fmt.Sprint(paged) != fmt.Sprint(whole) {
 		t.Errorf("%d transactions in pages, %d at once", len(paged), len(whole))
 	}
-	about, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindSession, Key: "\x00\x00\x00\x00\x00\x00\x00\x2b"}, sqlite.Newest, 10)
+	about, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindSession, Key: "\x00\x00\x00\x00\x00\x00\x00\x2b"}, store.Newest, 10)
 	if err != nil || len(about) != 2 || about[0].Name != "SessionOpened" && about[1].Name != "SessionOpened" {
 		t.Errorf("%+v, %v", about, err)
 	}
-	if _, err := s.Tx(ctx, n.Hash(1)); !errors.Is(err, sqlite.ErrNotFound) {
+	if _, err := s.Tx(ctx, n.Hash(1)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a block's hash as a transaction: %v", err)
+	}
+}
+
+// Two explorers that follow the chain into one database write each block once.
+func TestTwoExplorersShareADatabase(t *testing.T) {
+	everywhere(t, func(t *testing.T, place func() string) {
+		const head = 400
+		url := serve(t, indextest.New(head, 8))
+		alone, shared := place(), place()
+		if err := follow(t.Context(), alone, url, head); err != nil {
+			t.Fatal(err)
+		}
+		var g errgroup.Group
+		for range 2 {
+			g.Go(func() error { return follow(t.Context(), shared, url, head) })
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if dump(t, alone) != dump(t, shared) {
+			t.Error("the index of two differs from that of one")
+		}
+	})
+}
+
+// A database that is another program's is left as it is.
+func TestAnotherProgramsDatabaseIsLeftAlone(t *testing.T) {
+	everywhere(t, func(t *testing.T, place func() string) {
+		where := place()
+		driver, dsn := "sqlite", "file:"+where
+		if store.IsURL(where) {
+			driver, dsn = "pgx", where
+		}
+		db, err := sql.Open(driver, dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close() //nolint:errcheck // a test's
+		if store.IsURL(where) {
+			if _, err := db.Exec(`DO $$ BEGIN EXECUTE 'CREATE SCHEMA ' || current_setting('search_path'); END $$`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := db.Exec(`CREATE TABLE events (theirs TEXT)`); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := store.Open(t.Context(), where); err == nil || !strings.Contains(err.Error(), "another program's") {
+			t.Fatalf("%v, %v", s, err)
+		}
+		if _, err := db.Exec(`INSERT INTO events VALUES ('still there')`); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAPasswordIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, where := range []string{"postgres://me:planted@db/x", "postgres://db/x?user=me&password=planted", "postgres://me:planted@[bad"} {
+		if got := store.Redacted(where); strings.Contains(got, "planted") {
+			t.Errorf("%s is shown as %s", where, got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		if _, err := store.Open(ctx, where); err == nil || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: %v", where, err)
+		}
+		cancel()
 	}
 }
 
@@ -273,24 +364,28 @@ func BenchmarkIndex(b *testing.B) {
 	}
 	n := indextest.New(blocks, 10)
 	url := serve(b, n)
-	for b.Loop() {
-		path := filepath.Join(b.TempDir(), "i.db")
-		start := time.Now()
-		if err := follow(context.Background(), path, url, blocks); err != nil {
-			b.Fatal(err)
+	measure := func(b *testing.B, place func() string) {
+		for b.Loop() {
+			path := place()
+			start := time.Now()
+			if err := follow(context.Background(), path, url, blocks); err != nil {
+				b.Fatal(err)
+			}
+			took := time.Since(start).Seconds()
+			b.ReportMetric(float64(blocks)/took, "blocks/s")
+			b.ReportMetric(float64(blocks*10)/took, "txs/s")
+			b.ReportMetric(float64(median(b, n, path).Microseconds()), "search-p50-µs")
 		}
-		took := time.Since(start).Seconds()
-		b.ReportMetric(float64(blocks)/took, "blocks/s")
-		b.ReportMetric(float64(blocks*10)/took, "txs/s")
-		b.ReportMetric(float64(median(b, n, path).Microseconds()), "search-p50-µs")
 	}
+	b.Run("SQLite", func(b *testing.B) { measure(b, func() string { return filepath.Join(b.TempDir(), "i.db") }) })
+	b.Run("PostgreSQL", func(b *testing.B) { measure(b, pgtest.Start(b).URL) })
 }
 
 // median measures what a search and the pages it leads to read.
 func median(b *testing.B, n *indextest.Node, path string) time.Duration {
 	b.Helper()
 	ctx := context.Background()
-	s, err := sqlite.Open(ctx, path)
+	s, err := store.Open(ctx, path)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -306,10 +401,10 @@ func median(b *testing.B, n *indextest.Node, path string) time.Duration {
 		if _, err := s.BlockByHash(ctx, n.Hash(height)); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := s.TxsBy(ctx, n.Account(int(i)), sqlite.Newest, 25); err != nil {
+		if _, err := s.TxsBy(ctx, n.Account(int(i)), store.Newest, 25); err != nil {
 			b.Fatal(err)
 		}
-		if _, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindName, Key: "Market.Settled"}, sqlite.Newest, 25); err != nil {
+		if _, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindName, Key: "Market.Settled"}, store.Newest, 25); err != nil {
 			b.Fatal(err)
 		}
 		took = append(took, time.Since(start))
