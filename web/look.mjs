@@ -23,7 +23,7 @@ const failed = txs.find((t) => !t.ok)
 const miners = await ask('/api/miners')
 const pages = {
   head: '/', blocks: '/blocks', block: `/block/${settle?.height ?? 1}`, txs: '/txs', validators: '/validators', miners: '/miners',
-  governance: '/governance', supply: '/supply', receipts: '/job', missing: '/block/999999999', nothing: '/nothing', search: '/search?q=1',
+  governance: '/governance', supply: '/supply', network: '/network', receipts: '/job', missing: '/block/999999999', nothing: '/nothing', search: '/search?q=1',
 }
 if (settle) pages.tx = `/tx/${settle.hash}`
 if (failed) pages.failed = `/tx/${failed.hash}`

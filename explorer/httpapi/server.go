@@ -35,6 +35,7 @@ type Index interface {
 	EventsOfTx(ctx context.Context, height uint64, idx int) ([]store.Event, error)
 	EventsAbout(ctx context.Context, of index.Subject, before store.Place, limit int) ([]store.Event, error)
 	Known(ctx context.Context, of index.Subject) (bool, error)
+	Tokens(ctx context.Context, holder, after common.Address, limit int) ([]common.Address, error)
 }
 
 // Config is what a server needs.
@@ -53,6 +54,8 @@ type Server struct {
 	started  time.Time
 	hub      *hub
 	signing  signing
+	tokens   facts
+	waiting  waiting
 	busy     chan struct{}   // a token for each question that costs the node much
 	stopping <-chan struct{} // closed when the server stops
 
@@ -101,6 +104,11 @@ func (s *Server) routes() []Route {
 		{"GET", "/api/events", "Events of the network's contracts, newest first, about one subject.", append(page, "name", "address", "session", "job", "receipt", "proposal", "root"), Page[Event]{}, true, s.events},
 		{"GET", "/api/addresses/{address}", "An account as it stands now; the address may be spelled 0x… or aitbc1….", nil, Address{}, false, s.address},
 		{"GET", "/api/addresses/{address}/txs", "Transactions that name an account, newest first.", page, Page[Tx]{}, true, s.addressTxs},
+		{"GET", "/api/addresses/{address}/tokens", "ERC-20 tokens that an account may have, and how much of each; what a token says of itself is its maker's text.", []string{"after", "limit"}, Page[Holding]{}, true, s.addressTokens},
+		{"GET", "/api/tokens/{address}", "An ERC-20 token, by what its contract says.", nil, Token{}, false, s.token},
+		{"GET", "/api/mempool", "Transactions that wait for a block, the node's most eager senders first.", []string{"limit"}, Page[Waiting]{}, true, s.mempool},
+		{"GET", "/api/consensus", "Where the node is in deciding the next block, and how many transactions wait.", nil, Consensus{}, false, s.consensus},
+		{"GET", "/api/peers", "Nodes that the explorer's node is connected to.", nil, Page[Peer]{}, true, s.peers},
 		{"GET", "/api/sessions/{id}", "A session as it stands now.", nil, Session{}, false, s.session},
 		{"GET", "/api/jobs/{id}", "A direct job as it stands now.", nil, Job{}, false, s.job},
 		{"GET", "/api/validators", "Validators, the most powerful first.", nil, Page[Validator]{}, true, s.validators},

@@ -278,3 +278,56 @@ type Tick struct {
 	Block
 	Status Status `json:"status"`
 }
+
+// TokenFacts is what a token says of itself: a stranger's text, which may be untrue.
+type TokenFacts struct {
+	Token    common.Address `json:"token"`
+	Name     string         `json:"name"`
+	Symbol   string         `json:"symbol"`
+	Decimals *int           `json:"decimals"` // null: it does not say
+}
+
+// Token is an ERC-20 token.
+type Token struct {
+	TokenFacts
+	Total string `json:"total_supply"` // in its smallest unit
+}
+
+// Holding is what an account has of a token.
+type Holding struct {
+	TokenFacts
+	Balance *string `json:"balance"` // in its smallest unit; null: it does not say
+}
+
+// Waiting is a transaction that is in no block yet.
+type Waiting struct {
+	Hash     common.Hash     `json:"hash"`
+	From     common.Address  `json:"from"`
+	To       *common.Address `json:"to"`
+	Value    market.Amount   `json:"value"`
+	Nonce    uint64          `json:"nonce"`
+	Method   string          `json:"method"`
+	GasLimit uint64          `json:"gas_limit"`
+	FeeCap   market.Amount   `json:"fee_cap"` // per gas
+	Tip      market.Amount   `json:"tip"`     // per gas
+	Ready    bool            `json:"ready"`   // false: an earlier one of its sender's is missing
+}
+
+// Consensus is where a node is in deciding the next block.
+type Consensus struct {
+	Height uint64    `json:"height"` // that is being decided
+	Round  int       `json:"round"`
+	Step   string    `json:"step"`
+	Since  time.Time `json:"since"`
+	Ready  int       `json:"ready"`  // transactions that can be in the next block
+	Queued int       `json:"queued"` // that wait for an earlier one of their sender's
+	Peers  int       `json:"peers"`
+}
+
+// Peer is a node that the explorer's node is connected to.
+type Peer struct {
+	ID       string `json:"id"`
+	Moniker  string `json:"moniker"`
+	Version  string `json:"version"`
+	Outbound bool   `json:"outbound"`
+}

@@ -44,7 +44,8 @@ type Tx struct {
 // System is the [Event.Tx] of an event of the node's own calls.
 const System = -1
 
-// Event is what one of the network's contracts said. The events of a block are
+// Event is what one of the network's contracts said, or the transfer that a token
+// told of. The events of a block are
 // numbered by their place in [Block.Events].
 type Event struct {
 	Tx       int    // place of the transaction in its block, or System
@@ -56,6 +57,10 @@ type Event struct {
 	// decimal strings, and bytes of any length only as their length and hash.
 	Args     json.RawMessage
 	Subjects []Subject
+	// Token is the contract of an ERC-20 transfer, else nil, and Holders are the accounts that
+	// may have some of it since.
+	Token   *common.Address
+	Holders []common.Address
 }
 
 // Kind is what a [Subject] is.

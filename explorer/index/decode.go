@@ -50,12 +50,16 @@ type Log struct {
 	Data    hexutil.Bytes  `json:"data"`
 }
 
-// Decode returns the event that a log holds, without its place, and whether the
-// log is of one of the network's contracts.
+// Decode returns the event that a log holds, without its place, and whether it is
+// indexed: what the network's contracts say, and transfers of tokens.
 func Decode(l Log) (Event, bool) {
 	c, ours := Contracts()[l.Address]
 	if !ours {
-		return Event{}, false
+		e, ok := decodeToken(l)
+		if ok {
+			e.Subjects = append(e.Subjects, Subject{KindName, e.Contract + "." + e.Name})
+		}
+		return e, ok
 	}
 	e, err := decode(c, l)
 	if err != nil { // of a later program than this: kept, so that it is seen

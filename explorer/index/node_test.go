@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/crypto"
 
 	"github.com/aitbc/aitbc/contracts"
 	"github.com/aitbc/aitbc/explorer/index"
@@ -35,10 +36,10 @@ func TestBlockHoldsWhatItsTransactionsAndTheNodeDid(t *testing.T) {
 	for _, e := range b.Events {
 		names = append(names, e.Contract+"."+e.Name)
 	}
-	if got := strings.Join(names, " "); got != "Market.SessionOpened Market.Debited Market.Credited Market.Settled Staking.Distributed Node.CallRefused" {
+	if got := strings.Join(names, " "); got != "Market.SessionOpened ERC-20.Transfer Market.Debited Market.Credited Market.Settled Staking.Distributed Node.CallRefused" {
 		t.Errorf("events: %s", got)
 	}
-	if args := string(b.Events[5].Args); args != `{"call":"Market.endBlock","error":"execution reverted"}` {
+	if args := string(b.Events[6].Args); args != `{"call":"Market.endBlock","error":"execution reverted"}` {
 		t.Errorf("the refused call: %s", args)
 	}
 	if b.Txs[9].OK || !b.Txs[0].OK || b.Txs[1].Value.String() != "60" {
@@ -85,5 +86,32 @@ func TestContentIsNotRepeated(t *testing.T) {
 	}
 	if _, ours := index.Decode(index.Log{Address: common.Address{1}, Topics: []common.Hash{def.ID}}); ours {
 		t.Error("a stranger's log is taken for ours")
+	}
+}
+
+// A stranger's log is a transfer only if it has the form of one.
+func TestTransfersOfTokensAreTold(t *testing.T) {
+	t.Parallel()
+	topic := crypto.Keccak256Hash([]byte("Transfer(address,address,uint256)"))
+	token, from, to := common.Address{1}, common.BytesToHash([]byte{2}), common.BytesToHash([]byte{3})
+	word := make([]byte, 32)
+	word[31] = 9
+	for name, c := range map[string]struct {
+		log     index.Log
+		want    string
+		holders int
+	}{
+		"coins":            {index.Log{Address: token, Topics: []common.Hash{topic, from, to}, Data: word}, `ERC-20 {"token":"0x0100000000000000000000000000000000000000","from":"0x0000000000000000000000000000000000000002","to":"0x0000000000000000000000000000000000000003","value":"9"}`, 2},
+		"made":             {index.Log{Address: token, Topics: []common.Hash{topic, {}, to}, Data: word}, `ERC-20 {"token":"0x0100000000000000000000000000000000000000","from":"0x0000000000000000000000000000000000000000","to":"0x0000000000000000000000000000000000000003","value":"9"}`, 1},
+		"one of a kind":    {index.Log{Address: token, Topics: []common.Hash{topic, from, to, {31: 7}}}, `ERC-721 {"token":"0x0100000000000000000000000000000000000000","from":"0x0000000000000000000000000000000000000002","to":"0x0000000000000000000000000000000000000003","id":"7"}`, 0},
+		"no address":       {index.Log{Address: token, Topics: []common.Hash{topic, {0: 1}, to}, Data: word}, "", 0},
+		"too much":         {index.Log{Address: token, Topics: []common.Hash{topic, from, to}, Data: append(word, 0)}, "", 0},
+		"nothing indexed":  {index.Log{Address: token, Topics: []common.Hash{topic}, Data: make([]byte, 96)}, "", 0},
+		"another's Market": {index.Log{Address: token, Topics: []common.Hash{{1}, from, to}, Data: word}, "", 0},
+	} {
+		e, ok := index.Decode(c.log)
+		if ok != (c.want != "") || ok && e.Contract+" "+string(e.Args) != c.want || len(e.Holders) != c.holders {
+			t.Errorf("%s: %+v, %s", name, e, e.Args)
+		}
 	}
 }

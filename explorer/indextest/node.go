@@ -48,6 +48,11 @@ func New(head uint64, txs int) *Node {
 	return n
 }
 
+// Token is the contract of a token, of which transactions move some.
+var Token = common.HexToAddress("0x70ce000000000000000000000000000000000001")
+
+var transfer = crypto.Keccak256Hash([]byte("Transfer(address,address,uint256)"))
+
 // Accounts is how many accounts there are.
 const Accounts = 1000
 
@@ -104,6 +109,17 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out = fmt.Sprintf(`"0x%x"`, n.ChainID)
 	case "eth_blockNumber":
 		out = fmt.Sprintf(`"0x%x"`, head)
+	case "eth_call":
+		out = call(req.Params)
+	case "txpool_content":
+		out = n.pool()
+	case "txpool_status":
+		out = `{"pending":"0x3","queued":"0x1"}`
+	case "consensus_state":
+		out = fmt.Sprintf(`{"round_state":{"height/round/step":"%d/1/4","start_time":"2026-09-21T14:13:30Z"}}`, head+1)
+	case "net_info":
+		out = `{"n_peers":"2","peers":[{"node_info":{"id":"bb","moniker":"two","version":"0.38"},"is_outbound":true,"remote_ip":"10.1.2.3"},` +
+			`{"node_info":{"id":"aa","moniker":"<b>one</b>","version":"0.38"},"is_outbound":false,"remote_ip":"10.1.2.4"}]}`
 	case "get_block", "block_results":
 		if height < n.First || height > head {
 			out = ""
@@ -139,6 +155,10 @@ func (n *Node) tx(b *strings.Builder, height uint64, i int) {
 	k := int(height)*n.Txs + i //nolint:gosec // of a test
 	status, to, input, logs := "success", n.Account(k*7+3), "0x", "[]"
 	switch k % 10 {
+	case 2:
+		logs = fmt.Sprintf(`[{"address":%q,"topics":[%q,%q,%q],"data":"0x%064x"}]`, Token.Hex(), transfer.Hex(),
+			common.BytesToHash(n.Account(k).Bytes()).Hex(), common.BytesToHash(to.Bytes()).Hex(), k)
+		to, input = Token, "0xa9059cbb"
 	case 0:
 		to, input, logs = contracts.MarketAddress, "0x11223344", n.opened(uint64(k/10+1), k) //nolint:gosec // of a test
 	case 5:
@@ -148,6 +168,36 @@ func (n *Node) tx(b *strings.Builder, height uint64, i int) {
 	}
 	fmt.Fprintf(b, `{"hash":%q,"status":%q,"from":%q,"to":%q,"value":"%d","nonce":%d,"gas_limit":30000,"gas_used":21000,"fee":"147001","burned":"147000","contract":null,"input":%q,"logs":%s}`,
 		n.Tx(height, i).Hex(), status, n.Account(k).Hex(), to.Hex(), k%97, k, input, logs)
+}
+
+// pool has three transactions that can be in the next block, of which the second
+// sender's offer more, and one that waits for an earlier one.
+func (n *Node) pool() string {
+	tx := func(from, nonce, tip int) string {
+		return fmt.Sprintf(`"%d":{"hash":%q,"from":%q,"to":%q,"value":"0x5","nonce":"0x%x","input":"0x","gas":"0x5208","gasPrice":"0x%x","maxFeePerGas":"0x64","maxPriorityFeePerGas":"0x%x"}`,
+			nonce, n.digest("waiting", uint64(from), uint64(nonce)).Hex(), n.Account(from).Hex(), n.Account(9).Hex(), nonce, tip, tip) //nolint:gosec // of a test
+	}
+	return fmt.Sprintf(`{"pending":{%q:{%s,%s},%q:{%s}},"queued":{%q:{%s}}}`,
+		n.Account(1).Hex(), tx(1, 10, 1), tx(1, 9, 1), n.Account(2).Hex(), tx(2, 0, 3), n.Account(3).Hex(), tx(3, 4, 9))
+}
+
+// call answers as [Token] does, which says of itself what a page must not take for its own.
+func call(params json.RawMessage) string {
+	var args []json.RawMessage
+	var m struct {
+		To    common.Address `json:"to"`
+		Input hexutil.Bytes  `json:"input"`
+	}
+	if json.Unmarshal(params, &args) != nil || len(args) == 0 || json.Unmarshal(args[0], &m) != nil || len(m.Input) < 4 || m.To != Token {
+		return ""
+	}
+	word := func(n int64) string { return fmt.Sprintf("%064x", n) }
+	text := func(s string) string { return word(32) + word(int64(len(s))) + fmt.Sprintf("%x", s) }
+	out := map[string]string{
+		"06fdde03": text("<img src=x onerror=alert(1)>"), "95d89b41": fmt.Sprintf("%x%s", "TOK", strings.Repeat("0", 58)),
+		"313ce567": word(6), "18160ddd": word(1_000_000), "70a08231": word(1234),
+	}[fmt.Sprintf("%x", []byte(m.Input[:4]))]
+	return `"0x` + out + `"`
 }
 
 func (n *Node) opened(session uint64, k int) string {

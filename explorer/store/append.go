@@ -51,12 +51,14 @@ func num(n uint64) int64 { return int64(n) } //nolint:gosec // see above
 var inserts = [...]struct {
 	insert string
 	cols   int
+	end    string
 }{
-	blocks:   {`INSERT INTO blocks (height, tag, hash, parent, time, proposer, gas_used, gas_limit, base_fee, txs, events) VALUES `, 11},
-	txs:      {`INSERT INTO txs (height, idx, tag, hash, sender, receiver, created, value, nonce, method, ok, gas_limit, gas_used, fee, burned) VALUES `, 15},
-	touched:  {`INSERT INTO touched (address, height, idx) VALUES `, 3},
-	events:   {`INSERT INTO events (height, seq, idx, log, call, contract, name, args) VALUES `, 8},
-	subjects: {`INSERT INTO subjects (kind, key, height, seq) VALUES `, 4},
+	blocks:   {`INSERT INTO blocks (height, tag, hash, parent, time, proposer, gas_used, gas_limit, base_fee, txs, events) VALUES `, 11, ``},
+	txs:      {`INSERT INTO txs (height, idx, tag, hash, sender, receiver, created, value, nonce, method, ok, gas_limit, gas_used, fee, burned) VALUES `, 15, ``},
+	touched:  {`INSERT INTO touched (address, height, idx) VALUES `, 3, ``},
+	events:   {`INSERT INTO events (height, seq, idx, log, call, contract, name, args) VALUES `, 8, ``},
+	subjects: {`INSERT INTO subjects (kind, key, height, seq) VALUES `, 4, ``},
+	holdings: {`INSERT INTO holdings (holder, token) VALUES `, 2, ` ON CONFLICT DO NOTHING`},
 }
 
 const (
@@ -65,6 +67,7 @@ const (
 	touched
 	events
 	subjects
+	holdings
 )
 
 // writer gathers rows and writes them in few statements.
@@ -99,7 +102,7 @@ func (w *writer) write(table int) error {
 	}
 	w.rows[table] = w.rows[table][:0]
 	row := "(" + strings.Repeat("?,", inserts[table].cols-1) + "?)"
-	query := w.bind(inserts[table].insert + strings.Repeat(row+",", n-1) + row)
+	query := w.bind(inserts[table].insert + strings.Repeat(row+",", n-1) + row + inserts[table].end)
 	if n < w.atOnce {
 		_, err := w.tx.ExecContext(w.ctx, query, args...)
 		return err
@@ -163,6 +166,11 @@ func (w *writer) block(b *index.Block, t *Totals) error {
 		}
 		for _, s := range e.Subjects {
 			if err := w.put(subjects, int(s.Kind), []byte(s.Key), h, seq); err != nil {
+				return err
+			}
+		}
+		for _, a := range e.Holders {
+			if err := w.put(holdings, a[:], e.Token[:]); err != nil {
 				return err
 			}
 		}

@@ -181,6 +181,14 @@ func (s *Store) EventsAbout(ctx context.Context, of index.Subject, before Place,
 		int(of.Kind), []byte(of.Key), num(before.Height), before.Seq, limit)
 }
 
+func scanAddress(row func(...any) error) (a common.Address, err error) { return a, row(address(&a)) }
+
+// Tokens returns tokens that an account may have, in the order of their addresses
+// and after one of them.
+func (s *Store) Tokens(ctx context.Context, holder, after common.Address, limit int) ([]common.Address, error) {
+	return list(ctx, s, scanAddress, `SELECT token FROM holdings WHERE holder = ? AND token > ? ORDER BY token LIMIT ?`, holder[:], after[:], limit)
+}
+
 // Known reports whether any event is about a subject.
 func (s *Store) Known(ctx context.Context, of index.Subject) (bool, error) {
 	var known bool

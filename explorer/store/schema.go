@@ -82,8 +82,14 @@ CREATE TABLE subjects (
 	seq    INTEGER NOT NULL,
 	PRIMARY KEY (kind, key, height, seq)
 ) WITHOUT ROWID;
+
+CREATE TABLE holdings (
+	holder BLOB NOT NULL,
+	token  BLOB NOT NULL,
+	PRIMARY KEY (holder, token)
+) WITHOUT ROWID;
 `
 )
 
 // tables are those of the schema.
-var tables = []string{"position", "blocks", "txs", "touched", "events", "subjects"}
+var tables = []string{"position", "blocks", "txs", "touched", "events", "subjects", "holdings"}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/explorer/index"
@@ -92,7 +93,7 @@ func dump(t *testing.T, where string) string {
 	defer db.Close() //nolint:errcheck // read only
 	var b strings.Builder
 	for _, table := range []struct{ name, key string }{
-		{"position", "1"}, {"blocks", "1"}, {"txs", "1, 2"}, {"touched", "1, 2, 3"}, {"events", "1, 2"}, {"subjects", "1, 2, 3, 4"},
+		{"position", "1"}, {"blocks", "1"}, {"txs", "1, 2"}, {"touched", "1, 2, 3"}, {"events", "1, 2"}, {"subjects", "1, 2, 3, 4"}, {"holdings", "1, 2"},
 	} {
 		if err := dumpTable(&b, db, table.name, table.key); err != nil {
 			t.Fatal(err)
@@ -282,6 +283,17 @@ func whatWasIndexed(t *testing.T, place func() string) {
 	about, err := s.EventsAbout(ctx, index.Subject{Kind: index.KindSession, Key: "\x00\x00\x00\x00\x00\x00\x00\x2b"}, store.Newest, 10)
 	if err != nil || len(about) != 2 || about[0].Name != "SessionOpened" && about[1].Name != "SessionOpened" {
 		t.Errorf("%+v, %v", about, err)
+	}
+	moved, err := s.EventsOfTx(ctx, 42, 2)
+	if err != nil || len(moved) != 1 || moved[0].Contract != index.ERC20 || !strings.Contains(string(moved[0].Args), `"value":"422"`) {
+		t.Errorf("%+v, %v", moved, err)
+	}
+	held, err := s.Tokens(ctx, n.Account(422), common.Address{}, 10)
+	if err != nil || len(held) != 1 || held[0] != indextest.Token {
+		t.Errorf("%v, %v", held, err)
+	}
+	if held, err = s.Tokens(ctx, n.Account(422), indextest.Token, 10); err != nil || len(held) != 0 {
+		t.Errorf("after the last: %v, %v", held, err)
 	}
 	if _, err := s.Tx(ctx, n.Hash(1)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a block's hash as a transaction: %v", err)

@@ -2,6 +2,7 @@ import type React from 'react'
 import { Amount, Answer, At, Badge, count, Facts, Id, Section, Table, useAsk, type Account as Data, type Event, type Participant, type Tx } from '@aitbc/shared'
 import { Events } from './events.js'
 import { Paged } from './paged.js'
+import { Holdings, TokenOf } from './tokens.js'
 import { txColumns } from './txs.js'
 
 type Fact = [string, React.ReactNode]
@@ -60,10 +61,12 @@ export function Account({ id }: { id: string }) {
                 )}
               </Section>
             )}
+            {a.code && !a.contract && <TokenOf contract={a.address} />}
+            <Holdings of={a.address} />
             <Paged<Tx> title="Transactions" path={`/api/addresses/${a.address}/txs`} empty="No transaction names this account.">
               {(rows) => <Table name="Transactions" rows={rows} id={(t) => t.hash} columns={txColumns} />}
             </Paged>
-            <Paged<Event> title="Sessions, jobs, earnings and stake" path={`/api/events?address=${a.address}`} empty="The network’s contracts have not named this account.">
+            <Paged<Event> title="Sessions, jobs, earnings, stake and tokens" path={`/api/events?address=${a.address}`} empty="Neither the network’s contracts nor a token have named this account.">
               {(rows) => <Events list={rows} placed />}
             </Paged>
           </>

@@ -6,6 +6,7 @@ import { Home } from './home.js'
 import { useHead } from './live.js'
 import { Governance, Miners, Supply, Validators } from './network.js'
 import { DirectJob, Session } from './market.js'
+import { Network } from './pool.js'
 import { Search } from './search.js'
 import { TxPage, Txs } from './txs.js'
 import { Waiting } from '@aitbc/shared'
@@ -22,6 +23,7 @@ const places: [path: string, name: string][] = [
   ['/miners', 'Miners'],
   ['/governance', 'Governance'],
   ['/supply', 'Supply'],
+  ['/network', 'Network'],
 ]
 
 /** The page at a path. */
@@ -61,6 +63,9 @@ function page(url: URL): [title: string, page: ReactNode] {
       return ['Governance', <Governance />]
     case 'supply':
       return ['Supply', <Supply />]
+    case 'network':
+    case 'mempool':
+      return ['Network', <Network />]
     case 'search':
       return ['Search', <Search q={url.searchParams.get('q') ?? ''} />]
     default:

@@ -24,14 +24,14 @@ export function ShowValue({ name, value }: { name: string; value: Value | number
   return value === '' ? <small>empty</small> : value
 }
 
-/** Values by name. */
-export function Args({ of }: { of: Record<string, Value | number> }) {
+/** Values by name; of a stranger's contract none is an amount of coins. */
+export function Args({ of, strange }: { of: Record<string, Value | number>; strange?: boolean }) {
   return (
     <dl className="args">
       {Object.entries(of).map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd><ShowValue name={name} value={value} /></dd>
+          <dd><ShowValue name={strange ? '' : name} value={value} /></dd>
         </div>
       ))}
     </dl>
@@ -49,7 +49,7 @@ export function Events({ list, placed }: { list: Event[]; placed?: boolean }) {
             {e.call && <Badge kind="plain">by the node: {e.call}</Badge>}
             {placed && <small>{e.tx ? <Link href={`/tx/${e.tx}`}>transaction</Link> : <Link href={`/block/${e.height}`}>block {count(e.height)}</Link>}, <Ago at={e.time} /></small>}
           </p>
-          <Args of={e.args} />
+          <Args of={e.args} strange={e.contract.startsWith('ERC-')} />
         </div>
       ))}
     </>

@@ -55,7 +55,7 @@ export function TxPage({ hash }: { hash: string }) {
                 </>
               )}
             </Section>
-            <Section title="Events of the network’s contracts">
+            <Section title="Events of the network’s contracts, and transfers of tokens">
               {t.events.length === 0 ? <p className="empty">None.</p> : <Events list={t.events} />}
             </Section>
             {t.logs.length > 0 && (

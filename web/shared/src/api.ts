@@ -251,3 +251,49 @@ export interface Found {
   path: string
   text: string
 }
+
+/** What a token's contract says of itself: a stranger's text. */
+export interface TokenFacts {
+  token: string
+  name: string
+  symbol: string
+  decimals: number | null
+}
+
+export interface Token extends TokenFacts {
+  total_supply: string
+}
+
+export interface Holding extends TokenFacts {
+  balance: string | null
+}
+
+export interface WaitingTx {
+  hash: string
+  from: string
+  to: string | null
+  value: string
+  nonce: number
+  method: string
+  gas_limit: number
+  fee_cap: string
+  tip: string
+  ready: boolean
+}
+
+export interface Consensus {
+  height: number
+  round: number
+  step: string
+  since: string
+  ready: number
+  queued: number
+  peers: number
+}
+
+export interface Peer {
+  id: string
+  moniker: string
+  version: string
+  outbound: boolean
+}

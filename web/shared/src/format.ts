@@ -1,11 +1,11 @@
 // How values are written. Amounts are exact: decimal strings of base units come
 // in, and no digit is lost.
 
-/** Coins of a decimal string of base units, as "1,234.5". */
-export function coins(units: string): string {
-  const text = units.padStart(19, '0')
-  const whole = text.slice(0, -18).replace(/^0+(?=\d)/, '')
-  const rest = text.slice(-18).replace(/0+$/, '')
+/** Coins of a decimal string of base units, as "1,234.5". A token may have other decimals. */
+export function coins(units: string, decimals = 18): string {
+  const text = units.padStart(decimals + 1, '0')
+  const whole = text.slice(0, text.length - decimals).replace(/^0+(?=\d)/, '')
+  const rest = text.slice(text.length - decimals).replace(/0+$/, '')
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ',')
   return rest === '' ? grouped : `${grouped}.${rest}`
 }

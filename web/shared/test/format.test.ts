@@ -7,6 +7,8 @@ it('amounts keep every unit', () => {
   expect(coins('1000000000000000000')).toBe('1')
   expect(coins('1234567000000000000000001')).toBe('1,234,567.000000000000000001')
   expect(coins('100000000000000000')).toBe('0.1')
+  expect(coins('1234567', 6)).toBe('1.234567')
+  expect(coins('1234', 0)).toBe('1,234')
 })
 
 it('the rest is short', () => {
