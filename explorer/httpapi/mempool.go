@@ -161,7 +161,7 @@ func (s *Server) consensus(w http.ResponseWriter, r *http.Request) error {
 	if err := g.Wait(); err != nil {
 		return node(err)
 	}
-	out := Consensus{Since: round.State.Since, Ready: int(pool.Pending), Queued: int(pool.Queued), Peers: len(net.Peers)} //nolint:gosec // counts
+	out := Consensus{Since: round.State.Since, Ready: int(pool.Pending), Queued: int(pool.Queued), Peers: len(net.Peers)}
 	var step int
 	if _, err := fmt.Sscanf(strings.ReplaceAll(round.State.Place, "/", " "), "%d %d %d", &out.Height, &out.Round, &step); err != nil {
 		return node(fmt.Errorf("consensus is at %q: %w", round.State.Place, err))

@@ -119,18 +119,16 @@ func numberOf(out []byte) *big.Int {
 
 // textOf reads a string as ABI has them, or the 32 bytes that old tokens answer with.
 func textOf(out []byte) string {
-	text := out
-	if len(out) == 32 {
-		text = bytes.TrimRight(out, "\x00")
-	} else {
+	text := bytes.TrimRight(out, "\x00")
+	if len(out) != 32 {
 		if len(out) < 64 || numberOf(out).Cmp(big.NewInt(32)) != 0 {
 			return ""
 		}
 		n := numberOf(out[32:])
-		if !n.IsUint64() || n.Uint64() > uint64(len(out)-64) {
+		if n.Cmp(big.NewInt(int64(len(out)-64))) > 0 {
 			return ""
 		}
-		text = out[64 : 64+n.Uint64()]
+		text = out[64 : 64+n.Int64()]
 	}
 	clean := strings.ToValidUTF8(string(text), "�")
 	if utf8.RuneCountInString(clean) > tokenText {

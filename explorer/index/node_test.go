@@ -105,7 +105,7 @@ func TestTransfersOfTokensAreTold(t *testing.T) {
 		"made":             {index.Log{Address: token, Topics: []common.Hash{topic, {}, to}, Data: word}, `ERC-20 {"token":"0x0100000000000000000000000000000000000000","from":"0x0000000000000000000000000000000000000000","to":"0x0000000000000000000000000000000000000003","value":"9"}`, 1},
 		"one of a kind":    {index.Log{Address: token, Topics: []common.Hash{topic, from, to, {31: 7}}}, `ERC-721 {"token":"0x0100000000000000000000000000000000000000","from":"0x0000000000000000000000000000000000000002","to":"0x0000000000000000000000000000000000000003","id":"7"}`, 0},
 		"no address":       {index.Log{Address: token, Topics: []common.Hash{topic, {0: 1}, to}, Data: word}, "", 0},
-		"too much":         {index.Log{Address: token, Topics: []common.Hash{topic, from, to}, Data: append(word, 0)}, "", 0},
+		"too much":         {index.Log{Address: token, Topics: []common.Hash{topic, from, to}, Data: make([]byte, 33)}, "", 0},
 		"nothing indexed":  {index.Log{Address: token, Topics: []common.Hash{topic}, Data: make([]byte, 96)}, "", 0},
 		"another's Market": {index.Log{Address: token, Topics: []common.Hash{{1}, from, to}, Data: word}, "", 0},
 	} {
