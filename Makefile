@@ -106,6 +106,10 @@ bench-peers: ## measure beside River and asynq, which need PostgreSQL and redis-
 bench-llama: ## measure the exact engine beside llama.cpp, whose library comes from npm
 	$(GO) run ./bench/llama
 
+.PHONY: release
+release: ## build the programs of this commit for every platform, the same bytes each time, with checksums and SBOM: OUT=release
+	deploy/release/build $(or $(OUT),release)
+
 .PHONY: lint
 lint: ## format, vet and lint both modules
 	.ci/lint
