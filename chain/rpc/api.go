@@ -102,9 +102,12 @@ func (a *API) GetTx(hash string) (*Tx, error) {
 	}
 	tx, header, receipt, ok := a.Chain.Transaction(id)
 	if !ok {
-		if tx = a.Chain.Pool().Get(id); tx == nil {
-			return nil, fmt.Errorf("transaction %v: %w", id, ErrNotFound)
+		if tx = a.Chain.Pool().Get(id); tx == nil { // perhaps it came into a block between the two looks
+			tx, header, receipt, ok = a.Chain.Transaction(id)
 		}
+	}
+	if tx == nil {
+		return nil, fmt.Errorf("transaction %v: %w", id, ErrNotFound)
 	}
 	out, err := showTx(a.signer(), tx)
 	if err != nil {
