@@ -74,6 +74,9 @@ func (d Dir) Keystore() string { return d.Path("keystore") }
 // Secrets holds passphrases and API keys, each in a file of mode 0600.
 func (d Dir) Secrets() string { return d.Path("secrets") }
 
+// Passphrase is the file with the passphrase of all keys of a network that aitbc up made.
+func (d Dir) Passphrase() string { return d.Path("secrets", "passphrase") }
+
 // Logs holds what supervised programs print.
 func (d Dir) Logs() string { return d.Path("logs") }
 

@@ -204,9 +204,13 @@ func (c *call) unlock(set *settings.Settings) (*keystore.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	pass, err := keystore.Passphrase(keystore.PassphraseSource{
-		File: cmp.Or(c.Getenv(keystore.PassphraseFileVariable), set.Keys.PassphraseFile), In: c.Stdin, Out: c.Stderr,
-	})
+	file := cmp.Or(c.Getenv(keystore.PassphraseFileVariable), set.Keys.PassphraseFile)
+	if file == "" {
+		if _, err := os.Stat(c.home.Passphrase()); err == nil { // of aitbc up's network
+			file = c.home.Passphrase()
+		}
+	}
+	pass, err := keystore.Passphrase(keystore.PassphraseSource{File: file, In: c.Stdin, Out: c.Stderr})
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, &hinted{err, "keys.passphrase_file or " + keystore.PassphraseFileVariable + " names it"}
 	}

@@ -66,7 +66,7 @@ func (n Network) save() error {
 func (n Network) ClientKeyFile() string { return n.Home.Path("secrets", "client.key") }
 
 // PassphraseFile holds the passphrase of a devnet's keys.
-func (n Network) PassphraseFile() string { return n.Home.Path("secrets", "passphrase") }
+func (n Network) PassphraseFile() string { return n.Home.Passphrase() }
 
 // LockFile is locked by the process that runs the network.
 func (n Network) LockFile() string { return n.Home.Path("run", "up.lock") }
