@@ -1,9 +1,11 @@
 package genesis
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
@@ -12,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/core/tracing"
 	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/core/vm"
+	"github.com/ethereum/go-ethereum/crypto"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/holiman/uint256"
 )
@@ -107,10 +110,7 @@ func (d *deployer) create(at common.Address, code []byte, balance *big.Int) erro
 	d.evm.SetTxContext(vm.TxContext{Origin: params.SystemAddress, GasPrice: new(uint256.Int)})
 	ret, _, err := d.evm.Call(params.SystemAddress, at, nil, vm.NewGasBudget(creationGas, 0), new(uint256.Int))
 	if err != nil {
-		if reason, uerr := abi.UnpackRevert(ret); uerr == nil {
-			return fmt.Errorf("constructor: %w: %s", err, reason)
-		}
-		return fmt.Errorf("constructor: %w (%#x)", err, ret)
+		return fmt.Errorf("constructor: %w", refused(err, ret))
 	}
 	if len(ret) == 0 || len(ret) > params.MaxCodeSize {
 		return fmt.Errorf("the code is %d bytes long, between 1 and %d are allowed", len(ret), params.MaxCodeSize)
@@ -118,6 +118,25 @@ func (d *deployer) create(at common.Address, code []byte, balance *big.Int) erro
 	d.sdb.SetCode(at, ret, tracing.CodeChangeContractCreation)
 	d.evm.StateDB.Finalise(rules)
 	return nil
+}
+
+// Selectors of the errors that say why in one string.
+var (
+	plainError   = crypto.Keccak256([]byte("Error(string)"))[:4]
+	badParameter = crypto.Keccak256([]byte("BadParameter(string)"))[:4]
+)
+
+// refused says why a constructor reverted.
+func refused(err error, ret []byte) error {
+	if text, uerr := abi.UnpackRevert(ret); uerr == nil {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	if rest, bad := bytes.CutPrefix(ret, badParameter); bad {
+		if name, uerr := abi.UnpackRevert(slices.Concat(plainError, rest)); uerr == nil {
+			return fmt.Errorf("the parameter %s is out of its bounds", name)
+		}
+	}
+	return fmt.Errorf("%w (%#x)", err, ret)
 }
 
 // dump copies every touched account into the genesis.

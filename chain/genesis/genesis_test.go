@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,18 @@ func TestWhatCannotBeAGenesisIsRefused(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+// A parameter that a contract does not take is named.
+func TestWhatAConstructorRefusesIsSaid(t *testing.T) {
+	word := func(b ...byte) []byte { return common.RightPadBytes(b, 32) }
+	says := slices.Concat(crypto.Keccak256([]byte("BadParameter(string)"))[:4], common.LeftPadBytes([]byte{32}, 32), common.LeftPadBytes([]byte{5}, 32), word([]byte("delay")...))
+	s := spec()
+	// PUSH1 100 PUSH1 12 PUSH1 0 CODECOPY PUSH1 100 PUSH1 0 REVERT
+	s.Predeploys[0].Creation = slices.Concat(common.FromHex("6064600c60003960646000fd"), says)
+	_, err := genesis.Build(s)
+	require.ErrorContains(t, err, "Registry")
+	require.ErrorContains(t, err, "the parameter delay is out of its bounds")
 }
 
 func TestAppStateDecoderIsStrict(t *testing.T) {
