@@ -86,7 +86,7 @@ func (p *project) cli(args ...string) string {
 	return p.run(filepath.Join(p.root, "aitbc-cli.sh"), args...)
 }
 
-var services = []string{"blockchain", "coordinator", "miner", "wallet-daemon", "explorer"}
+var services = []string{"blockchain", "coordinator", "miner", "wallet-daemon", "explorer", "marketplace"}
 
 type container struct {
 	ID     string `json:"Id"`

@@ -83,6 +83,9 @@ func (n Network) APIURL() string { return cmp.Or(n.At.API, n.http(home.PortCoord
 // ExplorerURL is the explorer's address.
 func (n Network) ExplorerURL() string { return n.http(home.PortExplorer) }
 
+// MarketplaceURL is the marketplace's address.
+func (n Network) MarketplaceURL() string { return n.http(home.PortMarketplace) }
+
 // MinerURL is the miner's local address.
 func (n Network) MinerURL() string { return n.http(home.PortMiner) }
 
