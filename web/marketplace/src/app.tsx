@@ -1,5 +1,6 @@
 import { Link, Theme, useAsk, useLocation, Waiting } from '@aitbc/shared'
-import { Suspense, useEffect, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, type ReactNode } from 'react'
+import { Whole } from './broken.js'
 import { Estimator } from './market/estimator.js'
 import { Offers } from './market/list.js'
 import { MinerPage } from './market/miner.js'
@@ -7,9 +8,25 @@ import { Model } from './market/model.js'
 import type { Network } from './types.js'
 import { WalletButton } from './wallet/button.js'
 
+// What signs and seals needs curves and hashes: it comes when it is opened.
+const Playground = lazy(() => import('./play/page.js'))
+const Stake = lazy(() => import('./stake/stake.js'))
+const Vote = lazy(() => import('./stake/vote.js'))
+const Faucet = lazy(() => import('./stake/faucet.js'))
+const Desk = lazy(() => import('./desk/page.js'))
+const Keys = lazy(() => import('./keys/page.js'))
+const Verify = lazy(() => import('./play/receipt.js'))
+
 const places: [path: string, name: string][] = [
   ['/', 'Market'],
+  ['/play', 'Playground'],
   ['/estimate', 'Estimate'],
+  ['/keys', 'Code and keys'],
+  ['/verify', 'Receipts'],
+  ['/desk', 'Miner desk'],
+  ['/stake', 'Stake'],
+  ['/vote', 'Votes'],
+  ['/faucet', 'Faucet'],
 ]
 
 /** The page at a path. */
@@ -30,6 +47,20 @@ function page(url: URL): [title: string, page: ReactNode] {
       return [`Miner ${id}`, <MinerPage id={id} />]
     case 'estimate':
       return ['Estimate', <Estimator />]
+    case 'play':
+      return ['Playground', <Playground />]
+    case 'keys':
+      return ['Code and keys', <Keys />]
+    case 'stake':
+      return ['Stake', <Stake />]
+    case 'vote':
+      return ['Votes and treasury', <Vote />]
+    case 'faucet':
+      return ['Faucet', <Faucet />]
+    case 'desk':
+      return ['Miner desk', <Desk />]
+    case 'verify':
+      return ['Check a receipt', <Verify />]
     default:
       return ['Not found', <><h1>Not found</h1><p className="notice">There is no such page. <Link href="/">The market</Link> is the first one.</p></>]
   }
@@ -60,7 +91,7 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {network.error && <div className="notice bad" role="status"><p><b>The coordinator does not answer.</b> Sessions and deposits are on the chain, and safe: what is not spent comes back by itself. This page asks again.</p></div>}
         <Suspense fallback={<Waiting />}>
-          <div key={url.pathname}>{body}</div>
+          <Whole key={url.pathname}>{body}</Whole>
         </Suspense>
       </main>
       <footer className="foot">

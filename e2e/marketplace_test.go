@@ -1,0 +1,143 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/chainclient/predeploy"
+	"github.com/aitbc/aitbc/contracts"
+	"github.com/aitbc/aitbc/e2e/network"
+	"github.com/aitbc/aitbc/explorer/httpapi"
+	"github.com/aitbc/aitbc/market"
+	"github.com/aitbc/aitbc/receipt"
+)
+
+// chromium is the browser that pages are tested in. Where there is none the test is skipped, unless
+// AITBC_REQUIRE_CHROMIUM says that there must be one.
+func chromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			return path
+		}
+	}
+	if os.Getenv("AITBC_REQUIRE_CHROMIUM") != "" {
+		t.Fatal("there is no Chromium, and AITBC_REQUIRE_CHROMIUM is set")
+	}
+	t.Skip("there is no Chromium here: pages are not tested in a browser (Debian's package chromium, or its path in CHROMIUM)")
+	return ""
+}
+
+// payer makes an account with some coins.
+func payer(t *testing.T, n *network.Network, coins market.Amount) (key string, a common.Address) {
+	t.Helper()
+	k, err := crypto.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a = crypto.PubkeyToAddress(k.PublicKey)
+	sender := chainclient.NewSender(n.Chain(), n.Key(n.Network.Client))
+	if _, err := sender.Send(t.Context(), chainclient.Tx{To: a, Value: coins.Big()}); err != nil {
+		t.Fatal(err)
+	}
+	return hexutil.Encode(crypto.FromECDSA(k)), a
+}
+
+// A person with a wallet in a browser opens a session, is answered, checks the receipt, loses the page twice, closes, and
+// has every coin that was not paid to the unit.
+func TestMarketplaceInABrowser(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	web := npmPackages(t, filepath.Join("..", "web"))
+	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) {
+		g.Market.MaxOrderDuration, g.Market.Margin, g.Market.CloseWindow = 15, 2, 20
+	}})
+	before := n.Audit()
+	funds := market.Coins(10)
+	key, account := payer(t, n, funds)
+	out := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("e2e", "play.mjs"), n.MarketplaceURL(), model(t, n), out)
+	cmd.Dir, cmd.Stderr = web, os.Stderr
+	cmd.Env = append(os.Environ(), "PRIVATE_KEY="+key, "CHROMIUM="+browser)
+	raw, err := cmd.Output()
+	if err != nil {
+		if shot := os.Getenv("AITBC_SCREENSHOT"); shot != "" {
+			_ = os.Rename(filepath.Join(out, "failed.png"), shot) // it may not have come so far
+		}
+		t.Fatalf("play.mjs: %v", err)
+	}
+	var saw struct {
+		Violations, Foreign, Asked []string
+		Pieces                     int
+		Answer, Stopped            string
+		First, Second              market.Amount
+		Receipt                    common.Hash
+		Whole, Output, Root        []string
+		Session                    uint64 `json:",string"`
+		Deposit, Paid, Back        market.Amount
+	}
+	if err := json.Unmarshal(raw, &saw); err != nil {
+		t.Fatalf("play.mjs printed %q: %v", raw, err)
+	}
+	if len(saw.Violations) > 0 || len(saw.Foreign) > 0 {
+		t.Errorf("the content policy was broken, or another origin asked: %q, %q", saw.Violations, saw.Foreign)
+	}
+	if saw.Answer == "" || saw.Pieces < 3 || saw.First.IsZero() {
+		t.Errorf("the answer %q came in %d pieces and cost %s", saw.Answer, saw.Pieces, saw.First)
+	}
+	if !slices.Equal(saw.Whole, []string{"true", "true"}) || saw.Output[0] != "false" || !slices.Equal(saw.Root, []string{"true", "false"}) {
+		t.Errorf("the receipt holds %v, with another output %v, with another path %v", saw.Whole, saw.Output, saw.Root)
+	}
+	file, err := os.ReadFile(filepath.Join(out, "receipt.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := receipt.ParseBundle(file); err != nil || b.ReceiptID != saw.Receipt {
+		t.Errorf("the downloaded receipt: %v", err)
+	}
+	if text, err := n.Run("verify", filepath.Join(out, "receipt.json")); err != nil {
+		t.Errorf("aitbc verify: %v\n%s", err, text)
+	}
+
+	// Every coin of the deposit was paid or came back, and the account has what it had but for that and its transactions' fees.
+	if sum, err := saw.Paid.Add(saw.Back); err != nil || sum != saw.Deposit || saw.Deposit != market.Units(25e17) {
+		t.Errorf("of %s were %s paid and %s back", saw.Deposit, saw.Paid, saw.Back)
+	}
+	if x := onChain(t, n, saw.Session); x.State != predeploy.StateClosed || x.Client != account || x.Debited != saw.Paid {
+		t.Errorf("on the chain %+v", x)
+	}
+	if least, err := saw.First.Add(saw.Second); err != nil || saw.Paid.Cmp(least) < 0 {
+		t.Errorf("%s were paid for answers that cost %s and %s", saw.Paid, saw.First, saw.Second)
+	}
+	want, err := funds.Sub(saw.Paid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := shown[httpapi.Page[httpapi.Tx]](t, n, "/api/addresses/"+account.Hex()+"/txs")
+	fees := 0
+	for _, x := range sent.Items {
+		if x.From != account {
+			continue
+		}
+		fees++
+		if want, err = want.Sub(x.Fee); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := n.Balance(account); got != want || fees != 2 {
+		t.Errorf("the account has %s after %d transactions, want %s after 2", got, fees, want)
+	}
+	if declined := slices.Contains(saw.Asked, "personal_sign"); declined {
+		t.Errorf("the wallet was asked %v", saw.Asked)
+	}
+	n.Conserved(before, n.Audit())
+}
