@@ -37,6 +37,19 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
+// inBrowser has a browser go a way through the marketplace with the wallet of a key, and returns what the script printed.
+func inBrowser(t *testing.T, n *network.Network, key, script string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script), n.MarketplaceURL()}, args...)...)
+	cmd.Dir, cmd.Stderr = npmPackages(t, filepath.Join("..", "web")), os.Stderr
+	cmd.Env = append(os.Environ(), "PRIVATE_KEY="+key, "CHROMIUM="+chromium(t))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return out
+}
+
 // payer makes an account with some coins.
 func payer(t *testing.T, n *network.Network, coins market.Amount) (key string, a common.Address) {
 	t.Helper()
@@ -56,8 +69,7 @@ func payer(t *testing.T, n *network.Network, coins market.Amount) (key string, a
 // has every coin that was not paid to the unit.
 func TestMarketplaceInABrowser(t *testing.T) {
 	t.Parallel()
-	browser := chromium(t)
-	web := npmPackages(t, filepath.Join("..", "web"))
+	chromium(t)
 	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) {
 		g.Market.MaxOrderDuration, g.Market.Margin, g.Market.CloseWindow = 15, 2, 20
 	}})
@@ -65,16 +77,7 @@ func TestMarketplaceInABrowser(t *testing.T) {
 	funds := market.Coins(10)
 	key, account := payer(t, n, funds)
 	out := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "node", filepath.Join("e2e", "play.mjs"), n.MarketplaceURL(), model(t, n), out)
-	cmd.Dir, cmd.Stderr = web, os.Stderr
-	cmd.Env = append(os.Environ(), "PRIVATE_KEY="+key, "CHROMIUM="+browser)
-	raw, err := cmd.Output()
-	if err != nil {
-		if shot := os.Getenv("AITBC_SCREENSHOT"); shot != "" {
-			_ = os.Rename(filepath.Join(out, "failed.png"), shot) // it may not have come so far
-		}
-		t.Fatalf("play.mjs: %v", err)
-	}
+	raw := inBrowser(t, n, key, "play.mjs", model(t, n), out)
 	var saw struct {
 		Violations, Foreign, Asked []string
 		Pieces                     int
@@ -136,8 +139,39 @@ func TestMarketplaceInABrowser(t *testing.T) {
 	if got := n.Balance(account); got != want || fees != 2 {
 		t.Errorf("the account has %s after %d transactions, want %s after 2", got, fees, want)
 	}
-	if declined := slices.Contains(saw.Asked, "personal_sign"); declined {
-		t.Errorf("the wallet was asked %v", saw.Asked)
+	// The wallet was asked once for each declined and each granted thing, and by no answer.
+	if want := []string{
+		"eth_requestAccounts", "eth_requestAccounts", "wallet_switchEthereumChain", "wallet_addEthereumChain", "wallet_switchEthereumChain",
+		"eth_sendTransaction", "eth_sendTransaction", "eth_signTypedData_v4", "eth_signTypedData_v4", "eth_sendTransaction",
+	}; !slices.Equal(saw.Asked, want) {
+		t.Errorf("the wallet was asked %v, want %v", saw.Asked, want)
+	}
+	n.Conserved(before, n.Audit())
+}
+
+// A person whose account the faucet filled stakes in a browser, and votes with that stake against its validator's will.
+func TestStakeAndVoteInABrowser(t *testing.T) {
+	t.Parallel()
+	chromium(t)
+	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) {
+		g.Governance.VotingDelay, g.Governance.VotingPeriod = 10, 90
+	}})
+	before := n.Audit()
+	key, account := payer(t, n, market.Units(1e16)) // enough to ask the faucet
+	inBrowser(t, n, key, "stake.mjs", "stake")
+	d, err := predeploy.NewStaking(n.Chain()).Delegation(t.Context(), account, n.Operator, chainclient.Latest)
+	if err != nil || d.Amount != market.Coins(40) {
+		t.Fatalf("delegated %+v: %v", d, err)
+	}
+	var m moved
+	n.JSON(&m, "stake", "delegate", "operator", "--amount", "20000") // proposing takes some
+	past(t, n, m.Block)
+	var p proposal
+	n.JSON(&p, "gov", "propose", "param", "--contract", "market", "--set", "feeBps=321", "--description", "<b>Raise</b> the fee")
+	inBrowser(t, n, key, "stake.mjs", "vote")
+	n.JSON(&p, "gov", "show", "1")
+	if p.Against != market.Coins(40) || len(p.Votes) != 1 || p.Votes[0].Voter != account {
+		t.Errorf("votes: %+v", p)
 	}
 	n.Conserved(before, n.Audit())
 }

@@ -60,7 +60,7 @@ func TestMarketplaceServesAndStops(t *testing.T) {
 	case err := <-done:
 		t.Fatalf("the marketplace ended: %v", err)
 	}
-	get := func(path string) (*http.Response, string) {
+	get := func(path string) string {
 		resp, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)
@@ -70,15 +70,15 @@ func TestMarketplaceServesAndStops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return resp, string(body)
+		return string(body)
 	}
-	if _, body := get("/model/m"); !strings.Contains(strings.ToLower(body), "<!doctype html>") {
+	if body := get("/model/m"); !strings.Contains(strings.ToLower(body), "<!doctype html>") {
 		t.Errorf("the page: %s", body)
 	}
 	tick, deadline := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for {
-		if _, body := get("/api/history?model=m&span=day"); strings.Contains(body, `"completion_rate":"2"`) {
+		if body := get("/api/history?model=m&span=day"); strings.Contains(body, `"completion_rate":"2"`) {
 			break
 		}
 		select {

@@ -160,7 +160,7 @@ func (s *Store) Points(ctx context.Context, model string, since time.Time, step 
 	if err != nil {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close() // Err tells
 	out := []history.Point{}
 	for rows.Next() {
 		var p history.Point
@@ -178,7 +178,7 @@ func (s *Store) Presences(ctx context.Context) ([]history.Presence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read presence: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // Err tells
+	defer rows.Close() // Err tells
 	out := []history.Presence{}
 	for rows.Next() {
 		var p history.Presence

@@ -122,7 +122,6 @@ try {
   saw.asked = wallet.asked
   console.log(JSON.stringify(saw))
 } catch (e) {
-  await page.screenshot({ path: `${out}/failed.png`, fullPage: true }).catch(() => {})
   console.error(await page.locator('main').innerText().catch(() => ''))
   throw e
 } finally {

@@ -42,12 +42,16 @@ export interface Call {
   value?: bigint
 }
 
+// What a call may cost more in its block than it did when it was tried: rewards that
+// are settled meanwhile, entries in the Market's queues. What is not used is not paid.
+const spareGas = 160_000n
+
 /** Tries a call, has the wallet send it, and waits until it is in a block. */
 export async function send(call: Call): Promise<Hex> {
   const wallet = await signing()
   await reader.simulateContract({ ...call, account: wallet.account.address } as never)
-  const gas = (await reader.estimateContractGas({ ...call, account: wallet.account.address } as never)) + 50_000n
-  const hash = await wallet.writeContract({ ...call, gas } as never)
+  const tried = await reader.estimateContractGas({ ...call, account: wallet.account.address } as never)
+  const hash = await wallet.writeContract({ ...call, gas: tried + tried / 5n + spareGas } as never)
   const receipt = await reader.waitForTransactionReceipt({ hash, pollingInterval: 300 })
   if (receipt.status !== 'success') throw new Error(`the transaction ${hash} was reverted`)
   return hash
