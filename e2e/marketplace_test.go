@@ -2,10 +2,12 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -50,7 +52,7 @@ func inBrowser(t *testing.T, n *network.Network, key, script string, args ...str
 	return out
 }
 
-// payer makes an account with some coins.
+// payer makes an account with some coins, or with none.
 func payer(t *testing.T, n *network.Network, coins market.Amount) (key string, a common.Address) {
 	t.Helper()
 	k, err := crypto.GenerateKey()
@@ -58,6 +60,9 @@ func payer(t *testing.T, n *network.Network, coins market.Amount) (key string, a
 		t.Fatal(err)
 	}
 	a = crypto.PubkeyToAddress(k.PublicKey)
+	if coins.IsZero() {
+		return hexutil.Encode(crypto.FromECDSA(k)), a
+	}
 	sender := chainclient.NewSender(n.Chain(), n.Key(n.Network.Client))
 	if _, err := sender.Send(t.Context(), chainclient.Tx{To: a, Value: coins.Big()}); err != nil {
 		t.Fatal(err)
@@ -79,20 +84,23 @@ func TestMarketplaceInABrowser(t *testing.T) {
 	out := t.TempDir()
 	raw := inBrowser(t, n, key, "play.mjs", model(t, n), out)
 	var saw struct {
-		Violations, Foreign, Asked []string
-		Pieces                     int
-		Answer, Stopped            string
-		First, Second              market.Amount
-		Receipt                    common.Hash
-		Whole, Output, Root        []string
-		Session                    uint64 `json:",string"`
-		Deposit, Paid, Back        market.Amount
+		Axe, Violations, Foreign, Asked []string
+		Pieces                          int
+		Answer, Stopped                 string
+		First, Second                   market.Amount
+		Receipt                         common.Hash
+		Whole, Output, Root             []string
+		Session                         uint64 `json:",string"`
+		Deposit, Paid, Back             market.Amount
 	}
 	if err := json.Unmarshal(raw, &saw); err != nil {
 		t.Fatalf("play.mjs printed %q: %v", raw, err)
 	}
 	if len(saw.Violations) > 0 || len(saw.Foreign) > 0 {
 		t.Errorf("the content policy was broken, or another origin asked: %q, %q", saw.Violations, saw.Foreign)
+	}
+	if len(saw.Axe) > 0 {
+		t.Errorf("not accessible: %q", saw.Axe)
 	}
 	if saw.Answer == "" || saw.Pieces < 3 || saw.First.IsZero() {
 		t.Errorf("the answer %q came in %d pieces and cost %s", saw.Answer, saw.Pieces, saw.First)
@@ -149,7 +157,8 @@ func TestMarketplaceInABrowser(t *testing.T) {
 	n.Conserved(before, n.Audit())
 }
 
-// A person whose account the faucet filled stakes in a browser, and votes with that stake against its validator's will.
+// A person with an empty account is given coins, stakes them in a browser, and votes with that stake against its
+// validator's will.
 func TestStakeAndVoteInABrowser(t *testing.T) {
 	t.Parallel()
 	chromium(t)
@@ -157,7 +166,20 @@ func TestStakeAndVoteInABrowser(t *testing.T) {
 		g.Governance.VotingDelay, g.Governance.VotingPeriod = 10, 90
 	}})
 	before := n.Audit()
-	key, account := payer(t, n, market.Units(1e16)) // enough to ask the faucet
+	key, account := payer(t, n, market.Amount{})
+	inBrowser(t, n, key, "stake.mjs", "begin")
+	if got := n.Balance(account); got != market.Coins(100) {
+		t.Errorf("the account was given %s", got)
+	}
+	for body, want := range map[string]int{`{"to":"` + account.Hex() + `"}`: http.StatusConflict, `{"to":"0x12"}`: http.StatusBadRequest, `{}`: http.StatusBadRequest} {
+		resp, err := http.Post(n.MarketplaceURL()+"/api/faucet", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = resp.Body.Close(); resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", body, resp.StatusCode, want)
+		}
+	}
 	inBrowser(t, n, key, "stake.mjs", "stake")
 	d, err := predeploy.NewStaking(n.Chain()).Delegation(t.Context(), account, n.Operator, chainclient.Latest)
 	if err != nil || d.Amount != market.Coins(40) {

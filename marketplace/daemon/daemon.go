@@ -14,10 +14,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
+
 	"github.com/aitbc/aitbc/chainclient"
+	"github.com/aitbc/aitbc/chainclient/predeploy"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/lifecycle"
+	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/marketplace/history"
 	"github.com/aitbc/aitbc/marketplace/httpapi"
 	"github.com/aitbc/aitbc/marketplace/sqlite"
@@ -41,7 +45,10 @@ type Config struct {
 	// AllowedHosts are names by which the marketplace is asked, beside this machine's. Logging in from another one needs
 	// the coordinator's login_domains, too.
 	AllowedHosts []string `toml:"allowed_hosts" env:"AITBC_MARKETPLACE_ALLOWED_HOSTS" flag:"allowed-hosts"`
-	LogLevel     string   `toml:"log_level" env:"LOG_LEVEL" flag:"log-level"`
+	// FaucetAccount pays for the faucet's transactions to accounts that are empty. Its key is in HOME/keystore, and is the
+	// marketplace's alone. Test networks only; zero: nobody does.
+	FaucetAccount common.Address `toml:"faucet_account" env:"AITBC_MARKETPLACE_FAUCET_ACCOUNT" flag:"faucet-account"`
+	LogLevel      string         `toml:"log_level" env:"LOG_LEVEL" flag:"log-level"`
 }
 
 // Default returns the settings of a home whose ports are shifted by offset.
@@ -78,9 +85,22 @@ func (c *Config) Validate() error {
 // Addr is where the marketplace listens.
 func (c *Config) Addr() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
 
-// Run serves until ctx is done. It has nothing of its own that a request could
-// spend, and answers only to its names, so it may listen on any address.
-func Run(ctx context.Context, cfg Config, version string, log *slog.Logger) (err error) {
+// giver asks the faucet with a key.
+type giver struct {
+	faucet *predeploy.Faucet
+	sender *chainclient.Sender
+}
+
+// Give implements [httpapi.Giver].
+func (g giver) Give(ctx context.Context, to common.Address) (market.Amount, error) {
+	amount, _, err := g.faucet.Drip(ctx, g.sender, to)
+	return amount, err
+}
+
+// Run serves until ctx is done, with the key of the faucet's account if there is
+// one. Requests can spend nothing of the server's but fees of the faucet's
+// transactions, and it answers only to its names, so it may listen on any address.
+func Run(ctx context.Context, cfg Config, key chainclient.Signer, version string, log *slog.Logger) (err error) {
 	eth, err := chainclient.New(cfg.EthRPCURL)
 	if err != nil {
 		return err
@@ -104,9 +124,13 @@ func Run(ctx context.Context, cfg Config, version string, log *slog.Logger) (err
 	}
 	streaming, letGo := context.WithCancel(ctx) // those who follow a job: they end before the server does
 	defer letGo()
+	var gives httpapi.Giver
+	if key != nil {
+		gives = giver{predeploy.NewFaucet(eth), predeploy.NewSender(eth, key)}
+	}
 	server := httpapi.New(streaming, httpapi.Config{
 		Eth: eth, Coordinator: coordinator, Explorer: explorer, History: store, Page: web.Marketplace(), Hosts: cfg.AllowedHosts,
-		APIURL: strings.TrimRight(cmp.Or(cfg.PublicAPI, cfg.Coordinator), "/"), Version: version,
+		APIURL: strings.TrimRight(cmp.Or(cfg.PublicAPI, cfg.Coordinator), "/"), Giver: gives, Version: version,
 	})
 	watcher := history.Watcher{Coordinator: coordinator, Store: store, Log: log}
 	log.InfoContext(ctx, "marketplace serves", "addr", ln.Addr().String(), "history", cfg.History)

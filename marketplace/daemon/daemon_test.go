@@ -52,7 +52,7 @@ func TestMarketplaceServesAndStops(t *testing.T) {
 	serves := make(chan string, 1)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- daemon.Run(ctx, cfg, "test", slog.New(listener{slog.DiscardHandler, serves})) }() // the test has the system choose a port
+	go func() { done <- daemon.Run(ctx, cfg, nil, "test", slog.New(listener{slog.DiscardHandler, serves})) }() // the test has the system choose a port
 	var base string
 	select {
 	case addr := <-serves:

@@ -1,6 +1,7 @@
 // Package httpapi serves the marketplace: the page, what was seen of the market,
 // and narrow ways to the coordinator, the explorer and the node, under one origin.
-// It holds no key and keeps nothing of its clients'.
+// It keeps nothing of its clients', and holds no key but one, if there is one, that
+// asks a test network's faucet for who is new.
 package httpapi
 
 import (
@@ -31,6 +32,7 @@ type Config struct {
 	Page        http.Handler // what is no route: the page
 	Hosts       []string     // names that the marketplace is asked by, beside this machine's
 	APIURL      string       // by which a person's own programs reach the coordinator
+	Giver       Giver        // nil: nobody asks the faucet for others
 	Version     string
 }
 
@@ -39,6 +41,7 @@ type Server struct {
 	Config
 	started     time.Time
 	turns       origin.Turns
+	giving      origin.Turns // one at a time: an account's transactions follow one another
 	coordinator origin.Relay
 	explorer    origin.Relay
 }
@@ -50,7 +53,7 @@ const costly = 16
 func New(ctx context.Context, cfg Config) *Server {
 	onStop := func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	return &Server{
-		Config: cfg, started: time.Now(), turns: make(origin.Turns, costly),
+		Config: cfg, started: time.Now(), turns: make(origin.Turns, costly), giving: make(origin.Turns, 1),
 		coordinator: origin.Relay{To: cfg.Coordinator, Name: "coordinator", OnStop: onStop},
 		explorer:    origin.Relay{To: cfg.Explorer, Name: "explorer", OnStop: onStop},
 	}
@@ -80,6 +83,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /api/config", httpx.Handler(s.config))
 	mux.Handle("GET /api/history", httpx.Handler(s.history))
 	mux.Handle("GET /api/presence", httpx.Handler(s.presence))
+	mux.Handle("POST /api/faucet", httpx.Handler(s.give))
 	mux.Handle("POST /node/eth", httpx.Handler(origin.Node{Eth: s.Eth, Turns: s.turns}.Serve))
 	pass(mux, "/coordinator", coordinatorRoutes, s.coordinator)
 	pass(mux, "/explorer", explorerRoutes, s.explorer)
@@ -108,7 +112,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 }
 
 func (s *Server) config(w http.ResponseWriter, _ *http.Request) error {
-	httpx.WriteJSON(w, http.StatusOK, map[string]any{"api_url": s.APIURL, "version": s.Version})
+	httpx.WriteJSON(w, http.StatusOK, map[string]any{"api_url": s.APIURL, "faucet": s.Giver != nil, "version": s.Version})
 	return nil
 }
 

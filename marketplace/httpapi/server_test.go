@@ -22,6 +22,20 @@ import (
 	"github.com/aitbc/aitbc/marketplace/sqlite"
 )
 
+// rich is the account that has coins.
+const rich = "0x0700000000000000000000000000000000000000"
+
+// faucet gives once to each account, and then refuses.
+type faucet map[common.Address]bool
+
+func (f faucet) Give(_ context.Context, to common.Address) (market.Amount, error) {
+	if f[to] {
+		return market.Amount{}, fmt.Errorf("send: %w", &chainclient.RevertError{Name: "TooSoon", Text: "TooSoon(next 77)"})
+	}
+	f[to] = true
+	return market.Coins(5), nil
+}
+
 type world struct {
 	t     *testing.T
 	url   string
@@ -29,7 +43,7 @@ type world struct {
 }
 
 // start serves a marketplace whose coordinator, explorer and node say what they were asked.
-func start(t *testing.T) *world {
+func start(t *testing.T, gives httpapi.Giver) *world {
 	t.Helper()
 	said := func(name string) *httpx.Client {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,8 +58,17 @@ func start(t *testing.T) *world {
 		var q struct {
 			ID     json.RawMessage `json:"id"`
 			Method string          `json:"method"`
+			Params []any           `json:"params"`
 		}
 		must(t, json.NewDecoder(r.Body).Decode(&q))
+		if q.Method == "eth_getBalance" {
+			balance := "0x0"
+			if q.Params[0] == rich {
+				balance = "0x7"
+			}
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%q}`, q.ID, balance)
+			return
+		}
 		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":%q}`, q.ID, q.Method)
 	}))
 	t.Cleanup(node.Close)
@@ -57,7 +80,7 @@ func start(t *testing.T) *world {
 	ctx, cancel := context.WithCancel(context.Background())
 	server := httpapi.New(ctx, httpapi.Config{
 		Eth: eth, Coordinator: said("coordinator"), Explorer: said("explorer"), History: store, Page: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "the page") }),
-		Hosts: []string{"market.example"}, APIURL: "https://api.example", Version: "test",
+		Hosts: []string{"market.example"}, APIURL: "https://api.example", Giver: gives, Version: "test",
 	})
 	s := httptest.NewServer(server.Handler())
 	t.Cleanup(s.Close)
@@ -94,7 +117,7 @@ func (w *world) ask(method, path, host, body string) (int, http.Header, string) 
 
 func TestOnlyWhatThePageNeedsIsPassedOn(t *testing.T) {
 	t.Parallel()
-	w := start(t)
+	w := start(t, nil)
 	job := "0x" + strings.Repeat("ab", 32)
 	for _, c := range []struct {
 		method, path string
@@ -136,7 +159,7 @@ func TestOnlyWhatThePageNeedsIsPassedOn(t *testing.T) {
 
 func TestNoAnswerMayRunOrReachAnythingElseAndOnlyItsNamesAreServed(t *testing.T) {
 	t.Parallel()
-	w := start(t)
+	w := start(t, nil)
 	for _, path := range []string{"/", "/health", "/api/config", "/api/nothing", "/coordinator/v1/miners"} {
 		_, header, _ := w.ask("GET", path, "market.example", "")
 		policy := header.Get("Content-Security-Policy")
@@ -152,7 +175,7 @@ func TestNoAnswerMayRunOrReachAnythingElseAndOnlyItsNamesAreServed(t *testing.T)
 
 func TestHistoryIsWhatWasSeen(t *testing.T) {
 	t.Parallel()
-	w := start(t)
+	w := start(t, nil)
 	miner, now := common.Address{7}, time.Now()
 	for i := range 3 {
 		at := now.Add(time.Duration(i-2) * time.Minute)
@@ -178,5 +201,42 @@ func TestHistoryIsWhatWasSeen(t *testing.T) {
 	}
 	if status, _, body := w.ask("GET", "/api/config", "", ""); status != http.StatusOK || !strings.Contains(body, `"api_url":"https://api.example"`) {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+func TestOnlyEmptyAccountsAreGivenCoinsAndOnlyWhereSomebodyGives(t *testing.T) {
+	t.Parallel()
+	const poor = "0x0800000000000000000000000000000000000000"
+	w := start(t, faucet{})
+	for i, c := range []struct {
+		body string
+		want int
+		text string
+	}{
+		{`{"to":"` + poor + `"}`, 200, `"amount":"5000000000000000000"`},
+		{`{"to":"` + poor + `"}`, 429, "TooSoon(next 77)"},
+		{`{"to":"` + rich + `"}`, 409, "transaction of its own"},
+		{`{"to":"0x08"}`, 400, ""},
+		{`{}`, 400, "to is missing"},
+		{`{"to":"` + poor + `","amount":"9"}`, 400, ""},
+	} {
+		if status, _, body := w.ask("POST", "/api/faucet", "", c.body); status != c.want || !strings.Contains(body, c.text) {
+			t.Errorf("%d, %s: %d %s, want %d %s", i, c.body, status, body, c.want, c.text)
+		}
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/api/faucet", strings.NewReader(`{"to":"`+poor+`"}`))
+	must(t, err)
+	r.Header.Set("Content-Type", "text/plain") // what a foreign page can send
+	resp, err := http.DefaultClient.Do(r)
+	must(t, err)
+	if _ = resp.Body.Close(); resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("from a foreign page: %d", resp.StatusCode)
+	}
+	if _, _, body := w.ask("GET", "/api/config", "", ""); !strings.Contains(body, `"faucet":true`) {
+		t.Errorf("%s", body)
+	}
+	none := start(t, nil)
+	if status, _, body := none.ask("POST", "/api/faucet", "", `{"to":"`+poor+`"}`); status != http.StatusNotFound {
+		t.Errorf("nobody gives: %d %s", status, body)
 	}
 }

@@ -4,11 +4,13 @@
 //
 //   PRIVATE_KEY=0x… node e2e/play.mjs http://127.0.0.1:5173 MODEL FOLDER
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { chromium } from 'playwright-core'
 import { addWallet } from './wallet.mjs'
 
 const [base, model, out] = process.argv.slice(2)
-const saw = { violations: [], foreign: [] }
+const saw = { violations: [], foreign: [], axe: [] }
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })
 const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true })
 let decline = ''
@@ -26,6 +28,17 @@ page.on('pageerror', (e) => saw.violations.push(e.message))
 page.on('request', (r) => !/^(data|blob):/.test(r.url()) && !r.url().startsWith(`${base}/`) && saw.foreign.push(r.url()))
 const step = (text) => console.error(text)
 const button = (name) => page.getByRole('button', { name, exact: true })
+/** Has axe look at the page as it is now, at two widths. */
+const accessible = async (where) => {
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 900 })
+    await page.evaluate(axe)
+    const { violations } = await page.evaluate(() => window.axe.run())
+    saw.axe.push(...violations.map((v) => `${where} at ${width}: ${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 3).join(', ')}`))
+    if (await page.evaluate(() => document.documentElement.scrollWidth > window.innerWidth)) saw.axe.push(`${where} is wider than ${width}`)
+  }
+  await page.setViewportSize({ width: 1280, height: 900 })
+}
 const attribute = async (selector, name) => page.locator(selector).last().getAttribute(name)
 
 try {
@@ -35,6 +48,7 @@ try {
   decline = 'locked'
   await page.getByRole('button', { name: '<b>Test</b> wallet' }).click()
   await page.getByText('The wallet is locked').waitFor()
+  await accessible('the choice of wallets')
   decline = ''
   await page.getByRole('button', { name: '<b>Test</b> wallet' }).click()
   await page.getByText('Your wallet is on another network').waitFor()
@@ -65,7 +79,7 @@ try {
       await page.getByLabel('Longest answer, in tokens').fill(tokens)
     }
     await page.getByLabel('Your question').fill(question)
-    await button('Send').click()
+    await page.keyboard.press('Enter')
   }
   await page.evaluate(() => {
     window.sizes = new Set()
@@ -81,6 +95,7 @@ try {
   step('its receipt: it holds, and does not with one changed byte')
   await page.getByText('Check the receipt').click()
   await page.locator('.checked[data-signed=true][data-settled=true]').waitFor({ timeout: 90_000 })
+  await accessible('an answer with its receipt')
   const download = page.waitForEvent('download')
   await button('Download the receipt').click()
   const file = `${out}/receipt.json`
@@ -116,6 +131,7 @@ try {
   await page.waitForFunction(async () => document.querySelector('[data-used]'))
   await button('Close session').click()
   await page.getByText('is closing').waitFor()
+  await accessible('a closing session')
   const over = page.locator('.event[data-session]')
   await over.waitFor({ timeout: 120_000 })
   for (const name of ['session', 'deposit', 'paid', 'back']) saw[name] = await over.getAttribute(`data-${name}`)

@@ -1,7 +1,8 @@
-// A staker's way through the marketplace: "stake" fills the account at the faucet,
-// delegates, claims and takes a part back; "vote" votes against the open proposal.
+// A staker's way through the marketplace: "begin" has the server ask the faucet for an
+// account that is empty; "stake" delegates and takes a part back; "vote" votes against
+// the open proposal, and asks the faucet again.
 //
-//   PRIVATE_KEY=0x… node e2e/stake.mjs http://127.0.0.1:5173 stake|vote
+//   PRIVATE_KEY=0x… node e2e/stake.mjs http://127.0.0.1:5173 begin|stake|vote
 import { chromium } from 'playwright-core'
 import { addWallet } from './wallet.mjs'
 
@@ -20,9 +21,10 @@ try {
   await button('Connect wallet').last().click()
   await button('Test wallet').click()
   await button('Change network').click()
-  if (what === 'stake') {
-    await button('Give me coins').click()
-    await page.getByText('The coins are yours.').waitFor()
+  if (what === 'begin') {
+    await button('Give me my first coins').click()
+    await button('Later again').waitFor()
+  } else if (what === 'stake') {
     await place('Stake')
     await page.getByLabel('Amount, in AITBC').fill('1000000')
     await page.getByText('more than the account has').waitFor()
@@ -39,6 +41,9 @@ try {
     await page.getByRole('button', { name: /^Against, with the stake behind/ }).click()
     await page.getByText('has voted.').waitFor()
     await page.locator('meter[aria-label^="Against: 40 AITBC"]').waitFor()
+    await place('Faucet') // by now it gives again, and the account asks itself
+    await button('Give me coins').click({ timeout: 90_000 })
+    await page.getByText('The coins are yours.').waitFor()
   }
 } catch (e) {
   console.error(await page.locator('main').innerText().catch(() => ''))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
@@ -31,8 +30,8 @@ type Node struct {
 
 // Serve hands one JSON-RPC request on to the node. It is a [httpx.Handler].
 func (n Node) Serve(w http.ResponseWriter, r *http.Request) error {
-	if t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(t) != "application/json" {
-		return apierr.New(apierr.Invalid, "the content type is not application/json")
+	if err := CheckJSON(r); err != nil {
+		return err
 	}
 	body, err := httpx.ReadBody(w, r, requestMost)
 	if err != nil {

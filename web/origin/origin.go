@@ -50,6 +50,15 @@ func Hosts(names []string, h http.Handler) http.Handler {
 	})
 }
 
+// CheckJSON returns an error for a body that is not said to be JSON: only such a one
+// does a browser not send for a foreign page without asking.
+func CheckJSON(r *http.Request) error {
+	if t, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(t) != "application/json" {
+		return apierr.New(apierr.Invalid, "the content type is not application/json")
+	}
+	return nil
+}
+
 // Turns bounds how many questions that cost much are asked at a time. Make it
 // with that many places.
 type Turns chan struct{}

@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/marketplace/daemon"
 )
@@ -15,7 +18,7 @@ func marketplaceCommand() command {
 	return command{
 		name: "marketplace", short: "serve the market's page: offers, playground, keys, stake",
 		long: `Shows the market of a coordinator at http://127.0.0.1:5173, where a wallet in the
-browser pays for jobs. It holds no key. What it saw of prices, speed and presence
+browser pays for jobs. What it saw of prices, speed and presence
 it notes in one file, which can be deleted.
 Settings come from HOME/marketplace/config.toml, the environment
 (AITBC_MARKETPLACE_HOST, AITBC_MARKETPLACE_PORT, AITBC_API_URL,
@@ -30,6 +33,7 @@ flags, the later over the earlier.`,
 			fs.String("explorer-url", "", "`URL` of the explorer")
 			fs.String("public-api-url", "", "`URL` by which people's programs reach the coordinator (default the coordinator's)")
 			fs.String("allowed-hosts", "", "`names` by which it is asked, beside this machine's, with commas between")
+			fs.String("faucet-account", "", "`address` of a key in HOME/keystore that asks a test network's faucet for accounts that are empty")
 			fs.String("log-level", "", "debug, info, warn or error")
 			return func(ctx context.Context, c *call) error { return c.marketplace(ctx, fs) }
 		},
@@ -52,5 +56,11 @@ func (c *call) marketplace(ctx context.Context, fs *flag.FlagSet) error {
 	}
 	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
 	slog.SetDefault(log)
-	return daemon.Run(ctx, cfg, buildVersion(), log)
+	var key chainclient.Signer
+	if cfg.FaucetAccount != (common.Address{}) {
+		if key, err = c.unlock(cfg.FaucetAccount); err != nil {
+			return err
+		}
+	}
+	return daemon.Run(ctx, cfg, key, buildVersion(), log)
 }

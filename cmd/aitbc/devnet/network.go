@@ -26,6 +26,7 @@ type Network struct {
 	Coordinator common.Address `json:"coordinator"`
 	Miner       common.Address `json:"miner"`
 	Operator    common.Address `json:"operator"`       // of the validator
+	Giver       common.Address `json:"giver,omitzero"` // asks the faucet for who is new; zero in homes from before
 	Session     uint64         `json:"session,string"` // the client's; 0 for none yet
 
 	// At says where services are that are not on this machine's usual ports.

@@ -66,6 +66,7 @@ export interface Point {
 
 export interface Config {
   api_url: string
+  faucet: boolean
   version: string
 }
 

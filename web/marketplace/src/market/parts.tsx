@@ -27,7 +27,7 @@ export function Prices({ of }: { of: Offer }) {
 export function Speed({ of }: { of: Offer }) {
   const m = of.measured
   if (!m || m.jobs === 0) return <small>not measured yet</small>
-  return <>{m.tokens_per_second.toFixed(1)} <small>tokens/s</small><br /><small>first in {count(m.first_token_ms)} ms, {count(m.jobs)} {m.jobs === 1 ? 'job' : 'jobs'}</small></>
+  return <>{count(m.tokens_per_second.toFixed(m.tokens_per_second < 100 ? 1 : 0))} <small>tokens/s</small><br /><small>first in {count(m.first_token_ms)} ms, {count(m.jobs)} {m.jobs === 1 ? 'job' : 'jobs'}</small></>
 }
 
 export function Machine({ of }: { of: Offer }) {

@@ -1,4 +1,4 @@
-import { Amount, Badge, coins, Facts, Section, units, useNow } from '@aitbc/shared'
+import { Amount, Badge, coins, Facts, Section, units, useAsk, useNow, type Page, type Parameter } from '@aitbc/shared'
 import { useState, type FormEvent } from 'react'
 import { topUp, type Doing, type Held } from './live.js'
 import { money } from './machine.js'
@@ -16,6 +16,8 @@ export function Bar({ held: { kept, chain, account }, doing, close }: { held: He
   const now = useNow() / 1000
   const [adding, setAdding] = useState(false)
   const [text, setText] = useState('1')
+  const parameters = useAsk<Page<Parameter>>('/explorer/api/parameters')
+  const window = parameters.data?.items.find((v) => v.contract === 'market' && v.name === 'closeWindow')?.value
   if (!chain) return null
   // The coordinator's account is ahead of the chain, which hears of payments in batches.
   const free = account ? BigInt(account.available) : chain.deposit - chain.debited
@@ -43,6 +45,7 @@ export function Bar({ held: { kept, chain, account }, doing, close }: { held: He
           <button type="submit" className="primary" disabled={!amount || !!doing}>{doing === 'topup' ? 'The wallet asks…' : 'Add'}</button>
         </form>
       )}
+      <p className="help whole">What is left comes back {window ? `${left(Number(window))} after you close it` : 'when you have closed it'}, or at its end. Your wallet is not asked for answers.</p>
       {account?.state === 'closing' && <p className="help">The coordinator takes no new orders for it.</p>}
     </section>
   )

@@ -52,10 +52,10 @@ function Choice({ close }: { close: () => void }) {
   }
   return (
     <div className="choice">
-      <header>
+      <div className="head">
         <h2 id="wallets-title">{account ? 'Your wallet' : 'Choose a wallet'}</h2>
         <button type="button" className="close" aria-label="Close" onClick={close}>✕</button>
-      </header>
+      </div>
       {wrong && <div className="notice bad" role="alert"><p><b>{wrong.title}.</b> {wrong.text}</p></div>}
       {account && <p className="id whole">{account}</p>}
       {wallets.length === 0 && (
