@@ -70,12 +70,13 @@ test-web: ## test what the pages share, and build them: the built files are comm
 	cd web && npm ci --no-audit --no-fund && npm test && npm run build
 
 .PHONY: screenshots
-screenshots: ## look at every page of a running explorer, wide and narrow, light and dark: URL=http://127.0.0.1:3000
+screenshots: ## look at every page of a running explorer or marketplace, wide and narrow, light and dark: URL=http://127.0.0.1:3000
 	cd web && npm ci --no-audit --no-fund && node look.mjs $(or $(URL),http://127.0.0.1:3000) screenshots $(RECEIPT)
 
 .PHONY: test-e2e
 test-e2e: build ## test whole networks of the real programs
 	cd e2e/openai && npm ci --no-audit --no-fund
+	cd web && npm ci --no-audit --no-fund
 	AITBC_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 20m ./e2e/...
 
 .PHONY: chaos

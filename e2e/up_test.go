@@ -24,7 +24,7 @@ func TestKilledServicesComeBack(t *testing.T) {
 	n := network.Start(t, network.Options{})
 	m := model(t, n)
 	before := n.Audit()
-	for _, service := range []string{"explorer", "wallet", "miner", "coordinator", "node"} {
+	for _, service := range []string{"marketplace", "explorer", "wallet", "miner", "coordinator", "node"} {
 		n.Kill(service)
 		n.Wait("the services", func() bool { _, err := n.Run("status"); return err == nil })
 		n.Wait("a miner", func() bool {
@@ -50,7 +50,7 @@ func TestSecondUpIsRefusedAndDownStops(t *testing.T) {
 		t.Fatalf("a second up: %v", err)
 	}
 	n.Down()
-	if _, err := n.Run("status"); err == nil || !strings.Contains(err.Error(), "5 of 5 services do not answer") {
+	if _, err := n.Run("status"); err == nil || !strings.Contains(err.Error(), "6 of 6 services do not answer") {
 		t.Fatalf("status after the end: %v", err)
 	}
 
@@ -292,6 +292,6 @@ func TestDemo(t *testing.T) {
 	}
 	n.Wait("its network to end", func() bool {
 		_, err := n.Run("status")
-		return err != nil && strings.Contains(err.Error(), "5 of 5 services do not answer")
+		return err != nil && strings.Contains(err.Error(), "6 of 6 services do not answer")
 	})
 }

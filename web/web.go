@@ -20,6 +20,9 @@ var types = map[string]string{
 	".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain; charset=utf-8",
 }
 
+// Marketplace serves the marketplace's page.
+func Marketplace() http.Handler { return handler{"dist/marketplace"} }
+
 // Explorer serves the explorer's page.
 func Explorer() http.Handler { return handler{"dist/explorer"} }
 

@@ -44,7 +44,16 @@ func text(t *testing.T, r *httptest.ResponseRecorder) string {
 // same packed and not.
 func TestPageAndItsFilesAreServed(t *testing.T) {
 	t.Parallel()
-	h := web.Explorer()
+	for name, h := range map[string]http.Handler{"explorer": web.Explorer(), "marketplace": web.Marketplace()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			served(t, h)
+		})
+	}
+}
+
+func served(t *testing.T, h http.Handler) {
+	t.Helper()
 	page := get(h, "/block/7", "gzip")
 	body := text(t, page)
 	if page.Code != http.StatusOK || page.Header().Get("Cache-Control") != "no-cache" || !strings.HasPrefix(page.Header().Get("Content-Type"), "text/html") {
@@ -89,8 +98,17 @@ func TestWhatIsNoFileIsNotServed(t *testing.T) {
 // What a first visit loads stays small, and nothing that is built lacks its packed form.
 func TestFirstLoadIsSmall(t *testing.T) {
 	t.Parallel()
+	for _, app := range []string{"explorer", "marketplace"} {
+		t.Run(app, func(t *testing.T) {
+			t.Parallel()
+			small(t, os.DirFS("dist/"+app))
+		})
+	}
+}
+
+func small(t *testing.T, root fs.FS) {
+	t.Helper()
 	const most = 200 << 10
-	root := os.DirFS("dist/explorer")
 	page, err := fs.ReadFile(root, "index.html")
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ func TestServiceUnitsAreSound(t *testing.T) {
 	for unit, starts := range map[string]string{
 		"aitbc-node": "/usr/local/bin/aitbcd start", "aitbc-coordinator": "/usr/local/bin/aitbc coordinator",
 		"aitbc-wallet": "/usr/local/bin/aitbc wallet", "aitbc-explorer": "/usr/local/bin/aitbc explorer",
+		"aitbc-marketplace": "/usr/local/bin/aitbc marketplace",
 	} {
 		t.Run(unit, func(t *testing.T) {
 			t.Parallel()

@@ -86,7 +86,7 @@ func (p *project) cli(args ...string) string {
 	return p.run(filepath.Join(p.root, "aitbc-cli.sh"), args...)
 }
 
-var services = []string{"blockchain", "coordinator", "miner", "wallet-daemon", "explorer"}
+var services = []string{"blockchain", "coordinator", "miner", "wallet-daemon", "explorer", "marketplace"}
 
 type container struct {
 	ID     string `json:"Id"`
@@ -176,7 +176,7 @@ func TestQuickStart(t *testing.T) {
 	}
 	for url, want := range map[string]string{
 		"http://localhost:26657/net_info": `"listening":true`, "http://localhost:18000/v1/miners": `"online"`,
-		"http://localhost:18001/health": `"ok"`, "http://localhost:18002/health": `"ok"`, "http://localhost:3000/": "<title>", "http://localhost:18000/v1/models": "aitbc-tiny",
+		"http://localhost:18001/health": `"ok"`, "http://localhost:18002/health": `"ok"`, "http://localhost:3000/": "<title>", "http://localhost:5173/": "<title>", "http://localhost:5173/coordinator/v1/miners": `"online"`, "http://localhost:18000/v1/models": "aitbc-tiny",
 	} {
 		if got := p.get(url); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", url, got, want)

@@ -173,7 +173,7 @@ func (n *Network) paramsFile() string {
 
 // showLogs prints the end of each program's log.
 func (n *Network) showLogs() {
-	for _, name := range []string{"node", "coordinator", "miner", "wallet", "explorer"} {
+	for _, name := range []string{"node", "coordinator", "miner", "wallet", "explorer", "marketplace"} {
 		raw, err := os.ReadFile(n.Home.Path("logs", name+".log"))
 		if err != nil {
 			continue

@@ -38,7 +38,7 @@ func (s *Server) address(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	release, err := s.claim(r.Context())
+	release, err := s.busy.Claim(r.Context())
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 
 // begin claims a place among costly questions and fixes the block that they are about.
 func (s *Server) begin(r *http.Request) (head uint64, release func(), err error) {
-	release, err = s.claim(r.Context())
+	release, err = s.busy.Claim(r.Context())
 	if err != nil {
 		return 0, nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Server) validators(w http.ResponseWriter, r *http.Request) error {
 const minersMost = 200
 
 func (s *Server) miners(w http.ResponseWriter, r *http.Request) error {
-	release, err := s.claim(r.Context())
+	release, err := s.busy.Claim(r.Context())
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (s *Server) coinsOfGenesis(ctx context.Context) (market.Amount, error) {
 }
 
 func (s *Server) supply(w http.ResponseWriter, r *http.Request) error {
-	release, err := s.claim(r.Context())
+	release, err := s.busy.Claim(r.Context())
 	if err != nil {
 		return err
 	}

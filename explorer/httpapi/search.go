@@ -115,7 +115,7 @@ func (s *Server) searchNumber(ctx context.Context, text string) ([]Found, error)
 				list = append(list, Found{k.name, text, k.path + text, k.name + " " + text})
 			}
 		}
-		release, err := s.claim(ctx)
+		release, err := s.busy.Claim(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -138,7 +138,7 @@ func (s *Server) searchName(ctx context.Context, text string) ([]Found, error) {
 			list = append(list, Found{"address", a.Hex(), "/address/" + a.Hex(), c.Name})
 		}
 	}
-	release, err := s.claim(ctx)
+	release, err := s.busy.Claim(ctx)
 	if err != nil {
 		return nil, err
 	}

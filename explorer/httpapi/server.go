@@ -20,6 +20,7 @@ import (
 	"github.com/aitbc/aitbc/explorer/index"
 	"github.com/aitbc/aitbc/explorer/store"
 	"github.com/aitbc/aitbc/httpx"
+	"github.com/aitbc/aitbc/web/origin"
 )
 
 // Index is what the server reads of the index.
@@ -56,7 +57,7 @@ type Server struct {
 	signing  signing
 	tokens   facts
 	waiting  waiting
-	busy     chan struct{}   // a token for each question that costs the node much
+	busy     origin.Turns    // a place for each question that costs the node much
 	stopping <-chan struct{} // closed when the server stops
 
 	mu      sync.Mutex
@@ -68,7 +69,7 @@ const costly = 4
 
 // New returns a server. When ctx ends, those who watch the head are told no more.
 func New(ctx context.Context, cfg Config) *Server {
-	return &Server{Config: cfg, started: time.Now(), hub: newHub(), busy: make(chan struct{}, costly), stopping: ctx.Done()}
+	return &Server{Config: cfg, started: time.Now(), hub: newHub(), busy: make(origin.Turns, costly), stopping: ctx.Done()}
 }
 
 // Added tells who watches the head of new blocks. It is what
@@ -117,7 +118,7 @@ func (s *Server) routes() []Route {
 		{"GET", "/api/supply", "How many coins there are.", nil, Supply{}, false, s.supply},
 		{"GET", "/api/parameters", "Parameters of the contracts.", nil, Page[Parameter]{}, true, s.parameters},
 		{"GET", "/api/search", "What a height, hash, address, number or name may mean.", []string{"q"}, Results{}, false, s.search},
-		{"POST", "/node/eth", "The node's Ethereum JSON-RPC: methods that read, and eth_sendRawTransaction.", nil, nil, false, s.eth},
+		{"POST", "/node/eth", "The node's Ethereum JSON-RPC: methods that read, and eth_sendRawTransaction.", nil, nil, false, origin.Node{Eth: s.Eth, Turns: s.busy}.Serve},
 		{"GET", "/coordinator/v1/{path...}", "The coordinator's network, models, miners, and a client's own receipts.", nil, nil, false, s.coordinator},
 	}
 }
@@ -134,24 +135,7 @@ func (s *Server) Handler() http.Handler {
 		}))
 	}
 	mux.Handle("/", s.Page)
-	return secured(mux)
-}
-
-// policy lets a page run only what this origin serves, and reach only this origin.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-
-func secured(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		set := w.Header().Set
-		set("Content-Security-Policy", policy)
-		set("X-Content-Type-Options", "nosniff")
-		set("Referrer-Policy", "no-referrer")
-		set("Cross-Origin-Opener-Policy", "same-origin")
-		set("Cross-Origin-Resource-Policy", "same-origin")
-		set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-		h.ServeHTTP(w, r)
-	})
+	return origin.Secured(mux)
 }
 
 // found turns the index's and the chain's ErrNotFound into an answer.
@@ -168,18 +152,6 @@ func node(err error) error {
 		return nil
 	}
 	return apierr.Wrap(err, apierr.Unavailable, "the node does not answer this now: try again")
-}
-
-// claim takes one of the places for questions that cost the node much.
-func (s *Server) claim(ctx context.Context) (release func(), err error) {
-	select {
-	case s.busy <- struct{}{}:
-		return func() { <-s.busy }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(5 * time.Second):
-		return nil, apierr.New(apierr.Unavailable, "too many questions at once: try again")
-	}
 }
 
 // Limits of a page of a list.

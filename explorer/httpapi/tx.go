@@ -150,7 +150,7 @@ const traceWithin = 10 * time.Second
 
 // reason has the node run a failed transaction again to tell why.
 func (s *Server) reason(ctx context.Context, t store.Tx) (string, error) {
-	release, err := s.claim(ctx)
+	release, err := s.busy.Claim(ctx)
 	if err != nil {
 		return "", err
 	}

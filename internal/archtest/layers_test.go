@@ -16,7 +16,8 @@ var rootLayers = [][]string{
 	{"api", "contracts", "engine"},
 	{"httpx", "wallet", "supervise", "web"},
 	{"chainclient"},
-	{"api/client", "coordinator", "miner", "wallet/daemon", "explorer"},
+	{"web/origin"},
+	{"api/client", "coordinator", "miner", "wallet/daemon", "explorer", "marketplace"},
 	{"cmd"},
 	{"e2e", "bench"},
 }
@@ -42,7 +43,7 @@ func layer(table [][]string, dir string) int {
 }
 
 // own are directories that stand in another layer than the one that they lie in.
-var own = []string{"api/client", "wallet/daemon"}
+var own = []string{"api/client", "wallet/daemon", "web/origin"}
 
 func first(path string) string {
 	for _, dir := range own {

@@ -29,7 +29,7 @@ func FreeOffset(ctx context.Context) (int, error) {
 }
 
 func free(ctx context.Context, offset int) bool {
-	for _, port := range []int{PortCoordinator, PortMiner, PortWallet, PortChainP2P, PortChainRPC, PortChainWS, PortEthRPC, PortEthWS, PortMetrics, PortExplorer} {
+	for _, port := range []int{PortCoordinator, PortMiner, PortWallet, PortChainP2P, PortChainRPC, PortChainWS, PortEthRPC, PortEthWS, PortMetrics, PortExplorer, PortMarketplace} {
 		addr, err := Loopback(port, offset)
 		if err != nil {
 			return false

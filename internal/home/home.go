@@ -20,6 +20,7 @@ const (
 	PortEthWS       = 8546
 	PortMetrics     = 26660
 	PortExplorer    = 3000
+	PortMarketplace = 5173
 )
 
 // Dir is the data directory that all programs of one network share.
@@ -64,6 +65,9 @@ func (d Dir) Wallet() string { return d.Path("wallet") }
 
 // Explorer is the directory of the explorer.
 func (d Dir) Explorer() string { return d.Path("explorer") }
+
+// Marketplace is the directory of the marketplace.
+func (d Dir) Marketplace() string { return d.Path("marketplace") }
 
 // Engines returns the directory of what runs models and is not part of the programs.
 func (d Dir) Engines() string { return d.Path("engines") }

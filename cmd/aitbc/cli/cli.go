@@ -82,7 +82,7 @@ func commands() []command {
 		upCommand(), downCommand(), demoCommand(), envCommand(),
 		submitCommand(), runCommand(), statusCommand(), resultCommand(), topCommand(), jobsCommand(), cancelCommand(), explainCommand(),
 		receiptsCommand(), verifyCommand(), trustCommand(), directCommand(),
-		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), batchCommand(), keysCommand(), walletCommand(), coordinatorCommand(), explorerCommand(),
+		minersCommand(), modelsCommand(), balanceCommand(), accountCommand(), sessionCommand(), batchCommand(), keysCommand(), walletCommand(), coordinatorCommand(), explorerCommand(), marketplaceCommand(),
 		serveCommand(), healthCommand(),
 		stakeCommand(), validatorCommand(), rewardsCommand(), govCommand(), faucetCommand(),
 		completionCommand(), versionCommand(),

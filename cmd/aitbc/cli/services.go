@@ -26,7 +26,7 @@ func (c *call) services(ctx context.Context) error {
 	}
 	var list []serviceHealth
 	down := 0
-	for _, s := range []struct{ name, url string }{{"node", n.RPCURL()}, {"coordinator", n.APIURL()}, {"miner", n.MinerURL()}, {"wallet", n.WalletURL()}, {"explorer", n.ExplorerURL()}} {
+	for _, s := range []struct{ name, url string }{{"node", n.RPCURL()}, {"coordinator", n.APIURL()}, {"miner", n.MinerURL()}, {"wallet", n.WalletURL()}, {"explorer", n.ExplorerURL()}, {"marketplace", n.MarketplaceURL()}} {
 		h := serviceHealth{Name: s.name, URL: s.url, OK: true}
 		remote, err := httpx.NewClient(s.url)
 		if err != nil {

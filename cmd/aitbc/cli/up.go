@@ -32,9 +32,9 @@ type upFlags struct {
 func upCommand() command {
 	return command{
 		name: "up", short: "run a whole network on this machine",
-		long: `Starts node, coordinator, miner, wallet and explorer as supervised programs
-with one data directory, gives a client a funded session, prints a table and
-runs until Ctrl-C. The next aitbc up goes on with the same data. The keys'
+		long: `Starts node, coordinator, miner, wallet, explorer and marketplace as supervised
+programs with one data directory, gives a client a funded session, prints a table
+and runs until Ctrl-C. The next aitbc up goes on with the same data. The keys'
 passphrase and the client's API key lie in HOME/secrets: this is a network to
 develop and try things with, not one to hold value.`,
 		setup: func(fs *flag.FlagSet) runner {

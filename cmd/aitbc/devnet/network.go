@@ -26,6 +26,7 @@ type Network struct {
 	Coordinator common.Address `json:"coordinator"`
 	Miner       common.Address `json:"miner"`
 	Operator    common.Address `json:"operator"`       // of the validator
+	Giver       common.Address `json:"giver,omitzero"` // asks the faucet for who is new; zero in homes from before
 	Session     uint64         `json:"session,string"` // the client's; 0 for none yet
 
 	// At says where services are that are not on this machine's usual ports.
@@ -82,6 +83,9 @@ func (n Network) APIURL() string { return cmp.Or(n.At.API, n.http(home.PortCoord
 
 // ExplorerURL is the explorer's address.
 func (n Network) ExplorerURL() string { return n.http(home.PortExplorer) }
+
+// MarketplaceURL is the marketplace's address.
+func (n Network) MarketplaceURL() string { return n.http(home.PortMarketplace) }
 
 // MinerURL is the miner's local address.
 func (n Network) MinerURL() string { return n.http(home.PortMiner) }

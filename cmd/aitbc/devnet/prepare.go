@@ -100,7 +100,7 @@ func (n *Network) createKeys() error {
 	if err != nil {
 		return err
 	}
-	for _, a := range []*common.Address{&n.Client, &n.Coordinator, &n.Miner, &n.Operator} {
+	for _, a := range []*common.Address{&n.Client, &n.Coordinator, &n.Miner, &n.Operator, &n.Giver} {
 		k, err := store.Create(pass)
 		if err != nil {
 			return err
@@ -130,6 +130,9 @@ func (n *Network) createChain(ctx context.Context, cfg Config) error {
 	alloc := map[common.Address]market.Amount{}
 	for _, a := range []common.Address{n.Client, n.Coordinator, n.Miner, n.Operator} {
 		alloc[a] = Grant
+	}
+	if n.Giver != (common.Address{}) {
+		alloc[n.Giver] = market.Coins(1) // fees of many transactions
 	}
 	params := DefaultGenesis()
 	if cfg.Params != "" {

@@ -74,6 +74,14 @@ func (n *Network) children(cfg Config) []supervise.Child {
 			Args:  append([]string{"explorer", "--host", "127.0.0.1", "--port", strconv.Itoa(home.PortExplorer + n.PortOffset)}, where...),
 			Ready: func(ctx context.Context) error { return healthy(ctx, n.ExplorerURL()) },
 		},
+		{
+			Name: "marketplace", Path: cfg.Binaries.Aitbc, Env: env, Log: n.log("marketplace"),
+			Args: append([]string{
+				"marketplace", "--host", "127.0.0.1", "--port", strconv.Itoa(home.PortMarketplace + n.PortOffset),
+				"--explorer-url", n.ExplorerURL(), "--public-api-url", n.APIURL(), "--faucet-account", n.Giver.Hex(),
+			}, where...),
+			Ready: func(ctx context.Context) error { return healthy(ctx, n.MarketplaceURL()) },
+		},
 	}
 }
 

@@ -45,6 +45,7 @@ func (n Network) Services() []Service {
 		{"miner", n.MinerURL(), "health and status"},
 		{"wallet", n.WalletURL(), "encrypted keys, signing"},
 		{"explorer", n.ExplorerURL(), "block explorer, in a browser"},
+		{"marketplace", n.MarketplaceURL(), "the market, in a browser"},
 		{"node", n.RPCURL(), "RPC"},
 		{"node events", n.EventsURL(), "WebSocket"},
 		{"node ethereum", n.EthRPCURL(), "Ethereum JSON-RPC"},

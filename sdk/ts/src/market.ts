@@ -14,7 +14,14 @@ export const marketAbi = parseAbi([
   'function requestClose(uint64 session)',
   'struct Session { address client; uint64 expiry; address coordinator; uint64 dueAt; address spender; uint16 feeBps; uint8 state; uint96 deposit; uint96 debited; uint64 through; }',
   'function session(uint64 id) view returns (Session)',
+  'function sessionCount() view returns (uint64)',
+  'function withdrawable(address account) view returns (uint128)',
+  'function withdraw(address to)',
   'event SessionOpened(uint64 indexed session, address indexed client, address indexed coordinator, address spender, uint128 deposit, uint64 expiry, uint16 feeBps)',
+  'error BadAmount()',
+  'error BadExpiry(uint64 expiry)',
+  'error CoordinatorInactive(address coordinator)',
+  'error SessionNotOpen(uint64 session)',
 ])
 export const registryAbi = parseAbi([
   'function signerValid(uint8 role, address account, address signer) view returns (bool)',

@@ -1,4 +1,4 @@
-import { ask, Failure, go, Link, Refused, useLocation, type Found } from '@aitbc/shared'
+import { ask, Failure, go, Link, Refused, Theme, useLocation, Waiting, type Found } from '@aitbc/shared'
 import { lazy, Suspense, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import { Account } from './account.js'
 import { BlockPage, Blocks } from './blocks.js'
@@ -9,7 +9,6 @@ import { DirectJob, Session } from './market.js'
 import { Network } from './pool.js'
 import { Search } from './search.js'
 import { TxPage, Txs } from './txs.js'
-import { Waiting } from '@aitbc/shared'
 
 // The check of a receipt needs curves and hashes: they come when it is opened.
 const Job = lazy(() => import('./job.js'))
@@ -143,20 +142,5 @@ function SearchBox() {
       <button type="submit">Search</button>
       {error && <Failure error={error} />}
     </form>
-  )
-}
-
-function Theme() {
-  const [theme, setTheme] = useState(() => localStorage.getItem('theme') ?? '')
-  useEffect(() => {
-    if (theme) document.documentElement.dataset['theme'] = theme
-    else delete document.documentElement.dataset['theme']
-    localStorage.setItem('theme', theme)
-  }, [theme])
-  const dark = theme ? theme === 'dark' : window.matchMedia('(prefers-color-scheme: dark)').matches
-  return (
-    <button type="button" className="theme" onClick={() => setTheme(dark ? 'light' : 'dark')} aria-label={dark ? 'Light colours' : 'Dark colours'} title={dark ? 'Light' : 'Dark'}>
-      {dark ? '☀' : '☾'}
-    </button>
   )
 }

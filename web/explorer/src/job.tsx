@@ -1,47 +1,11 @@
 // A job, its receipt, the settlement and the block in one view. The receipt is
 // its client's and its miner's: it comes from the coordinator with their key, or
 // from a file, and is checked here.
-import { Amount, ask, Badge, count, Failure, Facts, Id, Link, Refused, Section, useAsk, utc, Waiting, type Block, type Event, type Page, type Tx, type TxDetail } from '@aitbc/shared'
-import { checkSettled, checkSigned, parse, placeOf, type Bundle } from '@aitbc/shared/receipt'
+import { Amount, ask, Badge, count, Failure, Facts, Id, Link, Refused, Section, useAsk, utc, Waiting, type Event, type Page } from '@aitbc/shared'
+import { check, parse, word, type Bundle, type Checked, type Verdict } from '@aitbc/shared/receipt'
 import { useEffect, useState, type ChangeEvent, type FormEvent, type ReactNode } from 'react'
 import { Events } from './events.js'
 import { useHead } from './live.js'
-
-type Verdict = { ok: true; text: string } | { ok: false; text: string }
-
-interface Checked {
-  bundle: Bundle
-  signed: Verdict
-  settled: Verdict | null // null: not settled yet
-  block: Block | null
-  tx: TxDetail | null
-  event: Event | null
-}
-
-const word = (e: unknown) => (e instanceof Error ? e.message : String(e))
-
-/** Checks a bundle against what the chain says. */
-async function check(bundle: Bundle, chainId: number): Promise<Checked> {
-  const out: Checked = { bundle, signed: { ok: false, text: '' }, settled: null, block: null, tx: null, event: null }
-  try {
-    const by = await checkSigned(bundle, chainId)
-    out.signed = { ok: true, text: `Signed by ${by.spender} as the session’s spender, by ${by.miner} for the miner and by ${by.coordinator} for the coordinator; the price is what it used costs. Whose keys these are, aitbc verify checks.` }
-  } catch (e) {
-    out.signed = { ok: false, text: word(e) }
-  }
-  try {
-    const place = placeOf(bundle)
-    if (!place) return out
-    out.block = await ask<Block>(`/api/blocks/${place.height}`)
-    const list = await ask<Page<Tx>>(`/api/blocks/${place.height}/txs?from=${place.tx}&limit=1`)
-    if (list.items[0]) out.tx = await ask<TxDetail>(`/api/txs/${list.items[0].hash}`)
-    out.event = checkSettled(bundle, out.block.hash, out.tx?.events ?? [])
-    out.settled = { ok: true, text: 'The receipt is under the root that this transaction settled, in this block of the chain.' }
-  } catch (e) {
-    out.settled = { ok: false, text: word(e) }
-  }
-  return out
-}
 
 export default function Job({ id }: { id: string }) {
   const status = useHead()

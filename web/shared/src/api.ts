@@ -12,17 +12,19 @@ export class Refused extends Error {
   }
 }
 
-/** The JSON at a path of this origin. A refusal is a {@link Refused}. */
-export async function ask<T>(path: string, options: { key?: string; signal?: AbortSignal } = {}): Promise<T> {
-  const headers: Record<string, string> = options.key ? { 'X-Api-Key': options.key } : {}
+/** The JSON at a path of this origin; with a body it is posted. A refusal is a {@link Refused}. */
+export async function ask<T>(path: string, options: { key?: string; signal?: AbortSignal; method?: 'DELETE'; body?: unknown } = {}): Promise<T> {
+  const { key, signal, body } = options
+  const headers: Record<string, string> = { ...(key ? { 'X-Api-Key': key } : {}), ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) }
+  const method = options.method ?? (body === undefined ? 'GET' : 'POST')
   let response: Response
   try {
-    response = await fetch(path, { headers, signal: options.signal, credentials: 'omit' })
+    response = await fetch(path, { method, headers, signal, credentials: 'omit', ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
   } catch (cause) {
     throw new Refused(0, 'unreachable', 'The server does not answer. It is asked again when you press Retry.')
   }
   const text = await response.text()
-  if (response.ok) return JSON.parse(text) as T
+  if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string } }
     throw new Refused(response.status, error.code, error.message)

@@ -38,3 +38,9 @@ export function utc(t: Date): string {
 export function percent(bps: number): string {
   return `${(bps / 100).toFixed(2).replace(/\.?0+$/, '')} %`
 }
+
+/** The base units that a person's decimal number of coins means, exactly; null if it is none. */
+export function units(text: string): bigint | null {
+  const m = /^(\d{1,30})(?:\.(\d{0,18}))?$/.exec(text.trim().replace(/(?<=\d),(?=\d{3}(\D|$))/g, ''))
+  return m ? BigInt(m[1]!) * 10n ** 18n + BigInt((m[2] ?? '').padEnd(18, '0')) : null
+}

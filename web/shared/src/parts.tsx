@@ -141,17 +141,18 @@ export interface Column<T> {
   of: (row: T) => ReactNode
 }
 
-/** A table that scrolls within itself where the window is narrow. */
-export function Table<T>({ name, rows, columns, id }: { name: string; rows: T[]; columns: Column<T>[]; id: (row: T) => string | number }) {
+/** A table that scrolls within itself where the window is narrow, or with cards falls apart into one card a row. */
+export function Table<T>({ name, rows, columns, id, cards }: { name: string; rows: T[]; columns: Column<T>[]; id: (row: T) => string | number; cards?: boolean }) {
+  const cell = (c: Column<T>) => ({ className: c.right ? 'right' : undefined, 'data-name': cards ? c.name : undefined })
   return (
-    <div className="table" role="region" aria-label={name} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>{columns.map((c) => <th key={c.name} scope="col" className={c.right ? 'right' : undefined}>{c.name}</th>)}</tr>
+    <div className={cards ? 'table cards' : 'table'} role="region" aria-label={name} tabIndex={0}>
+      <table role="table">
+        <thead role="rowgroup">
+          <tr role="row">{columns.map((c) => <th key={c.name} scope="col" role="columnheader" className={c.right ? 'right' : undefined}>{c.name}</th>)}</tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr key={id(row)}>{columns.map((c) => <td key={c.name} className={c.right ? 'right' : undefined}>{c.of(row)}</td>)}</tr>
+            <tr key={id(row)} role="row">{columns.map((c) => <td key={c.name} role="cell" {...cell(c)}>{cards ? <div>{c.of(row)}</div> : c.of(row)}</td>)}</tr>
           ))}
         </tbody>
       </table>

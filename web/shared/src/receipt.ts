@@ -6,7 +6,7 @@ import { fromRlp, hexToNumber, keccak256, type Address, type Hex } from 'viem'
 import type { Bundle as Signed } from '../../../sdk/ts/src/api.js'
 import { leaf, verifyProof } from '../../../sdk/ts/src/merkle.js'
 import { Disagreement, verifySigned, type Signers } from '../../../sdk/ts/src/verify.js'
-import type { Event } from './api.js'
+import { ask, type Block, type Event, type Page, type Tx, type TxDetail } from './api.js'
 
 /** A receipt with all that shows it: docs/PROTOCOL.md section 6. */
 export interface Bundle extends Omit<Signed, 'settlement'> {
@@ -58,6 +58,48 @@ export function checkSettled(b: Bundle, blockHash: string, said: Event[]): Event
     throw new Disagreement('settlement: the receipt is not in the batch')
   }
   return settled
+}
+
+/** Whether something holds, and why. */
+export interface Verdict {
+  ok: boolean
+  text: string
+}
+
+/** What came of the check of a bundle. */
+export interface Checked {
+  bundle: Bundle
+  signed: Verdict
+  settled: Verdict | null // null: not settled yet
+  block: Block | null
+  tx: TxDetail | null
+  event: Event | null
+}
+
+/** What an error says. */
+export const word = (e: unknown) => (e instanceof Error ? e.message : String(e))
+
+/** Checks a bundle against what the chain says, of which an explorer tells below a path of this origin. */
+export async function check(bundle: Bundle, chainId: number, explorer = ''): Promise<Checked> {
+  const out: Checked = { bundle, signed: { ok: false, text: '' }, settled: null, block: null, tx: null, event: null }
+  try {
+    const by = await checkSigned(bundle, chainId)
+    out.signed = { ok: true, text: `Signed by ${by.spender} as the session’s spender, by ${by.miner} for the miner and by ${by.coordinator} for the coordinator; the price is what it used costs. Whose keys these are, aitbc verify checks.` }
+  } catch (e) {
+    out.signed = { ok: false, text: word(e) }
+  }
+  try {
+    const place = placeOf(bundle)
+    if (!place) return out
+    out.block = await ask<Block>(`${explorer}/api/blocks/${place.height}`)
+    const list = await ask<Page<Tx>>(`${explorer}/api/blocks/${place.height}/txs?from=${place.tx}&limit=1`)
+    if (list.items[0]) out.tx = await ask<TxDetail>(`${explorer}/api/txs/${list.items[0].hash}`)
+    out.event = checkSettled(bundle, out.block.hash, out.tx?.events ?? [])
+    out.settled = { ok: true, text: 'The receipt is under the root that this transaction settled, in this block of the chain.' }
+  } catch (e) {
+    out.settled = { ok: false, text: word(e) }
+  }
+  return out
 }
 
 export { Disagreement }
