@@ -2,7 +2,7 @@
 import type { Address } from 'viem'
 import { call, useLoad } from './call.js'
 import { Entries } from './history.js'
-import { Amount, Copy, Notice, Problem, useWallet, Waiting } from './parts.js'
+import { Copy, Glance, Notice, Problem, useWallet, Waiting } from './parts.js'
 import { short } from '../intent/text.js'
 
 export function Home() {
@@ -27,7 +27,7 @@ export function Home() {
           <span className="id">{short(me.address, 4)}<Copy text={me.address} what="the address" /></span>
         </div>
         <h1 className="balance" aria-live="polite">
-          {balance.value !== undefined ? <Amount of={balance.value} /> : balance.error ? <span className="soft">–</span> : <Waiting of="Loading the balance" />}
+          {balance.value !== undefined ? <Glance of={balance.value} /> : balance.error ? <span className="soft">–</span> : <Waiting of="Loading the balance" />}
         </h1>
         <nav className="do" aria-label="Account">
           <a className="button primary" href="#/send">Send</a>

@@ -27,18 +27,32 @@ export function Amount({ of, sign = '' }: { of: string; sign?: string }) {
   )
 }
 
+/** An amount at a glance: six places, and the exact one beneath where that is less than all. */
+export function Glance({ of }: { of: string }) {
+  const exact = coinsShared(of)
+  const brief = exact.replace(/(\.\d{6})\d+$/, '$1…')
+  return (
+    <>
+      <span className="num">
+        {brief} <small>AITBC</small>
+      </span>
+      {brief !== exact && <span className="num exact">{exact}</span>}
+    </>
+  )
+}
+
 /** An address or a hash, with the name that it goes by here. */
-export function Id({ of, whole }: { of: string; whole?: boolean }) {
+export function Id({ of }: { of: string }) {
   const { labels } = useWallet()
   const name = labels[of]
   return (
-    <span>
-      {name && <span className="label">{name} </span>}
-      <span className={whole ? 'id whole' : 'id'} title={of}>
-        {whole ? of : short(of, 6)}
+    <>
+      {name && <span className="label">{name}</span>}
+      <span className="keep">
+        <span className="id" title={of}>{short(of, 6)}</span>
+        <Copy text={of} />
       </span>
-      <Copy text={of} />
-    </span>
+    </>
   )
 }
 

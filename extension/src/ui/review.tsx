@@ -128,10 +128,10 @@ function Intent({ of: i, review }: { of: Shown; review: Data }) {
       {message && <pre className="message" tabIndex={0} aria-label="The message"><Foreign text={message.value} /></pre>}
       <Facts list={[['From', <Id of={i.from} />], ...(i.to ? [[isTx ? 'To' : 'For the contract', <Id of={i.to} />] as [string, ReactNode]] : []), ...cost, ...(review.balance ? [['The account has', <Amount of={review.balance} />] as [string, ReactNode]] : [])]} />
       {!message && (
-        <details open={!isTx && i.kind === 'typed_data'}>
+        <details open={!isTx}>
           <summary>All that is signed</summary>
           {i.title !== i.summary && <p><Foreign text={i.summary} /></p>}
-          <dl className="all">
+          <dl className="all" tabIndex={0} aria-label="All that is signed">
             {i.fields.map((f, n) => (
               <div key={n}>
                 <dt><Foreign text={f.name} /></dt>
