@@ -9,7 +9,7 @@ import { build } from 'esbuild'
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 const out = here('dist/unpacked')
 
-rmSync(here('dist'), { recursive: true, force: true })
+rmSync(out, { recursive: true, force: true })
 mkdirSync(out, { recursive: true })
 cpSync(here('public'), out, { recursive: true })
 const common = {

@@ -19,7 +19,7 @@ export async function launch({ width = 420, height = 760, scheme = 'light' } = {
     reducedMotion: 'reduce',
     args: ['--headless=new', '--no-sandbox', `--disable-extensions-except=${unpacked}`, `--load-extension=${unpacked}`, '--disable-features=DisableLoadExtensionCommandLineSwitch'],
   })
-  context.setDefaultTimeout(20_000)
+  context.setDefaultTimeout(60_000) // many networks may run beside this one
   const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'))
   const id = new URL(worker.url()).host
   return {

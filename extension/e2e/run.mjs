@@ -178,10 +178,13 @@ assert.equal((await ask(page, 'eth_sendTransaction', pay(1n))).code, 4100)
 
 step('wrong passphrases have to wait, also after the worker was stopped')
 await lock(wallet, url)
-for (let n = 0; n < 4; n++) {
+for (let n = 1; n <= 6; n++) {
   await unlock(wallet, `wrong ${n}`)
-  await wallet.getByText(n < 3 ? 'The passphrase is wrong.' : 'Wait').waitFor()
+  await wallet.getByRole('button', { name: 'Opening…' }).waitFor()
+  await wallet.getByRole('button', { name: 'Unlock', exact: true }).waitFor()
+  assert.equal(await wallet.evaluate(async () => (await chrome.storage.local.get('attempts')).attempts.failed), n)
 }
+await wallet.getByText('Too many wrong passphrases').waitFor()
 await stopWorker(browser, wallet)
 assert.ok((await wallet.evaluate(() => chrome.runtime.sendMessage({ command: 'status', args: [] }))).value.wait > 0)
 
@@ -191,4 +194,4 @@ assert.ok(!stored.includes(passphrase) && !stored.includes('"entropy"'))
 
 await browser.close()
 site.close()
-console.log(JSON.stringify({ account: me, chainId }))
+console.log(JSON.stringify({ account: me, sent: 4 }))

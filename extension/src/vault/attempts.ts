@@ -21,9 +21,13 @@ export function waitFor(a: Attempts, now: number): number {
 
 /** The count with one more attempt, taken to fail until it is seen not to. */
 export function oneMore(a: Attempts, now: number): Attempts {
-  const failed = a.failed + 1
-  const over = failed - free
-  return { failed, until: over > 0 ? now + Math.min(most, first * 2 ** Math.min(over - 1, 20)) : 0 }
+  return again({ ...a, failed: a.failed + 1 }, now)
+}
+
+/** The same count, with its wait beginning now. */
+export function again(a: Attempts, now: number): Attempts {
+  const over = a.failed - free
+  return { failed: a.failed, until: over > 0 ? now + Math.min(most, first * 2 ** Math.min(over - 1, 20)) : 0 }
 }
 
 /** What is stored, read with suspicion: whoever damaged it wanted to be let in. */

@@ -5,7 +5,7 @@ import { base64 } from '@scure/base'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { Address, Hex } from 'viem'
 import { accountKey, addressOf, hexOfKey, phraseOf } from '../crypto/phrase.js'
-import { noAttempts, oneMore, readAttempts, waitFor, type Attempts } from '../vault/attempts.js'
+import { again, noAttempts, oneMore, readAttempts, waitFor, type Attempts } from '../vault/attempts.js'
 import { create, fill, keyOf, openKey, openSecrets, rewrap, wipe, WrongPassphrase, type Account, type Means, type Secrets, type VaultFile } from '../vault/vault.js'
 import { Slot, Turn, type Area } from './store.js'
 
@@ -126,7 +126,11 @@ export class Keys {
       if (wait > 0) throw new Wait(Math.ceil(wait / 1000))
       return [oneMore(a, this.now()), undefined]
     })
-    const key = await openKey(file, passphrase, this.means.derive)
+    const key = await openKey(file, passphrase, this.means.derive).catch(async (e: unknown) => {
+      // The wait begins now: the attempt itself took a while.
+      await this.#attempts.change((stored): [Attempts, undefined] => [again(readAttempts(stored), this.now()), undefined])
+      throw e
+    })
     openSecrets(file, key) // so that damage shows now, not at the first signature
     await this.#attempts.set(noAttempts)
     return key
