@@ -44,7 +44,8 @@ async function look(page, name) {
       seen++
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' })
       await page.setViewportSize({ width, height: 640 })
-      await page.screenshot({ path: `${out}/${name}-${width}-${scheme}.png`, fullPage: true })
+      await page.setViewportSize({ width, height: Math.max(640, await page.evaluate(() => document.documentElement.scrollHeight)) })
+      await page.screenshot({ path: `${out}/${name}-${width}-${scheme}.png` })
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
       if (wide > 0) complain(`${name} at ${width}: ${wide} px wider than the window`)
       await page.evaluate(axe)

@@ -9,7 +9,7 @@ export function coins(units: bigint): string {
 
 /** Base units of coins as a person writes them: "1.5". Null for anything else. */
 export function unitsOf(text: string): bigint | null {
-  const m = /^(\d{1,20})(?:[.,](\d{1,18}))?$/.exec(text.trim())
+  const m = /^(\d{1,21})(?:\.(\d{1,18}))?$/.exec(text.trim())
   if (!m) return null
   const units = BigInt(m[1]!) * 10n ** 18n + BigInt((m[2] ?? '').padEnd(18, '0'))
   return units < 1n << 128n ? units : null

@@ -12,6 +12,7 @@ export function Review({ id, onDone }: { id: string; onDone: () => void }) {
   const [chosen, setChosen] = useState<Address[]>()
   const { status } = useWallet()
   const over = review.value === null && !task.busy
+  const armed = useArmed(review.value?.key)
   const done = useRef(onDone)
   done.current = onDone
   useEffect(() => {
@@ -41,10 +42,21 @@ export function Review({ id, onDone }: { id: string; onDone: () => void }) {
       <Problem error={task.error} />
       <div className="decide">
         <button type="button" onClick={() => decide(false)} disabled={task.busy}>{r.origin ? 'Reject' : 'Cancel'}</button>
-        <button type="submit" className="primary" disabled={task.busy || r.problem !== '' || (r.ask.kind === 'connect' && accounts.length === 0)}>{task.busy ? 'Working…' : yes}</button>
+        <button type="submit" className="primary" disabled={task.busy || !armed || r.problem !== '' || (r.ask.kind === 'connect' && accounts.length === 0)}>{task.busy ? 'Working…' : yes}</button>
       </div>
     </Form>
   )
+}
+
+/** False for a moment after a request appears: a click that was meant for the one before is no yes to it. */
+function useArmed(key: string | undefined): boolean {
+  const [armed, setArmed] = useState<string>()
+  useEffect(() => {
+    if (key === undefined) return
+    const timer = setTimeout(() => setArmed(key), 600)
+    return () => clearTimeout(timer)
+  }, [key])
+  return key !== undefined && armed === key
 }
 
 /** The browser asks whether the wallet may speak with a node that is not of this machine. */
