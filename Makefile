@@ -127,5 +127,5 @@ generate: ## make the generated files again: the contracts' artefacts
 	cd contracts && npm ci --no-audit --no-fund && npm run build
 
 .PHONY: clean
-clean: ## remove what make build made
-	rm -rf bin
+clean: ## remove what make build and make extension made
+	rm -rf bin extension/dist

@@ -1,6 +1,7 @@
 // The networks: which there are, and what they consist of.
 import { useState } from 'react'
-import { goodURL, type Network } from '../chain/network.js'
+import type { Network } from '../chain/network.js'
+import { allow } from './allow.js'
 import { call, useLoad, useTask } from './call.js'
 import { Field, Form, Notice, Problem, Title, useWallet } from './parts.js'
 
@@ -32,12 +33,6 @@ const fields: { name: 'name' | 'rpc' | 'explorer' | 'coordinator'; label: string
   { name: 'explorer', label: 'Explorer', hint: 'For the history of accounts; may stay empty.' },
   { name: 'coordinator', label: 'Coordinator', hint: 'So that a deposit says to whom it goes; may stay empty.' },
 ]
-
-/** The browser has to allow hosts that are not of this machine. */
-async function allow(urls: string[]): Promise<void> {
-  const origins = urls.map(goodURL).filter((u) => u?.startsWith('https:')).map((u) => `${new URL(u!).origin}/*`)
-  if (origins.length > 0 && !(await chrome.permissions.request({ origins }))) throw new Error('Without the browser’s permission the wallet cannot speak with this network.')
-}
 
 export function OneNetwork({ network }: { network: Network | null }) {
   const { status } = useWallet()

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState, type ReactNode } from 'react'
 import type { Address } from 'viem'
 import type { Review as Data, Shown } from '../worker/approvals.js'
 import { call, useLoad, useTask } from './call.js'
+import { allow } from './allow.js'
 import { Amount, Facts, Foreign, Form, Id, Notice, Problem, useWallet, Waiting } from './parts.js'
 
 /** Shows a request and decides on it. onDone is called when it is no more. */
@@ -25,7 +26,7 @@ export function Review({ id, onDone }: { id: string; onDone: () => void }) {
   const accounts = chosen ?? (status.account ? [status.account.address] : [])
   const decide = (yes: boolean) =>
     task.run(async () => {
-      if (yes && r.ask.kind === 'add') await allow(r.ask.network.rpc)
+      if (yes && r.ask.kind === 'add') await allow([r.ask.network.rpc, r.ask.network.explorer])
       try {
         await (yes ? call('approve', id, r.shown, r.ask.kind === 'connect' ? accounts : []) : call('reject', id))
       } finally {
@@ -57,12 +58,6 @@ function useArmed(key: string | undefined): boolean {
     return () => clearTimeout(timer)
   }, [key])
   return key !== undefined && armed === key
-}
-
-/** The browser asks whether the wallet may speak with a node that is not of this machine. */
-async function allow(url: string): Promise<void> {
-  const { origin, protocol } = new URL(url)
-  if (protocol === 'https:' && !(await chrome.permissions.request({ origins: [`${origin}/*`] }))) throw new Error('Without the browser’s permission the wallet cannot speak with this node.')
 }
 
 function Asker({ origin }: { origin: string }) {
@@ -125,6 +120,7 @@ function Switch({ chainId, from }: { chainId: number; from: string }) {
 const kinds: Record<Shown['kind'], string> = { transfer: 'Payment', call: 'Call of a contract', deploy: 'New contract', typed_data: 'Signature', message: 'Message', sign_in: 'Sign-in' }
 
 function Intent({ of: i, review }: { of: Shown; review: Data }) {
+  const { labels } = useWallet()
   const isTx = review.ask.kind === 'transaction'
   const fee = isTx ? BigInt(i.worth) - BigInt(i.amount) : 0n
   const message = review.ask.kind === 'message' ? i.fields.find((f) => f.name === 'message') : undefined
@@ -147,7 +143,7 @@ function Intent({ of: i, review }: { of: Shown; review: Data }) {
             {i.fields.map((f, n) => (
               <div key={n}>
                 <dt><Foreign text={f.name} /></dt>
-                <dd><Foreign text={f.value} /></dd>
+                <dd>{labels[f.value] && <span className="label">{labels[f.value]}</span>}<Foreign text={f.value} /></dd>
               </div>
             ))}
             <div><dt>hash</dt><dd className="id whole">{i.digest}</dd></div>
