@@ -2,9 +2,11 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -15,6 +17,16 @@ import (
 
 // requireChromium is the variable that makes a missing Chromium a failure, not a reason to skip.
 const requireChromium = "AITBC_REQUIRE_CHROMIUM"
+
+// builtExtension builds the extension, once for all tests.
+var builtExtension = sync.OnceValue(func() error {
+	build := exec.Command("npm", "run", "build")
+	build.Dir = filepath.Join("..", "extension")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm run build: %w\n%s", err, out)
+	}
+	return nil
+})
 
 // browserWallet builds the extension and runs one of its scripts in Chromium on a new network. It returns what the
 // script printed.
@@ -28,10 +40,8 @@ func browserWallet(t *testing.T, script string, args ...string) (*network.Networ
 		t.Skip("there is no Chromium here: install Debian's package chromium")
 	}
 	dir := npmPackages(t, filepath.Join("..", "extension"))
-	build := exec.CommandContext(t.Context(), "npm", "run", "build")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("npm run build: %v\n%s", err, out)
+	if err := builtExtension(); err != nil {
+		t.Fatal(err)
 	}
 	n := network.Start(t, network.Options{})
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script)}, args...)...)

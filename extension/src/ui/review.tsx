@@ -134,7 +134,7 @@ function Intent({ of: i, review }: { of: Shown; review: Data }) {
       {i.blind && <Notice kind="bad">Nobody can tell what this does. It may take all that the account has, now or later. You have allowed blind signing in the settings.</Notice>}
       {i.warning && <Notice kind="warn"><Foreign text={i.warning} /></Notice>}
       {message && <pre className="message" tabIndex={0} aria-label="The message"><Foreign text={message.value} /></pre>}
-      <Facts list={[['From', <Id of={i.from} />], ...(i.to ? [[isTx ? 'To' : 'For the contract', <Id of={i.to} />] as [string, ReactNode]] : []), ...cost, ...(review.balance ? [['The account has', <Amount of={review.balance} />] as [string, ReactNode]] : [])]} />
+      <Facts list={[['From', <Id of={i.from} />], ...(i.to ? [[isTx ? 'To' : 'For the contract', <Id of={i.to} />] as [string, ReactNode]] : []), ...cost, ...(review.balance ? [['Balance', <Amount of={review.balance} />] as [string, ReactNode]] : [])]} />
       {!message && (
         <details open={!isTx}>
           <summary>All that is signed</summary>
