@@ -188,6 +188,17 @@ await wallet.getByText('Too many wrong passphrases').waitFor()
 await stopWorker(browser, wallet)
 assert.ok((await wallet.evaluate(() => chrome.runtime.sendMessage({ command: 'status', args: [] }))).value.wait > 0)
 
+step('the script beside a page cannot read what the wallet keeps')
+{
+  const cdp = await context.newCDPSession(page)
+  const world = new Promise((resolve) => cdp.on('Runtime.executionContextCreated', ({ context: c }) => c.name === 'AITBC Wallet' && resolve(c.id)))
+  await cdp.send('Runtime.enable')
+  for (const area of ['session', 'local']) {
+    const { result } = await cdp.send('Runtime.evaluate', { contextId: await world, awaitPromise: true, expression: `chrome.storage.${area}.get(null).then(() => 'read', (e) => e.message)` })
+    assert.match(result.value, /not allowed/, area)
+  }
+}
+
 step('nothing of the secrets is where pages or disks could see it')
 const stored = JSON.stringify(await wallet.evaluate(() => Promise.all([chrome.storage.local.get(null), chrome.storage.session.get(null), { ...localStorage }])))
 assert.ok(!stored.includes(passphrase) && !stored.includes('"entropy"'))

@@ -14,8 +14,8 @@ class Port {
   onMessage = { addListener: (f: (m: ToWorker) => void) => this.#message.push(f) }
   onDisconnect = { addListener: (f: () => void) => this.#end.push(f) }
 
-  constructor(documentId: string, origin = site.origin) {
-    this.sender = { origin, documentId, frameId: 0, tab: { id: 1 } as chrome.tabs.Tab }
+  constructor(documentId: string, origin = site.origin, tab = 1) {
+    this.sender = { origin, documentId, frameId: 0, documentLifecycle: 'active', tab: { id: tab } as chrome.tabs.Tab }
   }
   postMessage = (m: FromWorker) => this.heard.push(m)
   disconnect = () => {
@@ -62,7 +62,7 @@ describe('a page', () => {
   })
 
   it('that goes away takes with it what waits, and nobody else’s', async () => {
-    const [mine, other] = [new Port('P'), new Port('Q')]
+    const [mine, other] = [new Port('P'), new Port('Q', site.origin, 2)]
     plug(ports, mine)
     plug(ports, other)
     mine.say(pay)
@@ -72,8 +72,20 @@ describe('a page', () => {
     await vi.waitFor(async () => expect((await b.core.requests.all()).map((r) => r.key)).toEqual(['Q/two']))
   })
 
+  it('that went while the worker was stopped is forgotten when its tab has another, or none', async () => {
+    for (const end of [(p: Ports) => plug(p, new Port('R')), (p: Ports) => p.closed(1)]) {
+      plug(ports, new Port('P'))
+      await b.provider.handle({ ...site, documentId: 'P' }, 'P/one', 'eth_sendTransaction', (pay as { params: unknown }).params)
+      await b.provider.handle({ ...site, documentId: 'S', tabId: 3 }, 'S/one', 'eth_sendTransaction', (pay as { params: unknown }).params)
+      b.restart()
+      ports = new Ports(b.core, b.provider, () => undefined)
+      end(ports)
+      await vi.waitFor(async () => expect((await b.core.requests.all()).map((r) => r.key)).toEqual(['S/one']))
+    }
+  })
+
   it('cannot take the answer of another document, though it knows the name', async () => {
-    const [mine, other] = [new Port('P'), new Port('Q', 'https://evil.example')]
+    const [mine, other] = [new Port('P'), new Port('Q', 'https://evil.example', 2)]
     plug(ports, mine)
     plug(ports, other)
     mine.say({ ...pay, method: 'eth_accounts' })

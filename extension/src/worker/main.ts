@@ -85,6 +85,8 @@ chrome.runtime.onConnect.addListener((port) => {
   if (port.name === 'page') ports.accept(port)
 })
 
+chrome.tabs.onRemoved.addListener((id) => ports.closed(id))
+
 chrome.windows.onRemoved.addListener((id) => {
   void (async () => {
     if ((await shownWindow.get()) !== id) return

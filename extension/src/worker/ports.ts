@@ -1,7 +1,7 @@
 // The pages that listen, and what they are still to be told.
 import type { FromWorker, ToWorker } from '../page/wire.js'
 import type { Provider } from '../provider/provider.js'
-import type { Site } from '../provider/requests.js'
+import type { Request, Site } from '../provider/requests.js'
 import type { Core } from './core.js'
 
 /** Who is at the other end of a port, as the browser has it; null for who gets no wallet. */
@@ -33,14 +33,25 @@ export class Ports {
       return
     }
     this.#open.set(site.documentId, { port, site })
+    // What a page asked that was in this tab before, and went while the worker was stopped.
+    if (port.sender?.documentLifecycle === 'active') this.#forget((r) => r.site?.tabId === site.tabId && r.site.documentId !== site.documentId)
     port.onMessage.addListener((m: ToWorker) => void this.#heard(port, site, m))
     port.onDisconnect.addListener(() => {
       void chrome.runtime.lastError
       // A page that comes back has a new port before the old one ends, or asks again.
       if (this.#open.get(site.documentId)?.port !== port) return
       this.#open.delete(site.documentId)
-      void this.core.requests.forget((r) => r.site?.documentId === site.documentId).then(this.changed)
+      this.#forget((r) => r.site?.documentId === site.documentId)
     })
+  }
+
+  /** A tab was closed, and with it went who asked. */
+  closed(tabId: number): void {
+    this.#forget((r) => r.site?.tabId === tabId)
+  }
+
+  #forget(gone: (r: Request) => boolean): void {
+    void this.core.requests.forget(gone).then(this.changed)
   }
 
   async #heard(port: chrome.runtime.Port, site: Site, m: ToWorker): Promise<void> {
