@@ -47,7 +47,7 @@ up: build ## run a network in ~/.aitbc until Ctrl-C
 	bin/aitbc up
 
 .PHONY: test
-test: test-root test-chain test-contracts test-ts test-web test-e2e ## pass all tests
+test: test-root test-chain test-contracts test-ts test-web test-extension test-e2e ## pass all tests
 
 .PHONY: test-root
 test-root: ## test the root module, without whole networks
@@ -68,6 +68,14 @@ test-ts: ## test the TypeScript types on the vectors of Go and Solidity
 .PHONY: test-web
 test-web: ## test what the pages share, and build them: the built files are committed
 	cd web && npm ci --no-audit --no-fund && npm test && npm run build
+
+.PHONY: extension
+extension: ## build the browser wallet in extension/dist: unpacked, and a zip with the same bytes each time
+	cd extension && npm ci --no-audit --no-fund && npm run build
+
+.PHONY: test-extension
+test-extension: extension ## test the browser wallet, and that its zip has the same bytes each time
+	cd extension && npm test && sha256sum dist/*.zip > dist/first.sha256 && npm run build && sha256sum --check dist/first.sha256
 
 .PHONY: screenshots
 screenshots: ## look at every page of a running explorer or marketplace, wide and narrow, light and dark: URL=http://127.0.0.1:3000
@@ -120,5 +128,5 @@ generate: ## make the generated files again: the contracts' artefacts
 	cd contracts && npm ci --no-audit --no-fund && npm run build
 
 .PHONY: clean
-clean: ## remove what make build made
-	rm -rf bin
+clean: ## remove what make build and make extension made
+	rm -rf bin extension/dist

@@ -1,0 +1,263 @@
+// What storage, the clock and the worker's death do to a wallet.
+import fc from 'fast-check'
+import { keccak256, parseTransaction, type Hex } from 'viem'
+import { describe, expect, it } from 'vitest'
+import { NodeError } from '../src/chain/rpc.js'
+import { entropyOf, keyOfHex } from '../src/crypto/phrase.js'
+import { Turn } from '../src/worker/store.js'
+import { agree, ask, bench, chainId, connect, keys, me, opened, passphrase, phrase, second, site, waiting, type Bench } from './world.js'
+
+const payment = { from: me, to: second, value: '0x10' }
+
+/** A payment that the person looks at. */
+async function asked(b: Bench): Promise<{ key: string; shown: string }> {
+  await ask(b, 'eth_sendTransaction', [payment])
+  const { key } = await waiting(b)
+  return { key, shown: (await b.approvals.review(key))!.shown }
+}
+
+const again = (b: Bench, key: string) => b.provider.handle(site, key, 'eth_sendTransaction', [payment])
+
+describe('an approval', () => {
+  it('outlives the worker: the page asks again under the same name and gets its answer', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    b.restart()
+    expect(await again(b, key)).toBeNull()
+    expect((await b.approvals.review(key))!.shown).toBe(shown)
+    await b.approvals.approve(key, shown, [])
+    const answer = await again(b, key)
+    expect(answer).toEqual({ result: keccak256(b.node.sent[0]!) })
+    b.restart()
+    expect(await again(b, key)).toEqual(answer)
+    expect(b.node.sent).toHaveLength(1)
+    // Once the page has it, the answer is forgotten, and the same name is a new request.
+    await b.core.requests.forget((r) => r.key === key && r.state === 'answered')
+    expect(await b.core.requests.get(key)).toBeNull()
+  })
+
+  it('is one, whoever says yes how often', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    await Promise.all([1, 2, 3].map(() => b.approvals.approve(key, shown, [])))
+    await b.approvals.approve(key, shown, [])
+    await b.approvals.reject(key)
+    await b.approvals.resume()
+    expect(b.node.sent).toHaveLength(1)
+    expect(await again(b, key)).toEqual({ result: keccak256(b.node.sent[0]!) })
+  })
+
+  it('that was rejected stays so', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    await b.approvals.reject(key)
+    await b.approvals.approve(key, shown, [])
+    expect(await again(b, key)).toMatchObject({ error: { code: 4001 } })
+    expect(b.node.sent).toEqual([])
+  })
+
+  // The worker may die at every write: whatever was stored by then, what follows ends with one transaction,
+  // and the page is told of it.
+  it.each(Array.from({ length: 6 }, (_, n) => n))('is done once if the worker dies after %i writes', async (n) => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    b.session.fuse = b.local.fuse = { left: n }
+    await b.approvals.approve(key, shown, []).catch(() => undefined)
+    b.session.fuse = b.local.fuse = null
+    b.restart()
+    await b.approvals.resume()
+    if ((await again(b, key)) === null) await agree(b) // it still waits
+    expect(b.node.sent).toHaveLength(1)
+    expect(await again(b, key)).toEqual({ result: keccak256(b.node.sent[0]!) })
+  })
+
+  it('that cannot be kept is not sent', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    b.local.failAt = 0
+    await b.approvals.approve(key, shown, [])
+    expect(await again(b, key)).toMatchObject({ error: { code: -32603 } })
+    expect(b.node.sent).toEqual([])
+  })
+
+  it('that the node did not hear is in the outbox, and offered again with the same bytes', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    b.node.refuse = { eth_sendRawTransaction: Object.assign(new Error('x'), { name: 'Unreachable' }) }
+    await b.approvals.approve(key, shown, [])
+    const [kept] = await b.core.outbox.pending()
+    expect(await again(b, key)).toEqual({ result: kept!.hash })
+    expect(b.node.sent).toEqual([])
+    b.node.refuse = {}
+    b.restart()
+    await b.core.outbox.refresh(chainId, b.node.ask)
+    expect(b.node.sent).toEqual([kept!.raw])
+    b.node.mined = 1
+    expect((await b.commands.history(me)).entries).toMatchObject([{ hash: kept!.hash, state: 'included', height: 9, origin: site.origin }])
+  })
+
+  it('goes on after the wallet was locked only if it was signed before', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key } = await asked(b)
+    await b.core.requests.approve(key)
+    await b.core.keys.lock()
+    b.restart()
+    await b.approvals.resume()
+    expect(await again(b, key)).toMatchObject({ error: { code: -32603, message: 'The wallet is locked.' } })
+    expect(b.node.sent).toEqual([])
+  })
+})
+
+describe('a transaction', () => {
+  it('takes the next number, after what waits', async () => {
+    const b = await opened()
+    await connect(b)
+    for (let n = 0; n < 3; n++) {
+      await ask(b, 'eth_sendTransaction', [payment])
+      await agree(b)
+    }
+    expect(b.node.sent.map((raw) => parseTransaction(raw).nonce ?? 0)).toEqual([0, 1, 2])
+    expect(parseTransaction(b.node.sent[0]!)).toMatchObject({ chainId, to: second.toLowerCase(), value: 16n, maxFeePerGas: 29n, maxPriorityFeePerGas: 1n, gas: 21000n })
+  })
+
+  it('that would fail, or costs more than there is, cannot be agreed to', async () => {
+    const b = await opened()
+    await connect(b)
+    await ask(b, 'eth_sendTransaction', [payment])
+    const { key } = await waiting(b)
+    b.node.balance = 20n
+    expect((await b.approvals.review(key))!.problem).toContain('Not enough')
+    b.node.balance = 10n ** 20n
+    b.node.refuse = { eth_estimateGas: new NodeError(3, 'execution reverted', '0x08c379a00000000000000000000000000000000000000000000000000000000000000020000000000000000000000000000000000000000000000000000000000000000a6e6f7420746f20796f75000000000000000000000000000000000000000000') }
+    const review = await b.approvals.review(key)
+    expect(review!.problem).toMatch(/It would fail. The contract refuses/)
+    await expect(b.approvals.approve(key, review!.shown, [])).rejects.toThrow()
+    expect(b.node.sent).toEqual([])
+  })
+
+  it('that the node refuses is told with its reason, and frees its number', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    b.node.refuse = { eth_sendRawTransaction: new NodeError(-32000, 'insufficient funds for gas * price + value') }
+    await b.approvals.approve(key, shown, [])
+    expect(await again(b, key)).toMatchObject({ error: { code: -32000, message: expect.stringContaining('too little') } })
+    b.node.refuse = {}
+    await ask(b, 'eth_sendTransaction', [payment])
+    await agree(b)
+    expect(parseTransaction(b.node.sent[0]!).nonce ?? 0).toBe(0)
+  })
+
+  it('whose number another took is replaced', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    await b.approvals.approve(key, shown, [])
+    b.node.sent = ['0x01' as Hex]
+    b.node.mined = 1
+    expect((await b.commands.history(me)).entries).toMatchObject([{ state: 'replaced' }])
+  })
+})
+
+describe('locking', () => {
+  it('comes by itself when nobody is there, also through a restart', async () => {
+    const b = await opened()
+    b.clock.now += 59_000
+    await b.core.keys.touch(60_000)
+    b.clock.now += 59_000
+    b.restart()
+    expect(await b.core.keys.state()).toBe('open')
+    b.clock.now += 2_000
+    expect(await b.core.keys.state()).toBe('locked')
+    await expect(b.core.keys.sign(me, `0x${'1'.repeat(64)}`)).rejects.toThrow('locked')
+    await b.core.keys.touch(60_000) // somebody who comes too late opens nothing
+    expect(await b.core.keys.state()).toBe('locked')
+    expect(b.session.stored.open).toBeUndefined()
+  })
+
+  it('leaves no secret in storage, and only ciphertext while open', async () => {
+    const b = bench()
+    await b.commands.create({ kind: 'phrase', phrase }, passphrase)
+    const text = () => JSON.stringify([b.local.stored, b.session.stored])
+    for (const secret of ['junk', keys[0].slice(2), passphrase, 'entropy']) expect(text()).not.toContain(secret)
+    await b.commands.lock()
+    expect(b.session.stored).toEqual({})
+  })
+
+  it('counts wrong passphrases before it looks at them, through restarts', async () => {
+    const b = await opened()
+    await b.core.keys.lock()
+    for (let n = 0; n < 4; n++) await expect(b.commands.unlock('wrong')).rejects.toThrow('wrong')
+    b.restart()
+    await expect(b.commands.unlock(passphrase)).rejects.toThrow('wait 1 seconds')
+    b.clock.now += 1_000
+    await expect(b.commands.unlock('wrong')).rejects.toThrow('The passphrase is wrong')
+    b.local.failAt = 0 // the disk is full: no free guess
+    b.clock.now += 2_000
+    await expect(b.commands.unlock(passphrase)).rejects.toThrow('disk')
+    await b.commands.unlock(passphrase)
+    expect(await b.core.keys.wait()).toBe(0)
+  })
+})
+
+describe('the vault', () => {
+  it('is the old one or the new one, whichever write fails', async () => {
+    for (let n = 0; n < 4; n++) {
+      const b = await opened()
+      b.local.failAt = n
+      await b.core.keys.changePassphrase(passphrase, 'another one').catch(() => undefined)
+      b.local.failAt = -1
+      await b.core.keys.lock()
+      b.clock.now += 3_600_000
+      const opens = await Promise.all([passphrase, 'another one'].map((p) => b.core.keys.reveal(p, me).then(() => true, () => false)))
+      expect(opens.filter(Boolean)).toHaveLength(1)
+    }
+  })
+
+  it('gains and loses accounts, and each signs with its own key', async () => {
+    const b = bench()
+    await b.commands.create({ kind: 'phrase', phrase }, passphrase)
+    await b.commands.addAccount()
+    expect((await b.commands.status()).account!.address).toBe(second)
+    await expect(b.core.keys.importKey(keyOfHex(keys[1]))).rejects.toThrow('already')
+    expect(await b.commands.reveal(passphrase, second)).toBe(keys[1])
+    expect(await b.commands.reveal(passphrase, 'phrase')).toBe(phrase)
+    await expect(b.commands.reveal('wrong', 'phrase')).rejects.toThrow('wrong')
+    await b.core.sites.grant(site.origin, [second])
+    await b.commands.removeAccount(second)
+    expect(await b.core.sites.list()).toEqual([])
+    await expect(b.commands.removeAccount(me)).rejects.toThrow('last account')
+    await b.commands.renameAccount(me, ' \u202eA\u0000 ')
+    expect((await b.commands.status()).accounts[0]!.name).toBe('·A·')
+    await expect(b.core.keys.importPhrase(entropyOf(phrase))).rejects.toThrow('already')
+  })
+})
+
+it('tasks of a turn run one after another, whatever fails', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.boolean(), { maxLength: 20 }), async (fails) => {
+      const turn = new Turn()
+      let running = 0
+      const done = await Promise.allSettled(
+        fails.map((f, n) =>
+          turn.take(async () => {
+            expect(++running).toBe(1)
+            await Promise.resolve()
+            running--
+            if (f) throw new Error('x')
+            return n
+          }),
+        ),
+      )
+      expect(done.map((d) => d.status)).toEqual(fails.map((f) => (f ? 'rejected' : 'fulfilled')))
+    }),
+    { numRuns: 50 },
+  )
+})
