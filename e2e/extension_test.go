@@ -15,9 +15,6 @@ import (
 	"github.com/aitbc/aitbc/e2e/network"
 )
 
-// requireChromium is the variable that makes a missing Chromium a failure, not a reason to skip.
-const requireChromium = "AITBC_REQUIRE_CHROMIUM"
-
 // builtExtension builds the extension, once for all tests.
 var builtExtension = sync.OnceValue(func() error {
 	build := exec.Command("npm", "run", "build")
@@ -32,13 +29,7 @@ var builtExtension = sync.OnceValue(func() error {
 // script printed.
 func browserWallet(t *testing.T, script string, args ...string) (*network.Network, []byte) {
 	t.Helper()
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv(requireChromium) != "" {
-			t.Fatalf("%s is set, and there is no Chromium: %v", requireChromium, err)
-		}
-		t.Skip("there is no Chromium here: install Debian's package chromium")
-	}
+	browser := chromium(t)
 	dir := npmPackages(t, filepath.Join("..", "extension"))
 	if err := builtExtension(); err != nil {
 		t.Fatal(err)
@@ -46,7 +37,7 @@ func browserWallet(t *testing.T, script string, args ...string) (*network.Networ
 	n := network.Start(t, network.Options{})
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script)}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CHROMIUM="+chromium, "ETH_RPC_URL="+n.EthRPCURL(), "EXPLORER_URL="+n.ExplorerURL(), "COORDINATOR_URL="+n.APIURL(),
+	cmd.Env = append(os.Environ(), "CHROMIUM="+browser, "ETH_RPC_URL="+n.EthRPCURL(), "EXPLORER_URL="+n.ExplorerURL(), "COORDINATOR_URL="+n.APIURL(),
 		"FAUCET="+filepath.Join(network.Binaries(t), "aitbc")+" faucet --home "+string(n.Home))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

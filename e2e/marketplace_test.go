@@ -23,28 +23,12 @@ import (
 	"github.com/aitbc/aitbc/receipt"
 )
 
-// chromium is the browser that pages are tested in. Where there is none the test is skipped, unless
-// AITBC_REQUIRE_CHROMIUM says that there must be one.
-func chromium(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
-			return path
-		}
-	}
-	if os.Getenv("AITBC_REQUIRE_CHROMIUM") != "" {
-		t.Fatal("there is no Chromium, and AITBC_REQUIRE_CHROMIUM is set")
-	}
-	t.Skip("there is no Chromium here: pages are not tested in a browser (Debian's package chromium, or its path in CHROMIUM)")
-	return ""
-}
-
 // inBrowser has a browser go a way through the marketplace with the wallet of a key, and returns what the script printed.
-func inBrowser(t *testing.T, n *network.Network, key, script string, args ...string) []byte {
+func inBrowser(t *testing.T, n *network.Network, browser, key, script string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script), n.MarketplaceURL()}, args...)...)
 	cmd.Dir, cmd.Stderr = npmPackages(t, filepath.Join("..", "web")), os.Stderr
-	cmd.Env = append(os.Environ(), "PRIVATE_KEY="+key, "CHROMIUM="+chromium(t))
+	cmd.Env = append(os.Environ(), "PRIVATE_KEY="+key, "CHROMIUM="+browser)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, out)
@@ -74,7 +58,7 @@ func payer(t *testing.T, n *network.Network, coins market.Amount) (key string, a
 // has every coin that was not paid to the unit.
 func TestMarketplaceInABrowser(t *testing.T) {
 	t.Parallel()
-	chromium(t)
+	browser := chromium(t)
 	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) {
 		g.Market.MaxOrderDuration, g.Market.Margin, g.Market.CloseWindow = 15, 2, 20
 	}})
@@ -82,7 +66,7 @@ func TestMarketplaceInABrowser(t *testing.T) {
 	funds := market.Coins(10)
 	key, account := payer(t, n, funds)
 	out := t.TempDir()
-	raw := inBrowser(t, n, key, "play.mjs", model(t, n), out)
+	raw := inBrowser(t, n, browser, key, "play.mjs", model(t, n), out)
 	var saw struct {
 		Axe, Violations, Foreign, Asked []string
 		Pieces                          int
@@ -161,13 +145,13 @@ func TestMarketplaceInABrowser(t *testing.T) {
 // validator's will.
 func TestStakeAndVoteInABrowser(t *testing.T) {
 	t.Parallel()
-	chromium(t)
+	browser := chromium(t)
 	n := network.Start(t, network.Options{Genesis: func(g *contracts.Genesis) {
 		g.Governance.VotingDelay, g.Governance.VotingPeriod = 10, 90
 	}})
 	before := n.Audit()
 	key, account := payer(t, n, market.Amount{})
-	inBrowser(t, n, key, "stake.mjs", "begin")
+	inBrowser(t, n, browser, key, "stake.mjs", "begin")
 	if got := n.Balance(account); got != market.Coins(100) {
 		t.Errorf("the account was given %s", got)
 	}
@@ -180,7 +164,7 @@ func TestStakeAndVoteInABrowser(t *testing.T) {
 			t.Errorf("%s: %d, want %d", body, resp.StatusCode, want)
 		}
 	}
-	inBrowser(t, n, key, "stake.mjs", "stake")
+	inBrowser(t, n, browser, key, "stake.mjs", "stake")
 	d, err := predeploy.NewStaking(n.Chain()).Delegation(t.Context(), account, n.Operator, chainclient.Latest)
 	if err != nil || d.Amount != market.Coins(40) {
 		t.Fatalf("delegated %+v: %v", d, err)
@@ -190,7 +174,7 @@ func TestStakeAndVoteInABrowser(t *testing.T) {
 	past(t, n, m.Block)
 	var p proposal
 	n.JSON(&p, "gov", "propose", "param", "--contract", "market", "--set", "feeBps=321", "--description", "<b>Raise</b> the fee")
-	inBrowser(t, n, key, "stake.mjs", "vote")
+	inBrowser(t, n, browser, key, "stake.mjs", "vote")
 	n.JSON(&p, "gov", "show", "1")
 	if p.Against != market.Coins(40) || len(p.Votes) != 1 || p.Votes[0].Voter != account {
 		t.Errorf("votes: %+v", p)
