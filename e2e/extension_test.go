@@ -37,7 +37,7 @@ func browserWallet(t *testing.T, script string, args ...string) (*network.Networ
 	n := network.Start(t, network.Options{})
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script)}, args...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CHROMIUM="+browser, "ETH_RPC_URL="+n.EthRPCURL(), "EXPLORER_URL="+n.ExplorerURL(), "COORDINATOR_URL="+n.APIURL(),
+	cmd.Env = append(os.Environ(), "CHROMIUM="+browser, "ETH_RPC_URL="+n.EthRPCURL(), "EXPLORER_URL="+n.ExplorerURL(), "COORDINATOR_URL="+n.APIURL(), "MARKETPLACE_URL="+n.MarketplaceURL(),
 		"FAUCET="+filepath.Join(network.Binaries(t), "aitbc")+" faucet --home "+string(n.Home))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -4,6 +4,7 @@
 // The network is named by the environment, as for run.mjs.
 //
 //   node e2e/look.mjs screenshots
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -79,6 +80,7 @@ await addNetwork(wallet, url, { rpc, explorer, coordinator })
 const me = await address(wallet, url)
 await go('', 'home-empty')
 await go('#/faucet', 'faucet-nothing')
+assert.equal(await wallet.locator('.command code').innerText(), `aitbc faucet ${me}`)
 const [program, ...args] = faucet.split(' ')
 execFileSync(program, [...args, me], { stdio: 'ignore' })
 await wallet.getByText('Ask the faucet').waitFor()

@@ -21,12 +21,13 @@ export async function create(page, url) {
 }
 
 /** Adds the network under test and uses it. */
-export async function addNetwork(page, url, { rpc, explorer, coordinator }) {
+export async function addNetwork(page, url, { rpc, explorer, coordinator, marketplace = '' }) {
   await page.goto(url('#/settings/networks/new'))
   await page.getByLabel('Name').fill('Test network')
   await page.getByLabel('Node (Ethereum JSON-RPC)').fill(rpc)
   await page.getByLabel('Explorer').fill(explorer)
   await page.getByLabel('Coordinator').fill(coordinator)
+  await page.getByLabel('Marketplace').fill(marketplace)
   await page.getByRole('button', { name: 'Save' }).click()
   await page.getByRole('radio', { name: /Test network/, checked: true }).waitFor()
 }

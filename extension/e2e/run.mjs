@@ -1,16 +1,15 @@
 // The wallet in a real browser on a real network, from the first word of its
 // phrase to a payment that the worker's death could not double. The network is
-// named by the environment: ETH_RPC_URL, EXPLORER_URL, COORDINATOR_URL, and
-// FAUCET, a command that has the faucet give to the address that follows it.
+// named by the environment: ETH_RPC_URL, EXPLORER_URL, COORDINATOR_URL and
+// MARKETPLACE_URL.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { createPublicClient, encodeFunctionData, getAddress, http, parseAbi, recoverTypedDataAddress, recoverMessageAddress, parseEther } from 'viem'
 import { launch, stopWorker } from './browser.mjs'
 import { ask, serve } from './dapp.mjs'
 import { addNetwork, address, approval, create, decide, lock, passphrase, unlock } from './person.mjs'
 
-const { ETH_RPC_URL: rpc, EXPLORER_URL: explorer, COORDINATOR_URL: coordinator, FAUCET: faucet } = process.env
+const { ETH_RPC_URL: rpc, EXPLORER_URL: explorer, COORDINATOR_URL: coordinator, MARKETPLACE_URL: marketplace } = process.env
 const chain = createPublicClient({ transport: http(rpc), pollingInterval: 100 })
 const chainId = await chain.getChainId()
 const market = '0x000000000000000000000000000000000000a102'
@@ -29,15 +28,16 @@ const mined = (hash) => chain.waitForTransactionReceipt({ hash })
 step('a wallet is made, and its phrase confirmed')
 const wallet = context.pages()[0] ?? (await context.newPage())
 await create(wallet, url)
-await addNetwork(wallet, url, { rpc, explorer, coordinator })
+await addNetwork(wallet, url, { rpc, explorer, coordinator, marketplace })
 const me = await address(wallet, url)
 
 step('the faucet')
 await wallet.goto(url('#/faucet'))
-assert.equal(await wallet.locator('.command code').innerText(), `aitbc faucet ${me}`)
-const [program, ...args] = faucet.split(' ')
-execFileSync(program, [...args, me], { stdio: ['ignore', 'ignore', 'inherit'] })
-await wallet.getByRole('button', { name: 'Ask the faucet' }).waitFor() // there is a coin to pay with
+await wallet.getByText('pays for that').waitFor() // the account has nothing to pay with
+await wallet.getByRole('button', { name: 'Ask the faucet' }).click()
+await wallet.getByText('pays for that').waitFor({ state: 'detached' })
+assert.ok((await chain.getBalance({ address: me })) > 0n)
+assert.equal(await nonce(), 0)
 
 step('a site finds the wallet, and is nobody to it')
 const page = await context.newPage()

@@ -10,12 +10,14 @@ export interface Network {
   /** Base of the explorer's pages, and of its interface at /api. Empty for none. */
   explorer: string
   coordinator: string
+  /** Of a test network: it has an account that is empty given its first coins. Empty for none. */
+  marketplace: string
   /** Null until the node was asked for the first time. */
   chainId: number | null
 }
 
 /** What `aitbc up` starts. Each such network draws a chain id of its own. */
-export const devnet: Network = { id: 'devnet', name: 'Local devnet', rpc: 'http://127.0.0.1:8545', explorer: 'http://127.0.0.1:3000', coordinator: 'http://127.0.0.1:18000', chainId: null }
+export const devnet: Network = { id: 'devnet', name: 'Local devnet', rpc: 'http://127.0.0.1:8545', explorer: 'http://127.0.0.1:3000', coordinator: 'http://127.0.0.1:18000', marketplace: 'http://127.0.0.1:5173', chainId: null }
 
 /** What answers is no network of AITBC's. */
 export class NotOurs extends Error {

@@ -1,6 +1,7 @@
 // The networks: which there are, and what they consist of.
 import { useState } from 'react'
 import type { Network } from '../chain/network.js'
+import type { NetworkForm } from '../worker/commands.js'
 import { allow } from './allow.js'
 import { call, useLoad, useTask } from './call.js'
 import { Field, Form, Notice, Problem, Title, useWallet } from './parts.js'
@@ -27,20 +28,21 @@ export function Networks() {
   )
 }
 
-const fields: { name: 'name' | 'rpc' | 'explorer' | 'coordinator'; label: string; hint?: string }[] = [
+const fields: { name: keyof NetworkForm; label: string; hint?: string }[] = [
   { name: 'name', label: 'Name' },
   { name: 'rpc', label: 'Node (Ethereum JSON-RPC)', hint: 'https, or http of this machine.' },
   { name: 'explorer', label: 'Explorer', hint: 'For the history of accounts; may stay empty.' },
   { name: 'coordinator', label: 'Coordinator', hint: 'So that a deposit says to whom it goes; may stay empty.' },
+  { name: 'marketplace', label: 'Marketplace', hint: 'On a test network it gives an empty account its first coins; may stay empty.' },
 ]
 
 export function OneNetwork({ network }: { network: Network | null }) {
   const { status } = useWallet()
-  const [form, setForm] = useState({ name: network?.name ?? '', rpc: network?.rpc ?? '', explorer: network?.explorer ?? '', coordinator: network?.coordinator ?? '' })
+  const [form, setForm] = useState({ name: network?.name ?? '', rpc: network?.rpc ?? '', explorer: network?.explorer ?? '', coordinator: network?.coordinator ?? '', marketplace: network?.marketplace ?? '' })
   const task = useTask()
   const save = () =>
     task.run(async () => {
-      await allow([form.rpc, form.explorer, form.coordinator])
+      await allow([form.rpc, form.explorer, form.coordinator, form.marketplace])
       await call('saveNetwork', network?.id ?? null, form)
       window.location.hash = '#/settings/networks'
     })

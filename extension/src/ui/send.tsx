@@ -108,6 +108,12 @@ export function Faucet() {
               <Problem error={task.error} />
               <p className="actions"><button type="button" className="primary" disabled={task.busy || wait > 0} onClick={() => task.run(async () => setAsked(await call('askDrip', me.address)))}>Ask the faucet</button></p>
             </>
+          ) : f.gives ? (
+            <>
+              <p>The network’s marketplace asks it for accounts that have nothing yet, and pays for that.</p>
+              <Problem error={task.error} />
+              <p className="actions"><button type="button" className="primary" disabled={task.busy || wait > 0} onClick={() => task.run(() => call('firstCoins', me.address))}>{task.busy ? 'Asking…' : 'Ask the faucet'}</button></p>
+            </>
           ) : (
             <>
               <p>Asking is a transaction, and this wallet has no coin yet to pay for it. Whoever runs the network can ask for you, in a terminal:</p>

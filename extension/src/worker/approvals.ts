@@ -179,7 +179,7 @@ export class Approvals {
         return null
       }
       case 'add':
-        await this.core.networks.add({ ...ask.network, coordinator: '' })
+        await this.core.networks.add({ ...ask.network, coordinator: '', marketplace: '' })
         return null
       case 'typed':
       case 'message': {

@@ -13,7 +13,7 @@ import type { Account } from '../vault/vault.js'
 import type { Permission } from '../provider/sites.js'
 import { ownTransaction, type Approvals, type Review } from './approvals.js'
 import type { Core } from './core.js'
-import { drip, faucetState, type FaucetState } from './faucet.js'
+import { drip, faucetState, firstCoins, type FaucetState } from './faucet.js'
 import { history, type History } from './history.js'
 import { Unfit, type Locking } from './keys.js'
 import type { Health } from './networks.js'
@@ -57,6 +57,8 @@ export interface Commands {
   history(address: Address): Promise<History>
   labels(): Promise<Record<string, string>>
   faucet(address: Address): Promise<FaucetState>
+  /** Has the network's marketplace give an account that is empty its first coins. */
+  firstCoins(to: Address): Promise<void>
   /** Begins a transaction of the wallet's own; what it returns is reviewed. */
   askDrip(to: Address): Promise<string>
   askSend(from: Address, to: string, units: string): Promise<string>
@@ -70,7 +72,7 @@ export interface Commands {
   setBlind(on: boolean): Promise<void>
   useNetwork(id: string): Promise<void>
   acceptChain(id: string): Promise<void>
-  saveNetwork(id: string | null, n: { name: string; rpc: string; explorer: string; coordinator: string }): Promise<void>
+  saveNetwork(id: string | null, n: NetworkForm): Promise<void>
   removeNetwork(id: string): Promise<void>
 }
 
@@ -79,7 +81,10 @@ async function read(from: Source): Promise<{ entropy: Uint8Array } | { key: Uint
   return { key: from.kind === 'hex' ? keyOfHex(from.key) : await openKeyFile(from.file, from.passphrase) }
 }
 
-function networkOf(n: { name: string; rpc: string; explorer: string; coordinator: string }): Omit<Network, 'id' | 'chainId'> {
+/** A network as the person writes it. */
+export type NetworkForm = Omit<Network, 'id' | 'chainId'>
+
+function networkOf(n: NetworkForm): NetworkForm {
   const url = (text: string, what: string) => {
     if (text.trim() === '') return ''
     const good = goodURL(text)
@@ -88,7 +93,8 @@ function networkOf(n: { name: string; rpc: string; explorer: string; coordinator
   }
   const rpc = url(n.rpc, 'The node')
   if (!rpc) throw new Unfit('A network needs a node.')
-  return { name: line(n.name, 40) || new URL(rpc).host, rpc, explorer: url(n.explorer, 'The explorer'), coordinator: url(n.coordinator, 'The coordinator') }
+  const [explorer, coordinator, marketplace] = [url(n.explorer, 'The explorer'), url(n.coordinator, 'The coordinator'), url(n.marketplace, 'The marketplace')]
+  return { name: line(n.name, 40) || new URL(rpc).host, rpc, explorer, coordinator, marketplace }
 }
 
 /** The commands of a wallet. */
@@ -183,12 +189,16 @@ export function commands(core: Core, approvals: Approvals): Commands {
       return Object.fromEntries([...predeploys.map((p) => [p.address, p.name]), ...(at ? [[at, 'this network’s coordinator']] : []), ...accounts.map((a) => [a.address, a.name])])
     },
     async faucet(address) {
-      const { ask } = await networks.ready()
-      return faucetState(ask, address, (await keys.accounts()).map((a) => a.address))
+      const { ask, network } = await networks.ready()
+      return faucetState(ask, network, address, (await keys.accounts()).map((a) => a.address))
+    },
+    async firstCoins(to) {
+      await firstCoins((await networks.ready()).network, to)
+      world.changed()
     },
     async askDrip(to) {
-      const { ask } = await networks.ready()
-      const { payer } = await faucetState(ask, to, (await keys.accounts()).map((a) => a.address))
+      const { ask, network } = await networks.ready()
+      const { payer } = await faucetState(ask, network, to, (await keys.accounts()).map((a) => a.address))
       if (!payer) throw new Unfit('No account of this wallet has a coin to pay for asking the faucet.')
       const call = drip(to)
       return own(payer, call.to, 0n, call.data)
