@@ -85,7 +85,7 @@ screenshots: ## look at every page of a running explorer or marketplace, wide an
 test-e2e: build ## test whole networks of the real programs
 	cd e2e/openai && npm ci --no-audit --no-fund
 	cd web && npm ci --no-audit --no-fund
-	AITBC_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 20m ./e2e/...
+	AITBC_BIN=$(CURDIR)/bin $(GO) test -count=1 -timeout 30m ./e2e/...
 
 .PHONY: chaos
 chaos: bin/aitbcd ## let faults happen to four validators: SEED=7 DURATION=5m; the same seed gives the same faults

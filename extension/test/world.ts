@@ -120,6 +120,7 @@ export function bench(): Bench {
   b.restart = () => {
     const world: World = {
       local: b.local, session: b.session, means, now: () => b.clock.now, connect: () => node.ask, changed: () => undefined, lockAt: async () => undefined,
+      leave: async () => true,
       show: () => {
         b.shown++
       },

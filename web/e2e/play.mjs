@@ -81,13 +81,9 @@ try {
     await page.getByLabel('Your question').fill(question)
     await page.keyboard.press('Enter')
   }
-  await page.evaluate(() => {
-    window.sizes = new Set()
-    new MutationObserver(() => window.sizes.add(document.querySelector('.turn:last-of-type .answer')?.textContent.length ?? 0)).observe(document.body, { subtree: true, childList: true, characterData: true })
-  })
   await ask('What is AITBC?', '48')
   await page.locator('.turn[data-state=done]').waitFor()
-  saw.pieces = await page.evaluate(() => window.sizes.size)
+  saw.pieces = Number(await attribute('.turn', 'data-pieces'))
   saw.answer = await page.locator('.turn .answer').last().textContent()
   saw.first = await attribute('[data-price]', 'data-price')
   await page.getByText('the receipt is for this answer').waitFor()

@@ -1,8 +1,15 @@
 // The window that opens when a site asks for something.
 import { useEffect, useRef } from 'react'
+import { call } from './call.js'
 import { useWallet } from './parts.js'
 import { Review } from './review.js'
 import { Unlock } from './unlock.js'
+
+/** Closes the window, unless something has come meanwhile. */
+async function leave(): Promise<void> {
+  const { id } = await chrome.windows.getCurrent()
+  if (await call('leave', id ?? chrome.windows.WINDOW_ID_NONE)) window.close()
+}
 
 export function Approve() {
   const { status } = useWallet()
@@ -13,7 +20,7 @@ export function Approve() {
   useEffect(() => {
     // A moment, as the next request of a site often follows at once.
     if (!empty || !seen.current) return
-    const timer = setTimeout(() => window.close(), 300)
+    const timer = setTimeout(() => void leave(), 300)
     return () => clearTimeout(timer)
   }, [empty])
   if (!first) return <p className="empty" role="status">Nothing waits for you.</p>

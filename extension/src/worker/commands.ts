@@ -65,6 +65,7 @@ export interface Commands {
   review(key: string): Promise<Review | null>
   approve(key: string, shown: string, chosen: Address[]): Promise<void>
   reject(key: string): Promise<void>
+  leave(window: number): Promise<boolean>
   outcome(key: string): Promise<{ hash: Hex } | { error: string } | null>
   sites(): Promise<Permission[]>
   revoke(origin: string): Promise<void>
@@ -216,6 +217,7 @@ export function commands(core: Core, approvals: Approvals): Commands {
     review: (key) => approvals.review(key),
     approve: (key, shown, chosen) => approvals.approve(key, shown, chosen),
     reject: (key) => approvals.reject(key),
+    leave: (window) => world.leave(window),
     async outcome(key) {
       const answer = (await requests.get(key))?.answer
       if (!answer) return null

@@ -24,6 +24,8 @@ export interface World {
   lockAt: (until: number | null) => Promise<void>
   /** Shows the person what waits. */
   show: () => void
+  /** A window that shows what waits is about to close by itself. False if something waits: then it stays. */
+  leave: (window: number) => Promise<boolean>
 }
 
 export class Core {

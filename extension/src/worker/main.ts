@@ -8,14 +8,13 @@ import { Approvals } from './approvals.js'
 import { commands, type Commands } from './commands.js'
 import { Core } from './core.js'
 import { Ports } from './ports.js'
-import { Slot } from './store.js'
+import { ApprovalWindow } from './window.js'
 
 const trusted = 'TRUSTED_CONTEXTS' as chrome.storage.AccessLevel
 void chrome.storage.session.setAccessLevel({ accessLevel: trusted })
 void chrome.storage.local.setAccessLevel({ accessLevel: trusted })
 
 const own = chrome.runtime.getURL('')
-const shownWindow = new Slot<number | null>(chrome.storage.session, 'window', () => null)
 
 let telling: ReturnType<typeof setTimeout> | undefined
 
@@ -35,20 +34,10 @@ async function tell(): Promise<void> {
   for (const tab of await chrome.tabs.query({})) if (tab.id !== undefined) void chrome.tabs.sendMessage(tab.id, ping).catch(() => undefined)
 }
 
-/** Shows what waits, in the one window for it. */
-async function show(): Promise<void> {
-  await shownWindow.change(async (id): Promise<[number | null, undefined]> => {
-    if (id !== null && (await chrome.windows.update(id, { focused: true }).catch(() => null))) return [id, undefined]
-    const made = await chrome.windows.create({ url: 'index.html?approve', type: 'popup', width: 420, height: 700, focused: true })
-    return [made?.id ?? null, undefined]
-  })
-  changed()
-}
-
 const lockAlarm = 'lock'
 const outboxAlarm = 'outbox'
 
-const core = new Core({
+const core: Core = new Core({
   local: chrome.storage.local,
   session: chrome.storage.session,
   means: { derive, random: (n) => crypto.getRandomValues(new Uint8Array(n)), cost: usual },
@@ -59,7 +48,12 @@ const core = new Core({
     if (until === null) await chrome.alarms.clear(lockAlarm)
     else await chrome.alarms.create(lockAlarm, { when: until })
   },
-  show: () => void show(),
+  show: () => void approvalWindow.show().then(changed),
+  leave: (id: number) => approvalWindow.leave(id),
+})
+const approvalWindow: ApprovalWindow = new ApprovalWindow(chrome.storage.session, core.requests, {
+  open: async () => (await chrome.windows.create({ url: 'index.html?approve', type: 'popup', width: 420, height: 700, focused: true }))?.id ?? null,
+  focus: async (id) => Boolean(await chrome.windows.update(id, { focused: true }).catch(() => null)),
 })
 const approvals = new Approvals(core)
 const provider = new Provider(core)
@@ -89,8 +83,7 @@ chrome.tabs.onRemoved.addListener((id) => ports.closed(id))
 
 chrome.windows.onRemoved.addListener((id) => {
   void (async () => {
-    if ((await shownWindow.get()) !== id) return
-    await shownWindow.set(null)
+    if (!(await approvalWindow.closed(id))) return
     for (const r of await core.requests.all()) if (r.site) await approvals.reject(r.key)
   })()
 })

@@ -100,7 +100,7 @@ export function Chat({ held, turns }: { held: Held | undefined; turns: readonly 
 
 function One({ turn: t, held, again }: { turn: Turn; held: Held | undefined; again: () => void }) {
   return (
-    <article className="turn" data-state={t.state}>
+    <article className="turn" data-state={t.state} data-pieces={t.tokens}>
       <p className="question"><b className="skip">You: </b>{t.question}</p>
       {(t.text !== '' || t.state !== 'failed') && <p className="answer" aria-busy={t.state === 'running'}><b className="skip">Answer: </b>{t.text}{t.state === 'running' && <i className="caret" aria-hidden="true" />}</p>}
       {t.trouble && <Wrong of={t.trouble} />}
