@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -37,10 +38,28 @@ func TestMain(m *testing.M) {
 	os.Exit(cli.Main(ctx, cli.World{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}))
 }
 
+// lockedBuffer may be read while it is written.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
 // child is a node in a process of its own.
 type child struct {
 	cmd   *exec.Cmd
-	log   *bytes.Buffer
+	log   *lockedBuffer
 	doors struct {
 		RPC     string `json:"rpc"`
 		EthHTTP string `json:"eth_http"`
@@ -49,7 +68,7 @@ type child struct {
 
 func launch(t *testing.T, dir string) *child {
 	t.Helper()
-	c := &child{log: new(bytes.Buffer)}
+	c := &child{log: new(lockedBuffer)}
 	self, err := os.Executable()
 	require.NoError(t, err)
 	c.cmd = exec.Command(self, "start", "--home", dir, "--json")
