@@ -116,7 +116,7 @@ bench-llama: ## measure the exact engine beside llama.cpp, whose library comes f
 	$(GO) run ./bench/llama
 
 .PHONY: release
-release: ## build the programs of this commit for every platform, the same bytes each time, with checksums and SBOM: OUT=release
+release: ## build the programs of this commit for every platform, with checksums and SBOM: OUT=release
 	deploy/release/build $(or $(OUT),release)
 
 .PHONY: lint
