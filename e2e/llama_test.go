@@ -23,7 +23,7 @@ func TestAModelOfLlamaIsPaidAndProved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := b.Install(t.Context(), n.Home.Engines(), library.Source{From: archive}, nil); err != nil {
+	if _, _, err := b.Install(t.Context(), n.Home.Engines(), library.Source{From: []string{archive}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	weights, err := os.ReadFile("../engine/exact/model/aitbc-tiny.gguf")

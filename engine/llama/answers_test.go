@@ -52,7 +52,8 @@ func TestItSaysWhatTheExactEngineSays(t *testing.T) {
 	if a.Digest != b.Digest || a.Parameters != b.Parameters || a.ContextLength != b.ContextLength || a.Name != "aitbc-tiny" {
 		t.Errorf("llama.cpp has %+v, the exact engine %+v", a, b)
 	}
-	if want := "llama.cpp/v0.5.0;arch=llama;quant=q8_0;gpu=none;det=none"; a.Class != want {
+	_, gpu := device()
+	if want := "llama.cpp/v0.5.0;arch=llama;quant=q8_0;gpu=" + gpu + ";det=none"; a.Class != want {
 		t.Errorf("class %q, want %q", a.Class, want)
 	}
 	same, total := 0, 0

@@ -40,9 +40,25 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// config runs a file with the real program and the real build.
+// device is the build that the tests run, and what the class of a model says of it.
+func device() (backend, gpu string) {
+	if b := os.Getenv("AITBC_LLAMA_BACKEND"); b != "" {
+		return b, b
+	}
+	return "cpu", "none"
+}
+
+// config runs a file with the real program and the real build: that for processors or, where
+// AITBC_LLAMA_BACKEND names one, another, which lies below AITBC_LLAMA_ENGINES. AITBC_LLAMA_PROGRAM
+// is a program that was built before, and AITBC_LLAMA_WITHOUT_LANDLOCK says that the kernel has none.
 func config(t *testing.T, path string) llama.Config {
 	t.Helper()
+	if backend, gpu := device(); gpu != "none" {
+		return llama.Config{
+			Path: path, Engines: os.Getenv("AITBC_LLAMA_ENGINES"), Backend: backend, Program: os.Getenv("AITBC_LLAMA_PROGRAM"),
+			LibraryPath: os.Getenv("LD_LIBRARY_PATH"), Threads: 1, OpenFiles: os.Getenv("AITBC_LLAMA_WITHOUT_LANDLOCK") != "",
+		}
+	}
 	engines := librarytest.Engines(t)
 	p, err := program()
 	if err != nil {

@@ -305,16 +305,26 @@ func (p *process) end(id uint64) {
 	delete(p.calls, id)
 }
 
-// tail keeps the end of what the program prints.
+// crashed is what Go prints first in a program that C code ended.
+var crashed = []byte("SIGABRT: abort\n")
+
+// tail keeps the end of what the program prints, or what it printed before it crashed.
 type tail struct {
-	mu   sync.Mutex // guards the field below
-	kept []byte
+	mu    sync.Mutex // guards the fields below
+	kept  []byte
+	ended bool // what follows is the state of all its threads
 }
 
 func (t *tail) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.kept = append(t.kept, b[max(0, len(b)-mostPrinted):]...)
+	if t.ended {
+		return len(b), nil
+	}
+	t.kept = append(t.kept, b...)
+	if before, _, found := bytes.Cut(t.kept, crashed); found {
+		t.kept, t.ended = before, true
+	}
 	t.kept = t.kept[max(0, len(t.kept)-mostPrinted):]
 	return len(b), nil
 }

@@ -28,7 +28,7 @@ const (
 const mostContext = 1 << 20
 
 // backends are the kinds of devices that llama.cpp has builds for.
-var backends = []string{"cpu", "cuda", "vulkan"}
+var backends = []string{"cpu", "cuda", "cuda12", "vulkan"}
 
 // given names the keys of an engine that are set, for those that belong to
 // another kind.

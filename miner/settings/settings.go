@@ -53,7 +53,7 @@ type Engine struct {
 	GPUs           []int    `toml:"gpus"`       // openai: that the server uses; container: that a program may use
 
 	// Of llama.cpp.
-	Backend         string `toml:"backend"`          // "cpu", "cuda" or "vulkan"; empty for what is installed
+	Backend         string `toml:"backend"`          // "cpu", "cuda", "cuda12" or "vulkan"; empty for what is installed
 	Context         int    `toml:"context"`          // tokens of a job; 0: what the model was trained on, at most 8192
 	GPULayers       *int   `toml:"gpu_layers"`       // on GPUs; left out: all
 	Program         string `toml:"program"`          // aitbc-miner-gpu, if it is not beside the miner

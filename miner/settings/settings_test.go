@@ -140,7 +140,7 @@ func TestAnEngineOfLlama(t *testing.T) {
 	}
 	for more, want := range map[string]string{
 		"":                               "needs path",
-		"path = 'x'\nbackend = 'abacus'": `backend is "abacus": want one of cpu, cuda, vulkan`,
+		"path = 'x'\nbackend = 'abacus'": `backend is "abacus": want one of cpu, cuda, cuda12, vulkan`,
 		"path = 'x'\ncontext = -1":       "context is -1",
 		"path = 'x'\ngpu_layers = -1":    "gpu_layers is -1",
 		"path = 'x'\nmemory_mb = 5":      "memory_mb is 5",

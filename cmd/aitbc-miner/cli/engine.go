@@ -22,7 +22,7 @@ func engineCommand() command {
 		setup: func(fs *flag.FlagSet) func(context.Context, *call) error {
 			var f engineFlags
 			fs.StringVar(&f.backend, "backend", "cpu", "`kind` of device: "+library.Backends())
-			fs.StringVar(&f.from, "from", "", "`file` or URL of the npm package's archive, instead of a registry")
+			fs.StringVar(&f.from, "from", "", "`file` or URL of the npm package's archive, instead of a registry; of two packages both, with a comma between")
 			fs.StringVar(&f.registry, "registry", "", "`URL` of an npm registry (default: npm's own setting)")
 			return func(ctx context.Context, c *call) error {
 				switch {
@@ -63,10 +63,14 @@ func (c *call) installEngine(ctx context.Context, f engineFlags) error {
 	}
 	if f.from == "" && f.registry == "" && b.Check(b.Folder(c.home.Engines())) != nil {
 		if f.registry, err = library.Registry(ctx, c.Getenv); err != nil {
-			return &hinted{err, "give --registry URL, or --from the archive of " + b.Package}
+			return &hinted{err, "give --registry URL, or --from the archive of " + b.Packages()}
 		}
 	}
-	folder, fetched, err := b.Install(ctx, c.home.Engines(), library.Source{Registry: f.registry, From: f.from}, progress(c.Stderr, b))
+	from := library.Source{Registry: f.registry}
+	if f.from != "" {
+		from.From = strings.Split(f.from, ",")
+	}
+	folder, fetched, err := b.Install(ctx, c.home.Engines(), from, progress(c.Stderr))
 	switch {
 	case errors.Is(err, library.ErrUnknown):
 		return &hinted{err, "the archive is not the one that this program knows: use another --registry, or --from"}
@@ -84,14 +88,16 @@ func (c *call) installEngine(ctx context.Context, f engineFlags) error {
 	return c.print(installed{Engine: "llama.cpp", Version: library.Version, Backend: b.Backend, Folder: folder, Fetched: &fetched}, text)
 }
 
-// progress tells how much of a package has come, every tenth.
-func progress(w io.Writer, b library.Build) func(int64) {
-	tenth := int64(-1)
-	return func(n int64) {
-		if now := 10 * n / b.Bytes; now != tenth {
-			tenth = now
-			fmt.Fprintf(w, "aitbc-miner: %s: %d of %d MB\n", b.Package, n/1e6, b.Bytes/1e6)
+// progress tells how much of an archive has come, every tenth.
+func progress(w io.Writer) func(library.Archive, int64) {
+	said := map[string]int64{} // tenths, by package
+	return func(a library.Archive, n int64) {
+		now := 10 * n / a.Bytes
+		if tenth, begun := said[a.Package]; begun && tenth == now {
+			return
 		}
+		said[a.Package] = now
+		fmt.Fprintf(w, "aitbc-miner: %s: %d of %d MB\n", a.Package, n/1e6, a.Bytes/1e6)
 	}
 }
 

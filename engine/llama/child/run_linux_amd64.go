@@ -27,8 +27,8 @@ func Run(args []string) error {
 		return err
 	}
 	model := os.NewFile(3, "model")
+	r := rules(s, b, os.Getenv("LD_LIBRARY_PATH"))
 	if args[1] == wire.Word {
-		r := rules(s, b, os.Getenv("LD_LIBRARY_PATH"))
 		r.Files = []*os.File{model}
 		err := sandbox.Enter(r, []string{args[0], sealed, args[2]}, os.Environ())
 		return errors.Join(err, wire.Write(os.Stdout, wire.Reply{Failed: err.Error()}))
@@ -37,7 +37,7 @@ func Run(args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := sandbox.Seal(s.OpenFiles); err != nil {
+	if err := sandbox.Seal(r); err != nil {
 		return errors.Join(err, wire.Write(out, wire.Reply{Failed: err.Error()}))
 	}
 	return serve(s, b, os.Stdin, out)
@@ -70,6 +70,7 @@ func rules(s wire.Start, b library.Build, libraryPath string) sandbox.Rules {
 		return r
 	}
 	r.Read = append(r.Read, "/proc", "/sys", "/etc/vulkan", "/usr/share/vulkan", "/usr/share/nvidia", "/usr/share/glvnd", "/usr/share/drirc.d")
+	r.CUDA = b.CUDA()
 	r.Devices = []string{"/dev/dri", "/dev/kfd"}
 	for _, pattern := range []string{"/dev/nvidia*", "/usr/local/cuda*"} {
 		found, _ := filepath.Glob(pattern) // the patterns are well-formed
@@ -79,6 +80,6 @@ func rules(s wire.Start, b library.Build, libraryPath string) sandbox.Rules {
 			r.Run = append(r.Run, found...)
 		}
 	}
-	r.Run = append(r.Run, "/run/opengl-driver")
+	r.Run = append(r.Run, "/run/opengl-driver", "/usr/local/nvidia") // NixOS and containers have drivers there
 	return r
 }

@@ -26,29 +26,30 @@ const (
 	mostFile    = 1 << 29   // bytes of one library
 )
 
-// Source is where a package's archive comes from: one of the two.
+// Source is where a build's archives come from: one of the two.
 type Source struct {
 	// Registry is the URL of an npm registry.
 	Registry string
-	// From is a file or a URL of the archive itself.
-	From string
+	// From are files or URLs of the archives themselves, in the order of the build's.
+	From []string
 }
 
-// url is where to fetch the archive, "" for a file.
-func (s Source) url(b Build) string {
-	if s.From != "" {
-		if strings.HasPrefix(s.From, "https://") || strings.HasPrefix(s.From, "http://") {
-			return s.From
-		}
-		return ""
+// of is where to fetch an archive of the build, a file or a URL.
+func (s Source) of(b Build, i int) (string, error) {
+	if len(s.From) == 0 {
+		name := b.Archives[i].Package
+		return strings.TrimRight(s.Registry, "/") + "/" + name + "/-/" + path.Base(name) + "-" + packageVersion + ".tgz", nil
 	}
-	return strings.TrimRight(s.Registry, "/") + "/" + b.Package + "/-/" + path.Base(b.Package) + "-" + packageVersion + ".tgz"
+	if len(s.From) != len(b.Archives) {
+		return "", fmt.Errorf("llama.cpp for %s has %d archives, those of %s: %d are given", b.Backend, len(b.Archives), b.Packages(), len(s.From))
+	}
+	return s.From[i], nil
 }
 
 // Install puts the build below a folder of engines, unless it is there already, and
 // returns its folder. The archive is checked before anything is unpacked, and what was
-// unpacked before it gets its place. progress is told how many bytes have come.
-func (b Build) Install(ctx context.Context, engines string, from Source, progress func(bytes int64)) (folder string, fetched bool, err error) {
+// unpacked before it gets its place. progress is told how many bytes of an archive have come.
+func (b Build) Install(ctx context.Context, engines string, from Source, progress func(a Archive, bytes int64)) (folder string, fetched bool, err error) {
 	folder = b.Folder(engines)
 	if b.Check(folder) == nil {
 		return folder, false, nil
@@ -62,13 +63,18 @@ func (b Build) Install(ctx context.Context, engines string, from Source, progres
 		return "", false, fmt.Errorf("install llama.cpp: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
-	archive := filepath.Join(work, "package.tgz")
-	if err := b.Fetch(ctx, from, archive, progress); err != nil {
-		return "", false, err
-	}
 	fresh := filepath.Join(work, "libraries")
-	if err := unpack(archive, fresh); err != nil {
-		return "", false, fmt.Errorf("unpack %s: %w", b.Package, err)
+	if err := os.Mkdir(fresh, 0o750); err != nil {
+		return "", false, fmt.Errorf("install llama.cpp: %w", err)
+	}
+	for i, a := range b.Archives {
+		archive := filepath.Join(work, fmt.Sprintf("package-%d.tgz", i))
+		if err := b.Fetch(ctx, from, i, archive, progress); err != nil {
+			return "", false, err
+		}
+		if err := unpack(archive, fresh); err != nil {
+			return "", false, fmt.Errorf("unpack %s: %w", a.Package, err)
+		}
 	}
 	if err := b.Check(fresh); err != nil {
 		return "", false, err
@@ -94,37 +100,44 @@ func replace(folder, fresh, old string) error {
 	return atomicfile.SyncDir(filepath.Dir(folder))
 }
 
-// Fetch writes the package's archive to a new file and checks its hash. What is another archive
-// gives an error that wraps [ErrUnknown].
-func (b Build) Fetch(ctx context.Context, from Source, to string, progress func(int64)) error {
+// Fetch writes one of the build's archives to a new file and checks its hash. What is another
+// archive gives an error that wraps [ErrUnknown].
+func (b Build) Fetch(ctx context.Context, from Source, i int, to string, progress func(a Archive, bytes int64)) error {
+	a := b.Archives[i]
+	at, err := from.of(b, i)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, fetchWithin)
 	defer cancel()
-	in, err := open(ctx, from, b)
+	in, err := open(ctx, at)
 	if err != nil {
-		return fmt.Errorf("fetch %s: %w", b.Package, err)
+		return fmt.Errorf("fetch %s: %w", a.Package, err)
 	}
 	defer func() { _ = in.Close() }()                                     // it was only read
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // in a folder of ours
 	if err != nil {
-		return fmt.Errorf("fetch %s: %w", b.Package, err)
+		return fmt.Errorf("fetch %s: %w", a.Package, err)
 	}
-	sum := &counter{hash: sha512.New(), progress: progress}
-	_, err = io.Copy(io.MultiWriter(out, sum), io.LimitReader(in, b.Bytes+1))
+	sum := &counter{hash: sha512.New()}
+	if progress != nil {
+		sum.progress = func(n int64) { progress(a, n) }
+	}
+	_, err = io.Copy(io.MultiWriter(out, sum), io.LimitReader(in, a.Bytes+1))
 	if err = errors.Join(err, out.Close()); err != nil {
-		return fmt.Errorf("fetch %s: %w", b.Package, err)
+		return fmt.Errorf("fetch %s: %w", a.Package, err)
 	}
-	if got := base64.StdEncoding.EncodeToString(sum.hash.Sum(nil)); got != b.sha512 {
-		return fmt.Errorf("%s: %w: %d bytes came with SHA-512 %s, want %d with %s", b.Package, ErrUnknown, sum.bytes, got, b.Bytes, b.sha512)
+	if got := base64.StdEncoding.EncodeToString(sum.hash.Sum(nil)); got != a.sha512 {
+		return fmt.Errorf("%s: %w: %d bytes came with SHA-512 %s, want %d with %s", a.Package, ErrUnknown, sum.bytes, got, a.Bytes, a.sha512)
 	}
 	return nil
 }
 
-func open(ctx context.Context, from Source, b Build) (io.ReadCloser, error) {
-	url := from.url(b)
-	if url == "" {
-		return os.Open(from.From)
+func open(ctx context.Context, from string) (io.ReadCloser, error) {
+	if !strings.HasPrefix(from, "https://") && !strings.HasPrefix(from, "http://") {
+		return os.Open(from) //nolint:gosec // the caller names it
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +148,7 @@ func open(ctx context.Context, from Source, b Build) (io.ReadCloser, error) {
 	}
 	if resp.StatusCode != http.StatusOK {
 		_ = resp.Body.Close()
-		return nil, fmt.Errorf("%s answers %s", url, resp.Status)
+		return nil, fmt.Errorf("%s answers %s", from, resp.Status)
 	}
 	return resp.Body, nil
 }
@@ -155,8 +168,8 @@ func (c *counter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// unpack takes the libraries that llama.cpp itself is made of out of an archive; beside
-// them there is what Node.js needs.
+// unpack takes the libraries that llama.cpp itself is made of out of an archive, in the place of
+// those that are there; beside them there is what Node.js needs.
 func unpack(archive, to string) error {
 	f, err := os.Open(archive) //nolint:gosec // in a folder of ours
 	if err != nil {
@@ -165,9 +178,6 @@ func unpack(archive, to string) error {
 	defer func() { _ = f.Close() }() // it was only read
 	z, err := gzip.NewReader(bufio.NewReader(f))
 	if err != nil {
-		return err
-	}
-	if err := os.Mkdir(to, 0o750); err != nil {
 		return err
 	}
 	for t := tar.NewReader(z); ; {
@@ -184,6 +194,9 @@ func unpack(archive, to string) error {
 		}
 		if h.Size > mostFile {
 			return fmt.Errorf("%s has %d bytes", name, h.Size)
+		}
+		if err := os.Remove(filepath.Join(to, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
 		}
 		if err := writeFile(filepath.Join(to, name), io.LimitReader(t, mostFile)); err != nil {
 			return err

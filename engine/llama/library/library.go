@@ -34,37 +34,79 @@ var (
 
 // A Build is llama.cpp compiled for one kind of device, for Linux on amd64.
 type Build struct {
-	// Backend is the kind of device: "cpu", "cuda" or "vulkan".
+	// Backend is the kind of device: "cpu", "cuda", "cuda12" or "vulkan".
 	Backend string
-	// Package is the npm package, and Bytes the size of its archive.
-	Package string
-	Bytes   int64
+	// Archives are unpacked one over the other.
+	Archives []Archive
 	// Needs is what the machine must have besides, in words; "" for nothing.
 	Needs string
 
-	sha512 string // of the archive, in base64
-	sum    string // of what is unpacked, see sumOf
-	files  int    // that are unpacked
-	mark   string // in the names of the libraries
+	sum   string // of what is unpacked, see sumOf
+	files int    // that are unpacked
+	mark  string // in the names of the libraries
 }
 
+// An Archive is that of an npm package.
+type Archive struct {
+	Package string
+	Bytes   int64
+
+	sha512 string // in base64
+}
+
+// CUDA says that the build is for NVIDIA's CUDA.
+func (b Build) CUDA() bool { return b.mark == cudaMark }
+
+// Packages are the names of the build's packages, as an error lists them.
+func (b Build) Packages() string {
+	var names []string
+	for _, a := range b.Archives {
+		names = append(names, a.Package)
+	}
+	return strings.Join(names, " and ")
+}
+
+const cudaMark = ".cuda"
+
 // Builds are all that this program knows, those for GPUs first.
+//
+// The one for CUDA 13 has machine code for compute capabilities 8.6, 8.9, 12.0 and 12.1, and
+// what a driver translates for 7.5, 8.0 and 9.0, which only a driver for CUDA 13.1 or newer
+// does. The one for CUDA 12 has machine code for 8.6, and for all others from 5.0 on what
+// drivers for CUDA 12.4 or newer translate.
 func Builds() []Build {
+	cuda := Archive{
+		Package: "@node-llama-cpp/linux-x64-cuda", Bytes: 142_898_030,
+		sha512: "8rQCjyNNLZJUFit+YpjwlC4hwkKgOMIkB2wuycKBf8NU2O3ySKbiWZQ8aw9ku2nUTXjSnUIrE6KB88itduTBuA==",
+	}
 	return []Build{
 		{
-			Backend: "cuda", Package: "@node-llama-cpp/linux-x64-cuda", Bytes: 142_898_030, Needs: "NVIDIA's driver and the libraries of CUDA 13 (libcudart, libcublas)",
-			sha512: "8rQCjyNNLZJUFit+YpjwlC4hwkKgOMIkB2wuycKBf8NU2O3ySKbiWZQ8aw9ku2nUTXjSnUIrE6KB88itduTBuA==",
-			sum:    "55f36169c3ae9f4b9f3b75fb880af832cca681d7db35da5e0551ee91ec81080f", files: 18, mark: ".cuda",
+			Backend: "cuda", Archives: []Archive{cuda},
+			Needs: "NVIDIA's driver and the libraries of CUDA 13 (libcudart, libcublas)",
+			sum:   "55f36169c3ae9f4b9f3b75fb880af832cca681d7db35da5e0551ee91ec81080f", files: 18, mark: cudaMark,
 		},
 		{
-			Backend: "vulkan", Package: "@node-llama-cpp/linux-x64-vulkan", Bytes: 24_311_427, Needs: "libvulkan and the GPU's Vulkan driver",
-			sha512: "bBxqU+JOcBu1nb5Qj2zcMci+JByT1E8EajHvYodyNfVIPkEhXh+/HMwR1/BT7xP08YK0hks+kM8fglER0P8JEg==",
-			sum:    "a679d7ea93a9925fc82035a30de1ab801dbd0e2c0375feaaa74841297059dc6c", files: 18, mark: ".vulkan",
+			Backend: "cuda12", Archives: []Archive{cuda, {
+				Package: "@node-llama-cpp/linux-x64-cuda-ext", Bytes: 176_664_119,
+				sha512: "4e5ajkiM2aR2WAdB/N/ACk4weEhHvOAIrzxZPsIX0xDFW5+6hhShuy1/vs88SK9NGdgAco9IyE28eYS0H1efpA==",
+			}},
+			Needs: "NVIDIA's driver and the libraries of CUDA 12 (libcudart, libcublas)",
+			sum:   "613cec7de810db3300a7869a2808b3de313aba614f066f78145dba26c1ecd3c4", files: 18, mark: cudaMark,
 		},
 		{
-			Backend: "cpu", Package: "@node-llama-cpp/linux-x64", Bytes: 10_824_547,
-			sha512: "5uCCDNqWCNfaAm8aR/Uzxbo4HBpKgNF91kCHPepKhgMgV2OAmatoefbOlMihsqCiH2Od35E/eUHQCFbfRBJuOg==",
-			sum:    "9fa8447e5378f7585308479de3c281496ae4e4e6a2bfb39ab57fa36e01c27856", files: 17,
+			Backend: "vulkan", Archives: []Archive{{
+				Package: "@node-llama-cpp/linux-x64-vulkan", Bytes: 24_311_427,
+				sha512: "bBxqU+JOcBu1nb5Qj2zcMci+JByT1E8EajHvYodyNfVIPkEhXh+/HMwR1/BT7xP08YK0hks+kM8fglER0P8JEg==",
+			}},
+			Needs: "libvulkan and the GPU's Vulkan driver",
+			sum:   "a679d7ea93a9925fc82035a30de1ab801dbd0e2c0375feaaa74841297059dc6c", files: 18, mark: ".vulkan",
+		},
+		{
+			Backend: "cpu", Archives: []Archive{{
+				Package: "@node-llama-cpp/linux-x64", Bytes: 10_824_547,
+				sha512: "5uCCDNqWCNfaAm8aR/Uzxbo4HBpKgNF91kCHPepKhgMgV2OAmatoefbOlMihsqCiH2Od35E/eUHQCFbfRBJuOg==",
+			}},
+			sum: "9fa8447e5378f7585308479de3c281496ae4e4e6a2bfb39ab57fa36e01c27856", files: 17,
 		},
 	}
 }

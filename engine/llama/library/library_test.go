@@ -67,8 +67,8 @@ func TestInstallRepairsAndDoesNotRepeat(t *testing.T) {
 	install := func(from library.Source, want bool) {
 		t.Helper()
 		last := int64(0)
-		folder, fetched, err := b.Install(t.Context(), engines, from, func(n int64) { last = n })
-		if err != nil || fetched != want || folder != b.Folder(engines) || (last == b.Bytes) != want {
+		folder, fetched, err := b.Install(t.Context(), engines, from, func(_ library.Archive, n int64) { last = n })
+		if err != nil || fetched != want || folder != b.Folder(engines) || (last == b.Archives[0].Bytes) != want {
 			t.Fatalf("%s, %v, %d bytes, %v", folder, fetched, last, err)
 		}
 		if err := b.Check(folder); err != nil {
@@ -79,11 +79,11 @@ func TestInstallRepairsAndDoesNotRepeat(t *testing.T) {
 		t.Errorf("installed before: %v", got)
 	}
 	install(library.Source{Registry: registry.URL}, true)
-	install(library.Source{From: "/does/not/exist"}, false)
+	install(library.Source{From: []string{"/does/not/exist"}}, false)
 	if err := os.WriteFile(filepath.Join(b.Folder(engines), "libggml-base.so"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	install(library.Source{From: registry.URL + "/archive.tgz"}, true)
+	install(library.Source{From: []string{registry.URL + "/archive.tgz"}}, true)
 	if got := library.Installed(engines); len(got) != 1 || got[0].Backend != "cpu" {
 		t.Errorf("installed: %v", got)
 	}
@@ -113,8 +113,16 @@ func TestAnotherArchiveIsNotInstalled(t *testing.T) {
 	if _, _, err := cuda.Install(t.Context(), engines, library.Source{Registry: registry.URL}, nil); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("not found: got %v", err)
 	}
-	if _, _, err := cpu(t).Install(t.Context(), engines, library.Source{From: filepath.Join(engines, "none.tgz")}, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := cpu(t).Install(t.Context(), engines, library.Source{From: []string{filepath.Join(engines, "none.tgz")}}, nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: got %v", err)
+	}
+	both, err := library.Find("cuda12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := both.Install(t.Context(), engines, library.Source{From: []string{"one.tgz"}}, nil); err == nil ||
+		!strings.Contains(err.Error(), "has 2 archives, those of @node-llama-cpp/linux-x64-cuda and @node-llama-cpp/linux-x64-cuda-ext: 1 are given") {
+		t.Errorf("half of two: got %v", err)
 	}
 	left, err := os.ReadDir(filepath.Join(engines, "llama.cpp"))
 	if err != nil || len(left) != 0 {

@@ -34,7 +34,7 @@ func Archive(t *testing.T) string {
 	defer func() { _ = os.Remove(part) }() // it has its name, or is of no use
 	registry, err := library.Registry(t.Context(), os.Getenv)
 	if err == nil {
-		err = build(t).Fetch(t.Context(), library.Source{Registry: registry}, part, nil)
+		err = build(t).Fetch(t.Context(), library.Source{Registry: registry}, 0, part, nil)
 	}
 	if errors.Is(err, library.ErrUnknown) || err != nil && os.Getenv("AITBC_REQUIRE_VECTORS") != "" {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func Engines(t *testing.T) string {
 	if b.Check(b.Folder(engines)) == nil {
 		return engines
 	}
-	if _, _, err := b.Install(t.Context(), engines, library.Source{From: Archive(t)}, nil); err != nil {
+	if _, _, err := b.Install(t.Context(), engines, library.Source{From: []string{Archive(t)}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return engines

@@ -9,6 +9,7 @@ package native
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"unsafe"
@@ -107,7 +108,8 @@ const (
 	mostDevices = 64
 )
 
-// log remembers errors, which say more than what calls return.
+// log remembers errors, which say more than what calls return, and prints them: llama.cpp may end
+// the process next.
 func (l *Library) log(level int32, text *byte, _ uintptr) uintptr {
 	if level != levelError || text == nil {
 		return 0
@@ -119,7 +121,11 @@ func (l *Library) log(level int32, text *byte, _ uintptr) uintptr {
 	line := strings.TrimSpace(strings.ToValidUTF8(string(unsafe.Slice(text, n)), "?")) //nolint:gosec // n bytes are there
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if line != "" && l.said == "" { // the first is the cause of the others
+	if line == "" {
+		return 0
+	}
+	_, _ = fmt.Fprintln(os.Stderr, line) // for whoever reads it
+	if l.said == "" {                    // the first is the cause of the others
 		l.said = line
 	}
 	return 0

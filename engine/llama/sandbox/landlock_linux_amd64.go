@@ -20,6 +20,10 @@ type Rules struct {
 	Read, Devices, Run []string
 	// Files are open files that may be opened again to read.
 	Files []*os.File
+	// CUDA adds what NVIDIA's driver does not start without: the process may name its threads
+	// through /proc, and make a socket of the machine on which it cannot take a connection. It
+	// needs Landlock.
+	CUDA bool
 	// Memory bounds the address space, in bytes; 0 is no bound.
 	Memory uint64
 	// OpenFiles goes on without Landlock: files are then what the process's user may read.
@@ -65,7 +69,7 @@ func Enter(r Rules, args, env []string) error {
 	if err := limits(r.Memory); err != nil {
 		return err
 	}
-	if err := r.restrict(); err != nil && (!r.OpenFiles || !errors.Is(err, ErrNoLandlock)) {
+	if err := r.restrict(); err != nil && (r.CUDA || !r.OpenFiles || !errors.Is(err, ErrNoLandlock)) {
 		return err
 	}
 	return fmt.Errorf("start again: %w", unix.Exec("/proc/self/exe", args, env))
@@ -118,6 +122,11 @@ func (r Rules) restrict() error {
 			}
 		}
 	}
+	if r.CUDA {
+		if err := names(int(set), all); err != nil {
+			return err
+		}
+	}
 	for _, f := range r.Files {
 		if err := allow(int(set), int(f.Fd()), readFile); err != nil {
 			return fmt.Errorf("allow %s: %w", f.Name(), err)
@@ -125,6 +134,21 @@ func (r Rules) restrict() error {
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0); errno != 0 {
 		return fmt.Errorf("bind to Landlock's rules: %w", errno)
+	}
+	return nil
+}
+
+// names allows to write below the folder of the process's threads, where the system lets it
+// change their names and little else. The folder stays open, also in the program that
+// follows: the rule is bound to what the kernel keeps in memory for it.
+func names(set int, all unix.LandlockRulesetAttr) error {
+	const threads = "/proc/self/task"
+	fd, err := unix.Open(threads, unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err == nil {
+		err = allow(set, fd, (readTree|unix.LANDLOCK_ACCESS_FS_WRITE_FILE|unix.LANDLOCK_ACCESS_FS_TRUNCATE)&all.Handled_access_fs)
+	}
+	if err != nil {
+		return fmt.Errorf("allow %s: %w", threads, err)
 	}
 	return nil
 }

@@ -77,6 +77,7 @@ func (f *filter) end(action uint32) { f.add(unix.BPF_RET|unix.BPF_K, action) }
 const (
 	allowed = unix.SECCOMP_RET_ALLOW
 	denied  = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+	absent  = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOENT)
 	unknown = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 )
 
@@ -89,8 +90,38 @@ func (f *filter) when(call, argument uint32, how int, k, yes, no uint32) {
 	f.end(no)
 }
 
-// program is the filter for the process of that number.
-func program(pid uint32) filter {
+// emptying refuses a call that empties a file without opening it to write, in which Landlock
+// before its version 3 sees nothing: the flags are those of open(2).
+func (f *filter) emptying(call, flags uint32) {
+	f.jump(unix.BPF_JEQ, call, 0, 6)
+	f.load(atFirst + 8*flags)
+	f.add(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, unix.O_TRUNC|unix.O_ACCMODE)
+	f.jump(unix.BPF_JEQ, unix.O_TRUNC|unix.O_RDONLY, 1, 0)
+	f.jump(unix.BPF_JEQ, unix.O_TRUNC|unix.O_ACCMODE, 0, 1)
+	f.end(denied)
+	f.end(allowed)
+}
+
+// listening are the calls that CUDA's driver makes for a socket on which another process could
+// ask for its memory. What it can be asked is nothing: connections can be neither made nor taken.
+var listening = []uint32{unix.SYS_SOCKET, unix.SYS_BIND, unix.SYS_LISTEN}
+
+// socket allows such a socket, which is of the machine and has packets in order, and no other.
+func (f *filter) socket() {
+	const kind = 15 // the bits of the type, without its flags
+	f.jump(unix.BPF_JEQ, unix.SYS_SOCKET, 0, 7)
+	f.load(atFirst)
+	f.jump(unix.BPF_JEQ, unix.AF_UNIX, 0, 4)
+	f.load(atFirst + 8)
+	f.add(unix.BPF_ALU|unix.BPF_AND|unix.BPF_K, kind)
+	f.jump(unix.BPF_JEQ, unix.SOCK_SEQPACKET, 0, 1)
+	f.end(allowed)
+	f.end(denied)
+}
+
+// program is the filter for the process of that number. cuda lets files be opened as if to
+// be made or emptied, which Landlock then decides alone, and a socket be made that leads nowhere.
+func program(pid uint32, cuda bool) filter {
 	var f filter
 	f.load(atArch)
 	f.jump(unix.BPF_JEQ, unix.AUDIT_ARCH_X86_64, 1, 0)
@@ -100,9 +131,19 @@ func program(pid uint32) filter {
 	f.end(unix.SECCOMP_RET_KILL_PROCESS)
 	f.jump(unix.BPF_JGT, newest, 0, 1)
 	f.end(unknown)
+	if cuda {
+		f.socket()
+	}
 	for _, call := range slices.Sorted(slices.Values(refused)) {
+		answer := denied
+		if cuda && slices.Contains(listening, call) {
+			continue
+		}
+		if cuda && (call == unix.SYS_UNLINK || call == unix.SYS_CONNECT) {
+			answer = absent // CUDA's driver tidies up and looks for its server, and starts if there is nothing
+		}
 		f.jump(unix.BPF_JEQ, call, 0, 1)
-		f.end(denied)
+		f.end(answer)
 	}
 	// The C library falls back to calls whose arguments a filter can see.
 	for _, call := range []uint32{unix.SYS_CLONE3, unix.SYS_OPENAT2} {
@@ -111,8 +152,13 @@ func program(pid uint32) filter {
 	}
 	const changes = unix.O_CREAT | unix.O_TRUNC
 	f.when(unix.SYS_CLONE, 0, unix.BPF_JSET, unix.CLONE_THREAD, allowed, denied)
-	f.when(unix.SYS_OPEN, 1, unix.BPF_JSET, changes, denied, allowed)
-	f.when(unix.SYS_OPENAT, 2, unix.BPF_JSET, changes, denied, allowed)
+	for call, flags := range map[uint32]uint32{unix.SYS_OPEN: 1, unix.SYS_OPENAT: 2} {
+		if cuda {
+			f.emptying(call, flags)
+		} else {
+			f.when(call, flags, unix.BPF_JSET, changes, denied, allowed)
+		}
+	}
 	f.when(unix.SYS_KILL, 0, unix.BPF_JEQ, pid, allowed, denied)
 	f.when(unix.SYS_TGKILL, 0, unix.BPF_JEQ, pid, allowed, denied)
 	// Limits of the process itself, which it cannot raise.
@@ -122,13 +168,13 @@ func program(pid uint32) filter {
 }
 
 // Seal has the kernel filter the system calls of this process and all its threads, and
-// returns an error unless files and networks are then out of reach. openFiles says that
-// Landlock may be missing.
-func Seal(openFiles bool) error {
+// returns an error unless files and networks are then out of reach. The rules are those of
+// [Enter].
+func Seal(r Rules) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)
 	}
-	f := program(uint32(os.Getpid()))                                                                                                           //nolint:gosec // positive
+	f := program(uint32(os.Getpid()), r.CUDA)                                                                                                   //nolint:gosec // positive
 	prog := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}                                                                                  //nolint:gosec // some hundred
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&prog))) //nolint:gosec // a system call
 	runtime.KeepAlive(f)
@@ -139,7 +185,7 @@ func Seal(openFiles bool) error {
 		_ = unix.Close(fd)
 		return fmt.Errorf("the filter of system calls does not hold: a socket gives %w", err)
 	}
-	if openFiles {
+	if r.OpenFiles && !r.CUDA {
 		return nil
 	}
 	fd, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

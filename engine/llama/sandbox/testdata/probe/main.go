@@ -20,13 +20,15 @@ import (
 )
 
 // The arguments are the word "enter" or "inside", a folder that may be read, one that may
-// not, and the number of another process. Descriptor 3 is a file that may be read.
+// not, the number of another process, and "cuda" for a process that has what CUDA's driver needs.
+// Descriptor 3 is a file that may be read.
 func main() {
 	open, closed := os.Args[2], os.Args[3]
+	rules := sandbox.Rules{
+		Read: []string{open, "/does/not/exist"}, Files: []*os.File{os.NewFile(3, "model")}, Memory: 8 << 30, CUDA: os.Args[5] == "cuda",
+	}
 	if os.Args[1] == "enter" {
-		fmt.Fprintln(os.Stderr, sandbox.Enter(sandbox.Rules{
-			Read: []string{open, "/does/not/exist"}, Files: []*os.File{os.NewFile(3, "model")}, Memory: 8 << 30,
-		}, append([]string{"probe", "inside"}, os.Args[2:]...), nil))
+		fmt.Fprintln(os.Stderr, sandbox.Enter(rules, append([]string{"probe", "inside"}, os.Args[2:]...), nil))
 		os.Exit(1)
 	}
 	other, err := strconv.Atoi(os.Args[4])
@@ -50,7 +52,7 @@ func main() {
 			early <- fmt.Errorf("%w, %w", err, socket)
 		})
 	}
-	if err := sandbox.Seal(false); err != nil {
+	if err := sandbox.Seal(rules); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -93,6 +95,48 @@ func main() {
 
 	try("ok: read the model", read("/proc/self/fd/3"))
 	try("ok: read the folder", read(inside))
+
+	name := func(path string) error {
+		f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+		if err == nil {
+			_, err = f.WriteString("name")
+			err = errors.Join(err, f.Close())
+		}
+		return err
+	}
+	own := fmt.Sprintf("/proc/self/task/%d/comm", unix.Gettid())
+	listen := func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			err = errors.Join(unix.Bind(fd, &unix.SockaddrUnix{Name: fmt.Sprintf("@aitbc-probe-%d", os.Getpid())}), unix.Listen(fd, 1))
+			_, _, taken := unix.Accept(fd)
+			try("take a connection", taken)
+			_ = unix.Close(fd)
+		}
+		return err
+	}
+	if rules.CUDA {
+		try("ok: name a thread", name(own))
+		try("ok: listen to nobody", listen())
+	} else {
+		try("name a thread", name(own))
+		try("listen", listen())
+	}
+	for what, kind := range map[string][2]int{"a stream": {unix.AF_UNIX, unix.SOCK_STREAM}, "packets of another family": {unix.AF_VSOCK, unix.SOCK_SEQPACKET}} {
+		_, err := unix.Socket(kind[0], kind[1], 0)
+		try("a socket for "+what, err)
+	}
+	try("a socket in a file", func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET, 0)
+		if err == nil {
+			err = unix.Bind(fd, &unix.SockaddrUnix{Name: filepath.Join(open, "socket")})
+			_ = unix.Close(fd)
+		}
+		return err
+	}())
+	try("name another's thread", name(fmt.Sprintf("/proc/%d/task/%d/comm", other, other)))
+	try("empty the model without a mode", openFor("/proc/self/fd/3", os.O_TRUNC|unix.O_ACCMODE))
+	try("empty and make a file inside", name(inside))
 
 	try("read a file outside", read(secret))
 	try("list a folder outside", func() error { _, err := os.ReadDir(closed); return err }())
