@@ -4,6 +4,12 @@
 //
 //	go run ./bench/llama [-kinds q8_0,q4_k] [-threads 1,2] [-rounds 5] [-lib DIR]
 //
+// With -backend it measures instead what the program costs that a miner runs llama.cpp in:
+// aitbc-miner-gpu with a build in a folder of engines, beside the same build in this process,
+// on the same processor or GPU.
+//
+//	go run ./bench/llama -backend cuda -engines ~/.aitbc/engines -program bin/aitbc-miner-gpu [-kinds q4_k] [-layers 22]
+//
 // llama.cpp's shared libraries come from npm (or from DIR, where aitbc-miner engine
 // install has put them) and are called through purego. Weights are random, in the shape of models that people run, as no weights
 // can be part of this repository; the embedded model is the one trained.
@@ -23,6 +29,7 @@ import (
 	"syscall"
 
 	"github.com/aitbc/aitbc/engine/gguf"
+	"github.com/aitbc/aitbc/engine/llama"
 )
 
 func main() {
@@ -46,12 +53,26 @@ type config struct {
 	rounds  int
 	lib     string
 	layers  int
+
+	backend, engines, program string
+	openFiles                 bool
+}
+
+// shape is a model whose speed is measured.
+func (c config) shape(kind gguf.Type) shape {
+	return shape{
+		name: "llama 2048 × " + strconv.Itoa(c.layers), arch: "llama", width: 2048, heads: 32, kvHeads: 4, head: 64, hidden: 5632,
+		layers: c.layers, vocabulary: 32000, context: 1024, kind: kind,
+	}
 }
 
 func run(ctx context.Context, args []string, out, progress io.Writer) error {
 	cfg, err := options(args, progress)
 	if err != nil {
 		return err
+	}
+	if cfg.backend != "" {
+		return programs(ctx, cfg, out)
 	}
 	dir, err := os.MkdirTemp("", "aitbc-llama-")
 	if err != nil {
@@ -69,11 +90,7 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 		}
 	}
 	for _, kind := range cfg.kinds {
-		s := shape{
-			name: "llama 2048 × " + strconv.Itoa(cfg.layers), arch: "llama", width: 2048, heads: 32, kvHeads: 4, head: 64, hidden: 5632,
-			layers: cfg.layers, vocabulary: 32000, context: 1024, kind: kind,
-		}
-		if err := p.measure(ctx, filepath.Join(dir, "measure.gguf"), s, cfg, out); err != nil {
+		if err := p.measure(ctx, filepath.Join(dir, "measure.gguf"), cfg.shape(kind), cfg, out); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
 	}
@@ -90,6 +107,10 @@ func options(args []string, usage io.Writer) (config, error) {
 	f.IntVar(&cfg.rounds, "rounds", 5, "rounds of each measurement")
 	f.IntVar(&cfg.layers, "layers", 8, "layers of the model: with 22 it is TinyLlama 1.1B")
 	f.StringVar(&cfg.lib, "lib", "", "`folder` with llama.cpp's libraries (default: from npm)")
+	f.StringVar(&cfg.backend, "backend", "", "measure the program of a miner with this build of llama.cpp: cpu, cuda, cuda12 or vulkan")
+	f.StringVar(&cfg.engines, "engines", "", "with -backend: `folder` of engines with the build, such as HOME/engines")
+	f.StringVar(&cfg.program, "program", "bin/"+llama.Program, "with -backend: `path` of the program")
+	f.BoolVar(&cfg.openFiles, "without-landlock", false, "with -backend: go on where the kernel has no Landlock")
 	if err := f.Parse(args); err != nil {
 		return cfg, err
 	}

@@ -30,7 +30,10 @@ func (o *ours) read(ctx context.Context, tokens []uint32) ([]float32, error) {
 }
 
 // peer is llama.cpp.
-type peer struct{ lib *native.Library }
+type peer struct {
+	lib    *native.Library
+	layers int32 // on GPUs; -1 for all
+}
 
 // theirs is a model in llama.cpp.
 type theirs struct {
@@ -40,7 +43,7 @@ type theirs struct {
 }
 
 func (p *peer) open(path string, context, threads int) (*theirs, error) {
-	m, err := p.lib.Load(native.ModelConfig{Path: path})
+	m, err := p.lib.Load(native.ModelConfig{Path: path, GPULayers: p.layers})
 	if err != nil {
 		return nil, err
 	}
