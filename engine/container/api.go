@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -137,11 +138,11 @@ func (d *daemon) image(ctx context.Context, name string) (i image, err error) {
 	return i, err
 }
 
-// importImage makes an image of one layer.
-func (d *daemon) importImage(ctx context.Context, repo, tag string, layer []byte) error {
+// importImage makes an image of one layer. Its tag is a part of the name: Podman does not heed another.
+func (d *daemon) importImage(ctx context.Context, name string, layer []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	resp, err := d.send(ctx, http.MethodPost, "/images/create", url.Values{"fromSrc": {"-"}, "repo": {repo}, "tag": {tag}}, "application/x-tar", bytes.NewReader(layer))
+	resp, err := d.send(ctx, http.MethodPost, "/images/create", url.Values{"fromSrc": {"-"}, "repo": {name}}, "application/x-tar", bytes.NewReader(layer))
 	if err != nil {
 		return err
 	}
@@ -283,15 +284,17 @@ func (d *daemon) containers(ctx context.Context, label, value string) (ids []str
 	return ids, err
 }
 
-// memoryVolume makes a volume of a fixed size in memory.
+// memoryVolume makes a volume of a fixed size in memory. The size is said in pages: Podman takes
+// "size" for a quota of its own on a disk.
 func (d *daemon) memoryVolume(ctx context.Context, name string, bytes int64, labels map[string]string) error {
+	page := int64(os.Getpagesize()) // the engine is on this machine
 	in := struct {
 		Name, Driver string
 		DriverOpts   map[string]string
 		Labels       map[string]string
 	}{name, "local", map[string]string{
 		"type": "tmpfs", "device": "tmpfs",
-		"o": "size=" + strconv.FormatInt(bytes, 10) + ",nr_inodes=" + strconv.Itoa(maxInodes) + ",uid=" + nobody + ",gid=" + nobody + ",mode=0700,nosuid,nodev",
+		"o": "nr_blocks=" + strconv.FormatInt((bytes+page-1)/page, 10) + ",nr_inodes=" + strconv.Itoa(maxInodes) + ",uid=" + nobody + ",gid=" + nobody + ",mode=0700,nosuid,nodev",
 	}, labels}
 	return d.call(ctx, http.MethodPost, "/volumes/create", nil, in, nil)
 }

@@ -55,8 +55,7 @@ type Model struct {
 
 const (
 	ownerLabel = "org.aitbc.miner"
-	keeperRepo = "aitbc/keeper"
-	keeperTag  = "1"
+	keeperName = "aitbc/keeper:1"
 	nobody     = "65534"
 	folder     = "/job"
 	maxInodes  = 16384
@@ -136,14 +135,14 @@ func (m *Model) keeper(ctx context.Context) error {
 	if err := m.d.call(ctx, http.MethodGet, "/version", nil, nil, &version); err != nil {
 		return err
 	}
-	if _, err := m.d.image(ctx, keeperRepo+":"+keeperTag); !refused(err, http.StatusNotFound) {
+	if _, err := m.d.image(ctx, keeperName); !refused(err, http.StatusNotFound) {
 		return err
 	}
 	layer, err := keeperImage(version.Arch)
 	if err != nil {
 		return err
 	}
-	return m.d.importImage(ctx, keeperRepo, keeperTag, layer)
+	return m.d.importImage(ctx, keeperName, layer)
 }
 
 // Sweep removes what jobs of an owner left at an engine: of a miner that is gone
@@ -217,9 +216,9 @@ func (m *Model) spec(job *engine.Container, volume string) spec {
 			// What is in the folder counts as the memory of whoever wrote it.
 			Memory: m.cfg.Memory + m.cfg.Disk, MemorySwap: m.cfg.Memory + m.cfg.Disk,
 			NanoCpus: int64(m.cfg.CPUs * 1e9), PidsLimit: m.cfg.Pids, IpcMode: "private", ShmSize: m.cfg.Disk,
-			Ulimits:   []limit{{"core", 0, 0}, {"nofile", 1024, 1024}},
+			Ulimits:   ulimits(),
 			Mounts:    []mount{{"volume", volume, folder}},
-			Tmpfs:     map[string]string{"/tmp": fmt.Sprintf("rw,nosuid,nodev,mode=1777,size=%d,nr_inodes=%d", m.cfg.Disk, maxInodes)},
+			Tmpfs:     map[string]string{"/tmp": fmt.Sprintf("rw,nosuid,nodev,mode=1777,size=%d", m.cfg.Disk)},
 			LogConfig: map[string]string{"Type": "none"},
 		},
 	}
@@ -242,15 +241,22 @@ func (m *Model) spec(job *engine.Container, volume string) spec {
 	return s
 }
 
+// ulimits are those of each process. Processes are counted by PidsLimit; without a limit of theirs here Podman
+// gives more than it may itself have, where it lacks CAP_SYS_RESOURCE.
+func ulimits() []limit {
+	return []limit{{"core", 0, 0}, {"nofile", 1024, 1024}, {"nproc", 16384, 16384}}
+}
+
 // keeperSpec returns the container that keeps a job's folder.
 func (m *Model) keeperSpec(volume string) spec {
 	return spec{
-		Image: keeperRepo + ":" + keeperTag, Cmd: []string{"/keep"}, NetworkDisabled: true, Labels: map[string]string{ownerLabel: m.cfg.Owner},
+		Image: keeperName, Cmd: []string{"/keep"}, NetworkDisabled: true, Labels: map[string]string{ownerLabel: m.cfg.Owner},
 		User: nobody + ":" + nobody,
 		HostConfig: hostConfig{
 			NetworkMode: "none", ReadonlyRootfs: true, CapDrop: []string{"ALL"}, SecurityOpt: []string{"no-new-privileges"},
 			// Its program needs next to nothing; what starts it, some megabytes and threads.
 			Memory: 64 << 20, MemorySwap: 64 << 20, PidsLimit: 64, IpcMode: "private", Mounts: []mount{{"volume", volume, folder}}, LogConfig: map[string]string{"Type": "none"},
+			Ulimits: ulimits(),
 		},
 	}
 }

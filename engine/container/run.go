@@ -172,7 +172,7 @@ func (r *run) broken(ctx context.Context, err error) (engine.Result, error) {
 	if ctx.Err() != nil {
 		return engine.Result{FinishReason: engine.Canceled}, nil
 	}
-	if refused(err, http.StatusBadRequest) { // the program is not in the image, or cannot be run
+	if refused(err, http.StatusBadRequest) || podmanCannotRun(err) { // the program is not in the image, or cannot be run
 		return engine.Result{}, fmt.Errorf("%w: %w", engine.ErrBadRequest, err)
 	}
 	return engine.Result{}, fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
@@ -295,3 +295,13 @@ func (r *run) sayText(take func(*text) string) error {
 
 // text gathers bytes and gives them as UTF-8.
 type text struct{ raw bytes.Buffer }
+
+// podmanCannotRun says that Podman's runtime found no such program, or none that can be run: its
+// words are those of its errors, whatever the runtime's.
+func podmanCannotRun(err error) bool {
+	if !refused(err, http.StatusConflict) && !refused(err, http.StatusInternalServerError) {
+		return false
+	}
+	return strings.HasSuffix(err.Error(), "OCI runtime attempted to invoke a command that was not found") ||
+		strings.Contains(err.Error(), "exec: ") && strings.HasSuffix(err.Error(), "OCI permission denied")
+}

@@ -31,6 +31,9 @@ import (
 // skip.
 const Require = "AITBC_REQUIRE_DOCKER"
 
+// Socket is the variable that names the socket of another engine for [Start].
+const Socket = "AITBC_ENGINE_SOCKET"
+
 // startTime bounds how long an engine takes to answer.
 const startTime = 90 * time.Second
 
@@ -44,9 +47,13 @@ type Engine struct {
 
 // Start starts an engine on a socket and with a directory of its own, and stops
 // it with the test. Its containers have no network. Where none can be started it
-// skips the test, or fails it if [Require] is set.
+// skips the test, or fails it if [Require] is set. With [Socket] it returns the engine
+// there, such as Podman's, which has to be the tests' alone.
 func Start(t testing.TB) *Engine {
 	t.Helper()
+	if socket := os.Getenv(Socket); socket != "" {
+		return &Engine{Socket: socket, http: client(socket)}
+	}
 	return start(t, syscall.CLONE_NEWNET, "--iptables=false", "--ip6tables=false")
 }
 
@@ -125,10 +132,7 @@ func start(t testing.TB, namespaces uintptr, flags ...string) *Engine {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	e := &Engine{Socket: filepath.Join(dir, "docker.sock")}
-	var dialer net.Dialer
-	e.http = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialer.DialContext(ctx, "unix", e.Socket)
-	}}}
+	e.http = client(e.Socket)
 	cmd := exec.CommandContext(context.Background(), program, append(flags, //nolint:gosec // the test's
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "pid"),
 		"--host", "unix://"+e.Socket, "--bridge", "none", "--cgroup-parent", "/"+filepath.Base(dir))...)
@@ -165,6 +169,13 @@ func start(t testing.TB, namespaces uintptr, flags ...string) *Engine {
 			t.Fatalf("dockerd does not answer\n%s", e.log.String())
 		}
 	}
+}
+
+func client(socket string) *http.Client {
+	var dialer net.Dialer
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return dialer.DialContext(ctx, "unix", socket)
+	}}}
 }
 
 func without(t testing.TB, why string) {
@@ -236,7 +247,7 @@ func (e *Engine) Guest(t testing.TB) string {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if raw, err = e.do(http.MethodPost, "/images/create?fromSrc=-&repo=guest&tag=1&changes=CMD+%5B%22/guest%22%5D", &layer); err != nil {
+	if raw, err = e.do(http.MethodPost, "/images/create?fromSrc=-&repo=guest:1&changes=CMD+%5B%22/guest%22%5D", &layer); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(raw), "sha256:") {
