@@ -41,7 +41,8 @@ type SubmitRequest struct {
 	TopP        *float64       `json:"top_p,omitempty"`       // 0 to 1, kept in thousandths
 	TopK        uint32         `json:"top_k,omitempty"`
 	Seed        *uint64        `json:"seed,omitempty"`
-	Stop        []string       `json:"stop,omitempty"` // at most 4
+	Stop        []string       `json:"stop,omitempty"`    // at most 4
+	Grammar     string         `json:"grammar,omitempty"` // that the answer keeps to, in llama.cpp's notation
 	Logprobs    bool           `json:"logprobs,omitempty"`
 	TopLogprobs uint32         `json:"top_logprobs,omitempty"` // at most 20; needs Logprobs
 	MaxPrice    *market.Amount `json:"max_price,omitempty"`    // most that the job may cost
@@ -154,6 +155,7 @@ type Request struct {
 	Stop             []string        `json:"stop,omitempty"`
 	Tools            json.RawMessage `json:"tools,omitempty"`
 	ResponseFormat   json.RawMessage `json:"response_format,omitempty"`
+	Grammar          string          `json:"grammar,omitempty"` // not beside the two before
 	Logprobs         bool            `json:"logprobs,omitempty"`
 	TopLogprobs      uint32          `json:"top_logprobs,omitempty"`
 }

@@ -130,7 +130,7 @@ func (r *Request) Bound() market.Usage {
 func (r SubmitRequest) Request() (*Request, error) {
 	out := &Request{
 		Version: 1, Model: r.Model, Prompt: r.Prompt, Messages: r.Messages, Input: r.Input, Container: r.Container, MaxTokens: r.MaxTokens, MaxSeconds: r.MaxSeconds, TemperatureMilli: 1000, TopPMilli: 1000, TopK: r.TopK,
-		Stop: r.Stop, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
+		Stop: r.Stop, Grammar: r.Grammar, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 	}
 	if err := errors.Join(milli("temperature", r.Temperature, 2, &out.TemperatureMilli), milli("top_p", r.TopP, 1, &out.TopPMilli)); err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func shut(in *api.SignedOrder, miners []common.Address) (content, error) {
 		return bad("a sealed order has no salt or request beside it")
 	case p.Version != 1:
 		return bad("signed.sealed.public is not of version 1")
-	case p.Prompt != "" || p.Messages != nil || p.Input != nil || p.Container != nil || p.Stop != nil || p.Tools != nil || p.ResponseFormat != nil || p.Logprobs || p.TopLogprobs != 0:
+	case p.Prompt != "" || p.Messages != nil || p.Input != nil || p.Container != nil || p.Stop != nil || p.Tools != nil || p.ResponseFormat != nil || p.Grammar != "" || p.Logprobs || p.TopLogprobs != 0:
 		return bad("signed.sealed.public has content: seal it")
 	case h.PromptBound == 0 || h.PromptBound > promptBoundMost:
 		return bad("prompt_bound is from 1 to %d", promptBoundMost)

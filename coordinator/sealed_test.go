@@ -273,6 +273,7 @@ func TestSealedOrdersThatAreRefused(t *testing.T) {
 	for what, r := range map[string]api.SubmitRequest{
 		"a prompt that shows":    make7(mine, func(o *api.SignedOrder) { o.Sealed.Public.Prompt = "x" }),
 		"stop strings that show": make7(mine, func(o *api.SignedOrder) { o.Sealed.Public.Stop = []string{"x"} }),
+		"a grammar that shows":   make7(mine, func(o *api.SignedOrder) { o.Sealed.Public.Grammar = `root ::= "x"` }),
 		"a salt beside":          make7(mine, func(o *api.SignedOrder) { o.Salt = make([]byte, 32) }),
 		"no bound":               make7(mine, func(o *api.SignedOrder) { o.Sealed.PromptBound = 0 }),
 		"a bound beyond all":     make7(mine, func(o *api.SignedOrder) { o.Sealed.PromptBound = 1 << 40 }),

@@ -158,7 +158,7 @@ func (s *Service) draft(session ledger.Session, r api.SubmitRequest, now time.Ti
 	}
 	o, in := r.Signed.Order, r.Signed
 	if given(r.Model != "", r.Prompt != "", r.Messages != nil, r.Input != nil, r.Container != nil, r.MaxTokens != 0, r.MaxSeconds != 0, r.Temperature != nil, r.TopP != nil, r.TopK != 0, r.Seed != nil, r.Stop != nil,
-		r.Logprobs, r.TopLogprobs != 0, r.MaxPrice != nil, r.TTLSeconds != 0) > 0 {
+		r.Grammar != "", r.Logprobs, r.TopLogprobs != 0, r.MaxPrice != nil, r.TTLSeconds != 0) > 0 {
 		return bad("beside \"signed\" only constraints and route are given: the rest is in its request and order")
 	}
 	if len(r.Constraints.Miners) > maxCandidates {

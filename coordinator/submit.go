@@ -16,6 +16,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/internal/gbnf"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/receipt"
 	"github.com/aitbc/aitbc/trace"
@@ -51,11 +52,10 @@ func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x E
 	if r.Signed != nil {
 		return s.submitSigned(ctx, c, r, x)
 	}
-	req, err := check(r)
+	req, err := check(r, x)
 	if err != nil {
 		return nil, err
 	}
-	req.Tools, req.ResponseFormat = x.Tools, x.ResponseFormat
 	if len(r.Input) > 0 || r.Container != nil {
 		r.MaxTokens = 1 // of which none is used
 	}
@@ -187,7 +187,7 @@ func (s *Service) orderedBefore(ctx context.Context, session uint64, x Extras, w
 }
 
 // check validates a request and turns it into what the miner is sent.
-func check(r api.SubmitRequest) (*api.Request, error) {
+func check(r api.SubmitRequest, x Extras) (*api.Request, error) {
 	if len(r.Input) > 0 && (r.MaxTokens > 1 || r.Temperature != nil || r.TopP != nil) {
 		return nil, errEmbedding
 	}
@@ -198,6 +198,7 @@ func check(r api.SubmitRequest) (*api.Request, error) {
 	if err != nil {
 		return nil, apierr.New(apierr.Invalid, "%v", err)
 	}
+	req.Tools, req.ResponseFormat = x.Tools, x.ResponseFormat
 	return req, sound(req)
 }
 
@@ -216,7 +217,7 @@ func (s *Service) containerTTL(seconds uint64) uint64 {
 }
 
 var (
-	errEmbedding  = apierr.New(apierr.Invalid, "an embedding has no max_tokens, sampling, stop or logprobs")
+	errEmbedding  = apierr.New(apierr.Invalid, "an embedding has no max_tokens, sampling, stop, grammar or logprobs")
 	errCandidates = apierr.New(apierr.Invalid, "more than %d candidate miners", maxCandidates)
 )
 
@@ -228,16 +229,18 @@ func sound(r *api.Request) error {
 		return bad("model is required (GET /v1/models lists what is on offer)")
 	case given(r.Prompt != "", len(r.Messages) > 0, len(r.Input) > 0, r.Container != nil) != 1:
 		return bad("give one of prompt, messages, input and container")
-	case r.Container != nil && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.TemperatureMilli != 1000 || r.TopPMilli != 1000 || r.TopK != 0 || r.Tools != nil || r.ResponseFormat != nil):
-		return bad("a container has max_seconds, and no max_tokens, sampling, stop, logprobs, tools or format")
+	case r.Container != nil && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.TemperatureMilli != 1000 || r.TopPMilli != 1000 || r.TopK != 0 || r.Tools != nil || r.ResponseFormat != nil || r.Grammar != ""):
+		return bad("a container has max_seconds, and no max_tokens, sampling, stop, logprobs, tools, format or grammar")
 	case len(r.Input) > maxInputs:
 		return bad("more than %d texts in input", maxInputs)
-	case len(r.Input) > 0 && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.TemperatureMilli != 1000 || r.TopPMilli != 1000 || r.TopK != 0):
+	case len(r.Input) > 0 && (r.MaxTokens > 1 || r.Logprobs || len(r.Stop) > 0 || r.TemperatureMilli != 1000 || r.TopPMilli != 1000 || r.TopK != 0 || r.Grammar != ""):
 		return errEmbedding
 	case r.TemperatureMilli > 2000 || r.TopPMilli > 1000:
 		return bad("temperature is from 0 to 2, top_p from 0 to 1")
 	case r.TopLogprobs > maxTopLogprobs || r.TopLogprobs > 0 && !r.Logprobs:
 		return bad("top_logprobs is at most %d, and needs logprobs", maxTopLogprobs)
+	case r.Grammar != "" && (r.Tools != nil || r.ResponseFormat != nil):
+		return bad("grammar does not go together with tools or response_format: give one of them")
 	case len(r.Messages) > 1000:
 		return bad("more than 1000 messages")
 	case r.MaxTokens > 1<<20:
@@ -249,6 +252,11 @@ func sound(r *api.Request) error {
 	}
 	if r.Container != nil {
 		if err := r.Container.Check(); err != nil {
+			return bad("%v", err)
+		}
+	}
+	if r.Grammar != "" {
+		if _, err := gbnf.Compile(r.Grammar); err != nil {
 			return bad("%v", err)
 		}
 	}

@@ -36,8 +36,13 @@ type seenByOpenAI struct {
 		Finish string      `json:"finish"`
 		Usage  openAIUsage `json:"usage"`
 	} `json:"stream"`
-	Legacy     string   `json:"legacy"`
-	Logprobs   [][3]any `json:"logprobs"`
+	Legacy   string   `json:"legacy"`
+	Logprobs [][3]any `json:"logprobs"`
+	Grammar  struct {
+		Text   string `json:"text"`
+		Finish string `json:"finish"`
+		Wrong  string `json:"wrong"`
+	} `json:"grammar"`
 	Embeddings struct {
 		Size  int         `json:"size"`
 		Own   float64     `json:"own"`
@@ -111,6 +116,9 @@ func TestOpenAIClientWorksUnmodified(t *testing.T) {
 	}
 	if len(s.Logprobs) != 3 || s.Logprobs[0][1].(float64) > 0 || s.Logprobs[0][2] != 2.0 {
 		t.Errorf("logprobs %+v", s.Logprobs)
+	}
+	if g := s.Grammar; g.Text != "yes" && g.Text != "no" || g.Finish != "stop" || !strings.Contains(g.Wrong, "400") || !strings.Contains(g.Wrong, "line 1, column 10") {
+		t.Errorf("grammar %+v", g)
 	}
 	if b := s.Batch; b.Status != "completed" || b.Counts["total"] != 4 || b.Counts["completed"] != 3 || b.Counts["failed"] != 1 || strings.Join(b.IDs, " ") != "line-0 line-1 line-2" ||
 		b.Texts[0] == "" || b.Texts[0] != b.Texts[2] || len(b.Errors) != 1 || b.Errors[0] != [2]any{"bad", 400.0} || !b.Listed || b.Files != 2 || !b.Deleted {

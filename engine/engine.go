@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/aitbc/aitbc/internal/gbnf"
 )
 
 // Errors that callers test for.
@@ -121,6 +123,9 @@ type Request struct {
 	Tools json.RawMessage
 	// ResponseFormat is OpenAI's response_format object, nil for text.
 	ResponseFormat json.RawMessage
+	// Grammar keeps the answer to a grammar in llama.cpp's notation (package gbnf), empty
+	// for none. It goes with neither Tools nor ResponseFormat.
+	Grammar string
 	// Logprobs asks for each token's logarithmic probability, and for those of the
 	// TopLogprobs likeliest. An engine that does not have them leaves them out.
 	Logprobs    bool
@@ -146,6 +151,8 @@ func (r Request) Validate() error {
 		return fmt.Errorf("%w: neither messages nor prompt", ErrBadRequest)
 	case len(r.Messages) > 0 && r.Prompt != "":
 		return fmt.Errorf("%w: messages and prompt together", ErrBadRequest)
+	case r.Grammar != "" && (len(r.Tools) > 0 || len(r.ResponseFormat) > 0):
+		return fmt.Errorf("%w: a grammar together with tools or response_format", ErrBadRequest)
 	case r.TemperatureMilli > MaxTemperatureMill:
 		return fmt.Errorf("%w: temperature %d above %d thousandths", ErrBadRequest, r.TemperatureMilli, MaxTemperatureMill)
 	case r.TopPMilli > 1000:
@@ -154,6 +161,11 @@ func (r Request) Validate() error {
 		return fmt.Errorf("%w: top_logprobs %d above %d", ErrBadRequest, r.TopLogprobs, MaxTopLogprobs)
 	case len(r.Stop) > MaxStops:
 		return fmt.Errorf("%w: %d stop texts, at most %d", ErrBadRequest, len(r.Stop), MaxStops)
+	}
+	if r.Grammar != "" {
+		if _, err := gbnf.Compile(r.Grammar); err != nil {
+			return fmt.Errorf("%w: %w", ErrBadRequest, err)
+		}
 	}
 	for i, s := range r.Stop {
 		if s == "" || len(s) > MaxStopBytes {

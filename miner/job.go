@@ -188,7 +188,7 @@ func request(r api.Request) engine.Request {
 	e := engine.Request{
 		Prompt: r.Prompt, MaxTokens: r.MaxTokens, TemperatureMilli: r.TemperatureMilli, TopPMilli: r.TopPMilli,
 		TopK: r.TopK, Seed: r.Seed, Stop: r.Stop, Tools: r.Tools, ResponseFormat: r.ResponseFormat,
-		Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
+		Grammar: r.Grammar, Logprobs: r.Logprobs, TopLogprobs: r.TopLogprobs,
 	}
 	for _, m := range r.Messages {
 		e.Messages = append(e.Messages, engine.Message(m))

@@ -48,9 +48,16 @@ func TestSealedJobIsAnsweredSealed(t *testing.T) {
 	r := newRig(t)
 	r.sealing = sealing(t)
 	r.start(t)
-	a, answer := hide(t, order(t, 1, nil), r.sealing)
+	const grammar = "root ::= \"one two three\""
+	a, answer := hide(t, order(t, 1, func(_ *api.Assignment, req *api.Request) { req.Grammar = grammar }), r.sealing)
+	if strings.Contains(string(a.Request), "root") {
+		t.Fatalf("what anybody may read has the grammar: %s", a.Request)
+	}
 	r.give(a)
 	r.wait("result")
+	if calls := r.model.called(); len(calls) != 1 || calls[0].Grammar != grammar {
+		t.Fatalf("the engine was asked %+v", calls)
+	}
 	x := r.resultOf(a).Receipt
 	out := receipt.NewOutput(salt)
 	var text strings.Builder

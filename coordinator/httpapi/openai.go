@@ -38,6 +38,7 @@ type openAIRequest struct {
 	Tools               json.RawMessage `json:"tools"`
 	ToolChoice          json.RawMessage `json:"tool_choice"`
 	ResponseFormat      json.RawMessage `json:"response_format"`
+	Grammar             string          `json:"grammar"` // llama-server's
 	User                string          `json:"user"`
 	Metadata            json.RawMessage `json:"metadata"`
 	Store               *bool           `json:"store"`
@@ -90,7 +91,7 @@ func (m chatMessage) text() (string, error) {
 }
 
 func (q *openAIRequest) submit(chat bool) (api.SubmitRequest, error) {
-	out := api.SubmitRequest{Model: q.Model, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, MaxPrice: q.MaxPrice}
+	out := api.SubmitRequest{Model: q.Model, Temperature: q.Temperature, TopP: q.TopP, TopK: q.TopK, Grammar: q.Grammar, MaxPrice: q.MaxPrice}
 	bad := func(what string) (api.SubmitRequest, error) { return out, apierr.New(apierr.Invalid, "%s", what) }
 	one := func(n *int) bool { return n == nil || *n == 1 }
 	zero := func(f *float64) bool { return f == nil || *f == 0 }

@@ -36,6 +36,14 @@ seen.legacy = legacy.choices[0].text;
 const likely = await client.chat.completions.create({ ...ask, max_tokens: 3, logprobs: true, top_logprobs: 2 });
 seen.logprobs = likely.choices[0].logprobs.content.map((t) => [t.token, t.logprob, t.top_logprobs.length]);
 
+const formed = await client.chat.completions.create({ ...ask, temperature: 1, grammar: 'root ::= "yes" | "no"' });
+seen.grammar = { text: formed.choices[0].message.content, finish: formed.choices[0].finish_reason };
+try {
+  await client.chat.completions.create({ ...ask, grammar: "root ::= yes" });
+} catch (err) {
+  seen.grammar.wrong = `${err.status} ${err.message}`;
+}
+
 const texts = ["A receipt proves what ran.", "Miners earn coins."];
 const embedded = await client.embeddings.create({ model, input: texts });
 const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);

@@ -5,6 +5,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -25,6 +26,7 @@ func Run(t *testing.T, m engine.Model) {
 	t.Run("ends at max tokens", func(t *testing.T) { ends(t, m) })
 	t.Run("stops when canceled", func(t *testing.T) { stops(t, m) })
 	t.Run("returns the error of yield", func(t *testing.T) { yields(t, m) })
+	t.Run("keeps to a grammar or refuses it", func(t *testing.T) { grammars(t, m) })
 	t.Run("refuses bad requests", func(t *testing.T) { refuses(t, m) })
 }
 
@@ -113,6 +115,28 @@ func yields(t *testing.T, m engine.Model) {
 	}
 }
 
+func grammars(t *testing.T, m engine.Model) {
+	for grammar, fits := range map[string]func(string) bool{
+		`root ::= "yes" | "no"`:         func(s string) bool { return s == "yes" || s == "no" },
+		`root ::= "à" [а-я]{3} "1"*`:    regexp.MustCompile(`^à[а-я]{3}1*$`).MatchString,
+		"root ::= \" \" x\nx ::= \"b\"": func(s string) bool { return s == " b" },
+	} {
+		for _, temperature := range []uint32{0, 1500} {
+			req := chat(0)
+			req.Grammar, req.TemperatureMilli = grammar, temperature
+			text := ""
+			r, err := m.Generate(t.Context(), req, func(token engine.Token) error { text += token.Text; return nil })
+			switch {
+			case errors.Is(err, engine.ErrUnsupported) && text == "":
+			case err != nil:
+				t.Errorf("%s: %v", grammar, err)
+			case r.FinishReason == engine.Stopped && !fits(text):
+				t.Errorf("%s: got %q", grammar, text)
+			}
+		}
+	}
+}
+
 func refuses(t *testing.T, m engine.Model) {
 	user := []engine.Message{{Role: engine.RoleUser, Content: "Hello"}}
 	for name, req := range map[string]engine.Request{
@@ -122,6 +146,9 @@ func refuses(t *testing.T, m engine.Model) {
 		"empty stop text":         {Messages: user, Stop: []string{""}},
 		"too many stop texts":     {Messages: user, Stop: strings.Split(strings.Repeat("x ", 40), " ")},
 		"temperature of 100":      {Messages: user, TemperatureMilli: 100_000},
+		"grammar with a format":   {Messages: user, Grammar: `root ::= "x"`, ResponseFormat: []byte(`{"type":"json_object"}`)},
+		"grammar with tools":      {Messages: user, Grammar: `root ::= "x"`, Tools: []byte(`[{"type":"function","function":{"name":"f"}}]`)},
+		"grammar without a root":  {Messages: user, Grammar: `x ::= "x"`},
 		"more than all the top-p": {Messages: user, TopPMilli: 1001},
 	} {
 		_, err := m.Generate(t.Context(), req, func(engine.Token) error {

@@ -31,7 +31,7 @@ func (m *Model) Generate(ctx context.Context, req engine.Request, yield func(eng
 			TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		}),
 	}
-	if g.asked, err = respond.Of(req.ResponseFormat); err != nil {
+	if g.asked, err = respond.Of(m.form(req)); err != nil {
 		return engine.Result{}, err
 	}
 	if len(req.Messages) > 0 {
@@ -60,7 +60,7 @@ func (m *Model) prompt(req engine.Request) ([]uint32, error) {
 	if least := m.vocab.LeastTokens(size); least >= m.net.context {
 		return nil, fmt.Errorf("%w: at least %d tokens, the context has %d", engine.ErrTooLong, least, m.net.context)
 	}
-	if _, err := respond.Of(req.ResponseFormat); err != nil {
+	if _, err := respond.Of(m.form(req)); err != nil {
 		return nil, err
 	}
 	b := newBuilder(m.vocab)
@@ -82,6 +82,11 @@ func (m *Model) prompt(req engine.Request) ([]uint32, error) {
 	return b.ids, nil
 }
 
+// form is what an answer is kept to.
+func (m *Model) form(req engine.Request) respond.Form {
+	return respond.Form{ResponseFormat: req.ResponseFormat, Grammar: req.Grammar, Unspaced: m.vocab.SpacePrefix()}
+}
+
 // generation is one request under way.
 type generation struct {
 	model    *Model
@@ -96,6 +101,11 @@ type generation struct {
 	top      int
 }
 
+// isEnd says whether a token ends the answer.
+func (g *generation) isEnd(id uint32) bool {
+	return g.model.vocab.IsEnd(id) || slices.Contains(g.ends, id)
+}
+
 // run reads the prompt and chooses tokens until there is a reason to end.
 func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishReason, error) {
 	next := prompt[g.sequence.length:]
@@ -105,11 +115,14 @@ func (g *generation) run(ctx context.Context, prompt []uint32) (engine.FinishRea
 		if err != nil { // only ctx can end it
 			return engine.Canceled, g.pieces.Finish()
 		}
-		id, ok := g.sampler.Next(logits, g.asked.Allowed(g.model.vocab.Bytes))
+		id, ok := g.sampler.Next(logits, g.asked.Allowed(g.model.vocab.Bytes, g.isEnd))
+		if err := g.asked.Err(ok); err != nil {
+			return "", err
+		}
 		if !ok {
 			return "", fmt.Errorf("%w: it has no next token", ErrModel)
 		}
-		if g.model.vocab.IsEnd(id) || slices.Contains(g.ends, id) {
+		if g.isEnd(id) {
 			return engine.Stopped, g.pieces.Finish()
 		}
 		bytes := g.model.vocab.Bytes(id)

@@ -60,12 +60,12 @@ func (m *Model) request(req engine.Request) (*wire.Request, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
-	if _, err := respond.Of(req.ResponseFormat); err != nil {
+	if _, err := respond.Of(respond.Form{ResponseFormat: req.ResponseFormat, Grammar: req.Grammar}); err != nil {
 		return nil, err
 	}
 	r := &wire.Request{
 		MaxTokens: req.MaxTokens, TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
-		ResponseFormat: req.ResponseFormat, Logprobs: req.Logprobs, TopLogprobs: req.TopLogprobs,
+		ResponseFormat: req.ResponseFormat, Grammar: req.Grammar, Unspaced: m.drop, Logprobs: req.Logprobs, TopLogprobs: req.TopLogprobs,
 	}
 	if req.Prompt != "" {
 		r.Parts = []chat.Part{{Text: req.Prompt}}

@@ -46,7 +46,7 @@ func (s *Server) Describe(ctx context.Context, name string) (*Model, error) {
 		return nil, fmt.Errorf("describe %s: %w", name, err)
 	}
 	m := s.Model(name, a.context)
-	m.known = a.state
+	m.known, m.build = a.state, a.build
 	m.info.Parameters = a.parameters
 	if a.build != "" {
 		m.info.Class = "claimed;engine=" + a.build

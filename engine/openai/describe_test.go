@@ -24,6 +24,7 @@ type backend struct {
 	another atomic.Bool // it has another model now
 	gone    atomic.Bool // it has none
 	routes  map[string]func(b *backend) any
+	answers atomic.Pointer[func(http.ResponseWriter, *http.Request)] // instead of fake
 }
 
 func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -35,6 +36,10 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/v1/chat/completions" || r.URL.Path == "/v1/completions" {
+		if other := b.answers.Load(); other != nil {
+			(*other)(w, r)
+			return
+		}
 		fake(w, r)
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aitbc/aitbc/engine"
@@ -105,6 +106,11 @@ func (m *Model) body(req engine.Request) (path string, body []byte, err error) {
 	if len(req.ResponseFormat) > 0 {
 		b["response_format"] = req.ResponseFormat
 	}
+	if req.Grammar != "" {
+		if err := m.grammar(b, req.Grammar); err != nil {
+			return "", nil, err
+		}
+	}
 	if req.Logprobs && req.Prompt == "" {
 		b["logprobs"] = true
 		if req.TopLogprobs > 0 {
@@ -122,6 +128,35 @@ func (m *Model) body(req engine.Request) (path string, body []byte, err error) {
 		return "", nil, fmt.Errorf("%w: %w", engine.ErrBadRequest, err)
 	}
 	return path, body, nil
+}
+
+// grammar adds a grammar to what is asked, in the way of the server's kind. Servers of a kind
+// that is not known to have grammars are not asked: some would answer without.
+func (m *Model) grammar(body map[string]any, text string) error {
+	kind, version, _ := strings.Cut(m.build, "/")
+	switch kind {
+	case "llama.cpp":
+		body["grammar"] = text
+	case "vllm":
+		if before(version, 0, 11) {
+			body["guided_grammar"] = text
+		} else {
+			body["structured_outputs"] = map[string]string{"grammar": text}
+		}
+	default:
+		return fmt.Errorf("%w: the model's server is not known to have grammars", engine.ErrUnsupported)
+	}
+	return nil
+}
+
+// before says whether a version such as 0.10.2 is before the one of these two numbers. What is
+// no version is a build of today.
+func before(version string, major, minor int) bool {
+	var x, y int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &x, &y); n < 2 {
+		return false
+	}
+	return x < major || x == major && y < minor
 }
 
 // thousandths writes n/1000 as a decimal number.

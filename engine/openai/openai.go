@@ -184,6 +184,7 @@ func errorText(body []byte) string {
 type Model struct {
 	server   *Server
 	info     engine.Info
+	build    string // of the server, as in "vllm/0.11.0", "" if it is not told
 	known    string // state of the model as it was described, "" if that is not seen
 	sameness sameness
 }

@@ -1,6 +1,7 @@
 package openai_test
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"github.com/aitbc/aitbc/engine"
 	"github.com/aitbc/aitbc/engine/enginetest"
 	"github.com/aitbc/aitbc/engine/openai"
+	"github.com/aitbc/aitbc/internal/gbnf"
 	"github.com/aitbc/aitbc/internal/secret"
 )
 
@@ -58,18 +60,29 @@ func ask(t *testing.T, m *openai.Model, req engine.Request) (string, engine.Resu
 // fake is a small server that counts words as tokens and obeys max_tokens.
 func fake(w http.ResponseWriter, r *http.Request) {
 	var req struct {
-		MaxTokens int `json:"max_tokens"`
+		MaxTokens  int    `json:"max_tokens"`
+		Grammar    string `json:"grammar"`        // of llama-server
+		Guided     string `json:"guided_grammar"` // of vLLM before 0.11
+		Structured struct {
+			Grammar string `json:"grammar"`
+		} `json:"structured_outputs"` // of vLLM since
 	}
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	words, reason := strings.Fields(strings.Repeat("once upon a time ", 10)), "stop"
+	if grammar := cmp.Or(req.Grammar, req.Guided, req.Structured.Grammar); grammar != "" {
+		words = spell(grammar)
+	}
 	if req.MaxTokens > 0 && req.MaxTokens < len(words) {
 		words, reason = words[:req.MaxTokens], "length"
 	}
 	for _, word := range words {
-		fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", word+" ")
+		if !strings.HasPrefix(word, "=") {
+			word += " "
+		}
+		fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":%q}}]}\n\n", strings.TrimPrefix(word, "="))
 		_ = http.NewResponseController(w).Flush()
 		if r.Context().Err() != nil {
 			return
@@ -77,6 +90,25 @@ func fake(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":%q}]}\n\n", reason)
 	fmt.Fprintf(w, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":%d}}\n\ndata: [DONE]\n\n", len(words))
+}
+
+// spell writes a text of a grammar, letter by letter, each behind an equals sign.
+func spell(grammar string) (letters []string) {
+	p, err := gbnf.Compile(grammar)
+	if err != nil {
+		return nil
+	}
+	for !p.Complete() && len(letters) < 20 {
+		for letter := range strings.SplitSeq("y e s n o à а 1 b", " ") {
+			if next := p; next.Add([]byte(letter)) {
+				p, letters = next, append(letters, "="+letter)
+			}
+		}
+		if next := p; next.Add([]byte(" ")) {
+			p, letters = next, append(letters, "= ")
+		}
+	}
+	return letters
 }
 
 func TestKeepsThePromisesOfEngines(t *testing.T) {

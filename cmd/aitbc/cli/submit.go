@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/api/client"
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/internal/gbnf"
 	"github.com/aitbc/aitbc/market"
 )
 
@@ -31,6 +33,7 @@ type submitFlags struct {
 	maxPrice                             *optionalAmount
 	ttl                                  time.Duration
 	stop                                 []string
+	grammar                              string // path
 	miners                               []common.Address
 	weights                              []common.Hash
 	gpu, region, route                   string
@@ -70,6 +73,7 @@ given. A prompt of "-" is read from standard input. The job costs at most
 				f.stop = append(f.stop, s)
 				return nil
 			})
+			fs.StringVar(&f.grammar, "grammar", "", "`file` with a grammar (GBNF, llama.cpp's notation) that the answer keeps to")
 			f.declareOrder(fs)
 			return func(ctx context.Context, c *call) error {
 				return c.traced(ctx, "submit", func(ctx context.Context) error { return f.run(ctx, c) })
@@ -276,6 +280,9 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 	if f.raw && f.system != "" {
 		return api.SubmitRequest{}, usagef("submit", "--raw and --system exclude each other")
 	}
+	if r.Grammar, err = f.readGrammar(); err != nil {
+		return r, err
+	}
 	r.Model, r.MaxTokens, r.MaxSeconds, r.Temperature, r.TopP, r.TopK, r.Seed, r.Stop = f.model, f.maxTokens, f.maxSeconds, f.temperature, f.topP, uint32(f.topK), f.seed, f.stop
 	if f.system != "" {
 		r.Messages = append(r.Messages, api.Message{Role: "system", Content: f.system})
@@ -286,6 +293,27 @@ func (f *submitFlags) request(c *call) (api.SubmitRequest, error) {
 		r.Messages = append(r.Messages, api.Message{Role: "user", Content: prompt})
 	}
 	return r, nil
+}
+
+// readGrammar reads the grammar's file, if there is one. What is wrong with it is said here,
+// before anything is ordered: the coordinator of a sealed job could not.
+func (f *submitFlags) readGrammar() (string, error) {
+	if f.grammar == "" {
+		return "", nil
+	}
+	file, err := os.Open(f.grammar)
+	if err != nil {
+		return "", fmt.Errorf("read grammar: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, gbnf.MaxBytes+1))
+	if err != nil {
+		return "", fmt.Errorf("read grammar: %w", err)
+	}
+	if _, err := gbnf.Compile(string(text)); err != nil {
+		return "", fmt.Errorf("%s: %w", f.grammar, err)
+	}
+	return string(text), nil
 }
 
 // submitResult is what submit --json prints.

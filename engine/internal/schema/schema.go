@@ -1,3 +1,5 @@
+// Package schema keeps a model's answer to a JSON schema: it compiles one to a grammar of
+// the beginnings of fitting objects.
 package schema
 
 import (
@@ -7,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/aitbc/aitbc/internal/grammar"
 )
 
 // Errors of Compile.
@@ -82,7 +86,7 @@ func (o *ordered) UnmarshalJSON(raw []byte) error {
 
 // compiler turns schemas into rules.
 type compiler struct {
-	grammar
+	grammar.Grammar
 	defs  map[string]json.RawMessage // by their reference
 	known map[string]int             // rules of references
 	depth int
@@ -93,16 +97,16 @@ type compiler struct {
 // Compile returns the empty prefix of what fits the schema, which must be an object's.
 // Properties come in the order of the schema, and there are none beside them. Errors
 // wrap [ErrMalformed] or [ErrUnsupported].
-func Compile(raw json.RawMessage) (Prefix, error) {
+func Compile(raw json.RawMessage) (grammar.Prefix, error) {
 	if len(raw) > maxBytes {
-		return Prefix{}, fmt.Errorf("%w: %d bytes, at most %d", ErrUnsupported, len(raw), maxBytes)
+		return grammar.Prefix{}, fmt.Errorf("%w: %d bytes, at most %d", ErrUnsupported, len(raw), maxBytes)
 	}
 	root, err := parse(raw)
 	if err != nil {
-		return Prefix{}, err
+		return grammar.Prefix{}, err
 	}
 	if kinds, err := root.kinds(); err != nil || root.Ref == "" && !slices.Equal(kinds, []string{"object"}) {
-		return Prefix{}, errors.Join(err, fmt.Errorf("%w: the whole is no object", ErrUnsupported))
+		return grammar.Prefix{}, errors.Join(err, fmt.Errorf("%w: the whole is no object", ErrUnsupported))
 	}
 	c := &compiler{defs: map[string]json.RawMessage{"#": raw}, known: map[string]int{}}
 	for name, def := range root.Defs {
@@ -114,14 +118,12 @@ func Compile(raw json.RawMessage) (Prefix, error) {
 	c.basics()
 	first, err := c.reference("#")
 	if err != nil {
-		return Prefix{}, err
+		return grammar.Prefix{}, err
 	}
-	if c.endless() {
-		return Prefix{}, fmt.Errorf("%w: a definition is only itself", ErrMalformed)
+	if _, endless := c.LeftRecursive(); endless {
+		return grammar.Prefix{}, fmt.Errorf("%w: a definition is only itself", ErrMalformed)
 	}
-	p := Prefix{grammar: &c.grammar}
-	p.frames = c.expand(nil, &frame{rest: []symbol{first}})
-	return p, nil
+	return c.Begin(first), nil
 }
 
 func parse(raw json.RawMessage) (node, error) {
@@ -159,46 +161,31 @@ func (n *node) kinds() ([]string, error) {
 	return several, nil
 }
 
-// rule adds a rule and returns it as a symbol.
-func (c *compiler) rule(alternatives ...[]symbol) symbol {
-	c.rules = append(c.rules, alternatives)
-	return symbol{rule: len(c.rules) - 1}
-}
-
-func at(rule int) symbol { return symbol{rule: rule} }
-
-// literal is these very bytes.
-func literal(text string) []symbol {
-	out := make([]symbol, len(text))
-	for i := range len(text) {
-		out[i] = symbol{bytes: bytesOf([2]byte{text[i], text[i]})}
-	}
-	return out
-}
+func at(rule int) grammar.Symbol { return grammar.Symbol{Rule: rule} }
 
 // reference returns the rule of a definition, which may refer to itself.
-func (c *compiler) reference(name string) (symbol, error) {
+func (c *compiler) reference(name string) (grammar.Symbol, error) {
 	if r, ok := c.known[name]; ok {
 		return at(r), nil
 	}
 	raw, ok := c.defs[name]
 	if !ok {
-		return symbol{}, fmt.Errorf("%w: there is no %s", ErrMalformed, name)
+		return grammar.Symbol{}, fmt.Errorf("%w: there is no %s", ErrMalformed, name)
 	}
-	r := c.rule()
-	c.known[name] = r.rule
+	r := c.Rule()
+	c.known[name] = r.Rule
 	body, err := c.schema(raw)
 	if err != nil {
-		return symbol{}, err
+		return grammar.Symbol{}, err
 	}
-	c.rules[r.rule] = [][]symbol{{body}}
+	c.Rules[r.Rule] = [][]grammar.Symbol{{body}}
 	return r, nil
 }
 
 // schema returns the rule of what fits.
-func (c *compiler) schema(raw json.RawMessage) (symbol, error) {
-	if c.depth++; len(c.rules) > maxRules || c.depth > maxDepth {
-		return symbol{}, fmt.Errorf("%w: more than %d rules or %d levels", ErrUnsupported, maxRules, maxDepth)
+func (c *compiler) schema(raw json.RawMessage) (grammar.Symbol, error) {
+	if c.depth++; len(c.Rules) > maxRules || c.depth > maxDepth {
+		return grammar.Symbol{}, fmt.Errorf("%w: more than %d rules or %d levels", ErrUnsupported, maxRules, maxDepth)
 	}
 	defer func() { c.depth-- }()
 	if string(raw) == "true" {
@@ -206,7 +193,7 @@ func (c *compiler) schema(raw json.RawMessage) (symbol, error) {
 	}
 	n, err := parse(raw)
 	if err != nil {
-		return symbol{}, err
+		return grammar.Symbol{}, err
 	}
 	switch {
 	case n.Ref != "":
@@ -220,23 +207,23 @@ func (c *compiler) schema(raw json.RawMessage) (symbol, error) {
 	}
 	kinds, err := n.kinds()
 	if err != nil {
-		return symbol{}, err
+		return grammar.Symbol{}, err
 	}
 	if kinds == nil {
 		return at(c.value), nil
 	}
-	var alternatives [][]symbol
+	var alternatives [][]grammar.Symbol
 	for _, kind := range kinds {
 		s, err := c.kind(kind, n)
 		if err != nil {
-			return symbol{}, err
+			return grammar.Symbol{}, err
 		}
-		alternatives = append(alternatives, []symbol{s})
+		alternatives = append(alternatives, []grammar.Symbol{s})
 	}
-	return c.rule(alternatives...), nil
+	return c.Rule(alternatives...), nil
 }
 
-func (c *compiler) kind(kind string, n node) (symbol, error) {
+func (c *compiler) kind(kind string, n node) (grammar.Symbol, error) {
 	switch kind {
 	case "object":
 		return c.object(n)
@@ -249,49 +236,49 @@ func (c *compiler) kind(kind string, n node) (symbol, error) {
 	case "number":
 		return at(c.number), nil
 	case "boolean":
-		return c.rule(literal("true"), literal("false")), nil
+		return c.Rule(grammar.Literal("true"), grammar.Literal("false")), nil
 	case "null":
-		return c.rule(literal("null")), nil
+		return c.Rule(grammar.Literal("null")), nil
 	}
-	return symbol{}, fmt.Errorf("%w: type %q", ErrMalformed, kind)
+	return grammar.Symbol{}, fmt.Errorf("%w: type %q", ErrMalformed, kind)
 }
 
-func (c *compiler) any(schemas []json.RawMessage) (symbol, error) {
+func (c *compiler) any(schemas []json.RawMessage) (grammar.Symbol, error) {
 	if len(schemas) == 0 {
-		return symbol{}, fmt.Errorf("%w: anyOf of nothing", ErrMalformed)
+		return grammar.Symbol{}, fmt.Errorf("%w: anyOf of nothing", ErrMalformed)
 	}
-	var alternatives [][]symbol
+	var alternatives [][]grammar.Symbol
 	for _, raw := range schemas {
 		s, err := c.schema(raw)
 		if err != nil {
-			return symbol{}, err
+			return grammar.Symbol{}, err
 		}
-		alternatives = append(alternatives, []symbol{s})
+		alternatives = append(alternatives, []grammar.Symbol{s})
 	}
-	return c.rule(alternatives...), nil
+	return c.Rule(alternatives...), nil
 }
 
-func (c *compiler) constants(values []json.RawMessage) (symbol, error) {
+func (c *compiler) constants(values []json.RawMessage) (grammar.Symbol, error) {
 	if len(values) == 0 {
-		return symbol{}, fmt.Errorf("%w: enum of nothing", ErrMalformed)
+		return grammar.Symbol{}, fmt.Errorf("%w: enum of nothing", ErrMalformed)
 	}
-	var alternatives [][]symbol
+	var alternatives [][]grammar.Symbol
 	for _, v := range values {
 		var compact bytes.Buffer
 		if err := json.Compact(&compact, v); err != nil {
-			return symbol{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+			return grammar.Symbol{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
-		alternatives = append(alternatives, literal(compact.String()))
+		alternatives = append(alternatives, grammar.Literal(compact.String()))
 	}
-	return c.rule(alternatives...), nil
+	return c.Rule(alternatives...), nil
 }
 
 // object is the properties in their order; those that are not required may be left
 // out.
-func (c *compiler) object(n node) (symbol, error) {
+func (c *compiler) object(n node) (grammar.Symbol, error) {
 	if len(n.Properties) == 0 {
 		if len(n.Required) > 0 {
-			return symbol{}, fmt.Errorf("%w: %q is required and no property", ErrMalformed, n.Required[0])
+			return grammar.Symbol{}, fmt.Errorf("%w: %q is required and no property", ErrMalformed, n.Required[0])
 		}
 		if string(n.Additional) != "false" {
 			return c.freeObject(), nil
@@ -299,39 +286,39 @@ func (c *compiler) object(n node) (symbol, error) {
 	}
 	for _, name := range n.Required {
 		if !slices.ContainsFunc(n.Properties, func(m member) bool { return m.name == name }) {
-			return symbol{}, fmt.Errorf("%w: %q is required and no property", ErrMalformed, name)
+			return grammar.Symbol{}, fmt.Errorf("%w: %q is required and no property", ErrMalformed, name)
 		}
 	}
 	blanks := at(c.blanks)
 	// From the last property on: what may follow when something stands before, and when
 	// nothing does.
-	end := c.rule(slices.Concat([]symbol{blanks}, literal("}")))
+	end := c.Rule(slices.Concat([]grammar.Symbol{blanks}, grammar.Literal("}")))
 	behind, first := end, end
 	for _, m := range slices.Backward(n.Properties) {
 		value, err := c.schema(m.schema)
 		if err != nil {
-			return symbol{}, err
+			return grammar.Symbol{}, err
 		}
 		name, err := json.Marshal(m.name)
 		if err != nil {
-			return symbol{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+			return grammar.Symbol{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 		}
-		this := slices.Concat(literal(string(name)), literal(":"), []symbol{blanks, value, behind})
-		after, alone := [][]symbol{slices.Concat(literal(","), []symbol{blanks}, this)}, [][]symbol{slices.Concat([]symbol{blanks}, this)}
+		this := slices.Concat(grammar.Literal(string(name)), grammar.Literal(":"), []grammar.Symbol{blanks, value, behind})
+		after, alone := [][]grammar.Symbol{slices.Concat(grammar.Literal(","), []grammar.Symbol{blanks}, this)}, [][]grammar.Symbol{slices.Concat([]grammar.Symbol{blanks}, this)}
 		if !slices.Contains(n.Required, m.name) {
-			after, alone = append(after, []symbol{behind}), append(alone, []symbol{first})
+			after, alone = append(after, []grammar.Symbol{behind}), append(alone, []grammar.Symbol{first})
 		}
-		behind, first = c.rule(after...), c.rule(alone...)
+		behind, first = c.Rule(after...), c.Rule(alone...)
 	}
-	return c.rule(append(literal("{"), first)), nil
+	return c.Rule(append(grammar.Literal("{"), first)), nil
 }
 
-func (c *compiler) array(n node) (symbol, error) {
+func (c *compiler) array(n node) (grammar.Symbol, error) {
 	item := at(c.value)
 	if n.Items != nil {
 		var err error
 		if item, err = c.schema(n.Items); err != nil {
-			return symbol{}, err
+			return grammar.Symbol{}, err
 		}
 	}
 	least, most := 0, -1
@@ -342,84 +329,86 @@ func (c *compiler) array(n node) (symbol, error) {
 		most = *n.MaxItems
 	}
 	if least < 0 || least > maxItems || most > maxItems || n.MaxItems != nil && most < least {
-		return symbol{}, fmt.Errorf("%w: %d to %d items, at most %d", ErrUnsupported, least, most, maxItems)
+		return grammar.Symbol{}, fmt.Errorf("%w: %d to %d items, at most %d", ErrUnsupported, least, most, maxItems)
 	}
 	return c.list(item, least, most), nil
 }
 
 // list is an array of least to most items; most is -1 for any number.
-func (c *compiler) list(item symbol, least, most int) symbol {
+func (c *compiler) list(item grammar.Symbol, least, most int) grammar.Symbol {
 	blanks := at(c.blanks)
-	end := slices.Concat([]symbol{blanks}, literal("]"))
+	end := slices.Concat([]grammar.Symbol{blanks}, grammar.Literal("]"))
 	// more is what follows an item, from the last on.
-	more := c.rule(end)
-	next := func(more symbol) []symbol { return slices.Concat(literal(","), []symbol{blanks, item, more}) }
+	more := c.Rule(end)
+	next := func(more grammar.Symbol) []grammar.Symbol {
+		return slices.Concat(grammar.Literal(","), []grammar.Symbol{blanks, item, more})
+	}
 	if most < 0 {
-		c.rules[more.rule] = append(c.rules[more.rule], next(more))
+		c.Rules[more.Rule] = append(c.Rules[more.Rule], next(more))
 		most = max(least, 1)
 	}
 	for i := most - 1; i >= 1; i-- {
-		alternatives := [][]symbol{next(more)}
+		alternatives := [][]grammar.Symbol{next(more)}
 		if i >= least {
 			alternatives = append(alternatives, end)
 		}
-		more = c.rule(alternatives...)
+		more = c.Rule(alternatives...)
 	}
-	var alternatives [][]symbol
+	var alternatives [][]grammar.Symbol
 	if most > 0 {
-		alternatives = append(alternatives, slices.Concat(literal("["), []symbol{blanks, item, more}))
+		alternatives = append(alternatives, slices.Concat(grammar.Literal("["), []grammar.Symbol{blanks, item, more}))
 	}
 	if least == 0 {
-		alternatives = append(alternatives, slices.Concat(literal("["), end))
+		alternatives = append(alternatives, slices.Concat(grammar.Literal("["), end))
 	}
-	return c.rule(alternatives...)
+	return c.Rule(alternatives...)
 }
 
 // basics makes the rules that all schemas share.
 func (c *compiler) basics() {
-	blank := symbol{bytes: bytesOf([2]byte{' ', ' '}, [2]byte{'\n', '\n'})}
-	c.blanks = c.rule(nil, []symbol{blank}, []symbol{blank, blank}).rule
-	digit := symbol{bytes: bytesOf([2]byte{'0', '9'})}
-	hex := symbol{bytes: bytesOf([2]byte{'0', '9'}, [2]byte{'a', 'f'}, [2]byte{'A', 'F'})}
-	plain := bytesOf([2]byte{' ', 0xff})
-	plain['"'>>6] &^= 1 << ('"' & 63)
-	plain['\\'>>6] &^= 1 << ('\\' & 63)
-	escaped := new(set)
+	blank := grammar.Symbol{Bytes: grammar.Bytes([2]byte{' ', ' '}, [2]byte{'\n', '\n'})}
+	c.blanks = c.Rule(nil, []grammar.Symbol{blank}, []grammar.Symbol{blank, blank}).Rule
+	digit := grammar.Symbol{Bytes: grammar.Bytes([2]byte{'0', '9'})}
+	hex := grammar.Symbol{Bytes: grammar.Bytes([2]byte{'0', '9'}, [2]byte{'a', 'f'}, [2]byte{'A', 'F'})}
+	plain := grammar.Bytes([2]byte{' ', 0xff})
+	plain.Remove('"')
+	plain.Remove('\\')
+	escaped := new(grammar.Set)
 	for _, b := range []byte(`"\/bfnrt`) {
-		escaped.add(b)
+		escaped.Add(b)
 	}
-	escape := c.rule([]symbol{{bytes: escaped}}, slices.Concat(literal("u"), []symbol{hex, hex, hex, hex}))
-	inside := c.rule()
-	c.rules[inside.rule] = [][]symbol{literal(`"`), {{bytes: plain}, inside}, slices.Concat(literal(`\`), []symbol{escape, inside})}
-	c.text = c.rule(append(literal(`"`), inside)).rule
+	escape := c.Rule([]grammar.Symbol{{Bytes: escaped}}, slices.Concat(grammar.Literal("u"), []grammar.Symbol{hex, hex, hex, hex}))
+	inside := c.Rule()
+	c.Rules[inside.Rule] = [][]grammar.Symbol{grammar.Literal(`"`), {{Bytes: plain}, inside}, slices.Concat(grammar.Literal(`\`), []grammar.Symbol{escape, inside})}
+	c.text = c.Rule(append(grammar.Literal(`"`), inside)).Rule
 
-	digits := c.rule()
-	c.rules[digits.rule] = [][]symbol{nil, {digit, digits}}
-	whole := c.rule(literal("0"), []symbol{{bytes: bytesOf([2]byte{'1', '9'})}, digits})
-	signed := c.rule([]symbol{whole}, append(literal("-"), whole))
-	c.integer = signed.rule
-	fraction := c.rule(nil, append(literal("."), digit, digits))
-	exponent := c.rule(nil, []symbol{{bytes: bytesOf([2]byte{'e', 'e'}, [2]byte{'E', 'E'})}, c.rule(nil, []symbol{{bytes: bytesOf([2]byte{'+', '+'}, [2]byte{'-', '-'})}}), digit, digits})
-	c.number = c.rule([]symbol{signed, fraction, exponent}).rule
+	digits := c.Rule()
+	c.Rules[digits.Rule] = [][]grammar.Symbol{nil, {digit, digits}}
+	whole := c.Rule(grammar.Literal("0"), []grammar.Symbol{{Bytes: grammar.Bytes([2]byte{'1', '9'})}, digits})
+	signed := c.Rule([]grammar.Symbol{whole}, append(grammar.Literal("-"), whole))
+	c.integer = signed.Rule
+	fraction := c.Rule(nil, append(grammar.Literal("."), digit, digits))
+	exponent := c.Rule(nil, []grammar.Symbol{{Bytes: grammar.Bytes([2]byte{'e', 'e'}, [2]byte{'E', 'E'})}, c.Rule(nil, []grammar.Symbol{{Bytes: grammar.Bytes([2]byte{'+', '+'}, [2]byte{'-', '-'})}}), digit, digits})
+	c.number = c.Rule([]grammar.Symbol{signed, fraction, exponent}).Rule
 
-	value := c.rule()
-	c.value = value.rule
-	c.rules[value.rule] = [][]symbol{
-		{at(c.text)}, {at(c.number)}, literal("true"), literal("false"), literal("null"), {c.list(value, 0, -1)}, {c.freeObject()},
+	value := c.Rule()
+	c.value = value.Rule
+	c.Rules[value.Rule] = [][]grammar.Symbol{
+		{at(c.text)}, {at(c.number)}, grammar.Literal("true"), grammar.Literal("false"), grammar.Literal("null"), {c.list(value, 0, -1)}, {c.freeObject()},
 	}
 }
 
 // freeObject is any object.
-func (c *compiler) freeObject() symbol {
+func (c *compiler) freeObject() grammar.Symbol {
 	blanks := at(c.blanks)
-	pair := slices.Concat([]symbol{at(c.text)}, literal(":"), []symbol{blanks, at(c.value)})
-	more := c.rule()
-	c.rules[more.rule] = [][]symbol{
-		slices.Concat([]symbol{blanks}, literal("}")),
-		slices.Concat(literal(","), []symbol{blanks}, pair, []symbol{more}),
+	pair := slices.Concat([]grammar.Symbol{at(c.text)}, grammar.Literal(":"), []grammar.Symbol{blanks, at(c.value)})
+	more := c.Rule()
+	c.Rules[more.Rule] = [][]grammar.Symbol{
+		slices.Concat([]grammar.Symbol{blanks}, grammar.Literal("}")),
+		slices.Concat(grammar.Literal(","), []grammar.Symbol{blanks}, pair, []grammar.Symbol{more}),
 	}
-	return c.rule(
-		slices.Concat(literal("{"), []symbol{blanks}, literal("}")),
-		slices.Concat(literal("{"), []symbol{blanks}, pair, []symbol{more}),
+	return c.Rule(
+		slices.Concat(grammar.Literal("{"), []grammar.Symbol{blanks}, grammar.Literal("}")),
+		slices.Concat(grammar.Literal("{"), []grammar.Symbol{blanks}, pair, []grammar.Symbol{more}),
 	)
 }

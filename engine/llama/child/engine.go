@@ -169,7 +169,7 @@ func (e *engineOf) takeNotes() error {
 
 func (e *engineOf) begin(n note) error {
 	set := n.ask.Begin
-	asked, err := respond.Of(set.ResponseFormat)
+	asked, err := respond.Of(respond.Form{ResponseFormat: set.ResponseFormat, Grammar: set.Grammar, Unspaced: set.Unspaced})
 	if err = errors.Join(n.err, err); err != nil {
 		return e.out.send(wire.Reply{ID: n.ask.ID, Done: wire.Refuse(err)})
 	}
@@ -241,11 +241,14 @@ func (e *engineOf) advance(a *answer) error {
 	if err != nil {
 		return err
 	}
-	chosen, ok := a.sampler.Next(logits, a.asked.Allowed(e.bytes))
+	chosen, ok := a.sampler.Next(logits, a.asked.Allowed(e.bytes, func(id uint32) bool { return e.isEnd(a, id) }))
+	if err := a.asked.Err(ok); err != nil {
+		return e.end(a, wire.Refuse(err))
+	}
 	if !ok {
 		return e.end(a, &wire.Done{Code: wire.Broken, Text: "the model has no next token"})
 	}
-	if e.model.IsEnd(int32(chosen)) || a.ends[chosen] { //nolint:gosec // of a vocabulary
+	if e.isEnd(a, chosen) {
 		return e.end(a, &wire.Done{Reason: engine.Stopped})
 	}
 	bytes := e.bytes(chosen)
@@ -266,6 +269,11 @@ func (e *engineOf) advance(a *answer) error {
 	}
 	a.next = []int32{int32(chosen)} //nolint:gosec // of a vocabulary
 	return nil
+}
+
+// isEnd says whether a token ends an answer.
+func (e *engineOf) isEnd(a *answer, id uint32) bool {
+	return e.model.IsEnd(int32(id)) || a.ends[id] //nolint:gosec // of a vocabulary
 }
 
 // end frees the answer's slot.

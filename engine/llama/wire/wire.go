@@ -62,6 +62,8 @@ type Ask struct {
 type Request struct {
 	Parts []chat.Part `json:"parts"`
 	Ends  []string    `json:"ends,omitempty"` // control tokens that end an answer
+	// Unspaced says that one space at the beginning of the answer is not shown.
+	Unspaced bool `json:"unspaced,omitempty"`
 	// The rest is as in [engine.Request].
 	MaxTokens        uint64          `json:"max_tokens,omitempty"`
 	TemperatureMilli uint32          `json:"temperature_milli,omitempty"`
@@ -69,6 +71,7 @@ type Request struct {
 	TopK             uint32          `json:"top_k,omitempty"`
 	Seed             uint64          `json:"seed,omitempty"`
 	ResponseFormat   json.RawMessage `json:"response_format,omitempty"`
+	Grammar          string          `json:"grammar,omitempty"`
 	Logprobs         bool            `json:"logprobs,omitempty"`
 	TopLogprobs      uint32          `json:"top_logprobs,omitempty"`
 }

@@ -20,7 +20,7 @@ func TestFramesComeBack(t *testing.T) {
 	want := []wire.Ask{
 		{ID: 1, Begin: &wire.Request{
 			Parts: []chat.Part{{Text: "<|user|>", Control: true}, {Text: "Größe\x00\""}}, Ends: []string{"</s>"},
-			MaxTokens: 7, TemperatureMilli: 800, Seed: 1<<64 - 1, ResponseFormat: []byte(`{"type":"json_object"}`),
+			MaxTokens: 7, TemperatureMilli: 800, Seed: 1<<64 - 1, ResponseFormat: []byte(`{"type":"json_object"}`), Grammar: `root ::= "x"`, Unspaced: true,
 		}},
 		{ID: 1, More: 8},
 		{ID: 2, Cancel: true},

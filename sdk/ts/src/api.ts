@@ -33,6 +33,8 @@ export interface Ask {
   top_k?: number
   seed?: bigint
   stop?: string[]
+  /** What the answer keeps to, in llama.cpp's notation (GBNF). */
+  grammar?: string
   logprobs?: boolean
   top_logprobs?: number
   max_price?: bigint

@@ -53,7 +53,7 @@ function requestOf(a: Ask, maxTokens: number, maxSeconds: number | undefined) {
   const milli = (v: number | undefined) => Math.round((v ?? 1) * 1000)
   const seed = a.seed ?? crypto.getRandomValues(new BigUint64Array(1))[0]!
   const sampling = { max_tokens: maxTokens, max_seconds: maxSeconds, temperature_milli: milli(a.temperature), top_p_milli: milli(a.top_p), top_k: a.top_k ?? 0, seed: String(seed) }
-  const content = { prompt: a.prompt, messages: a.messages, input: a.input, stop: a.stop, logprobs: a.logprobs, top_logprobs: a.top_logprobs }
+  const content = { prompt: a.prompt, messages: a.messages, input: a.input, stop: a.stop, grammar: a.grammar, logprobs: a.logprobs, top_logprobs: a.top_logprobs }
   const shared = { v: 1, model: a.model, ...sampling }
   return { bytes: stringToBytes(JSON.stringify({ ...shared, ...content })), shared }
 }
