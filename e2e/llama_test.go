@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
+	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/e2e/network"
 	"github.com/aitbc/aitbc/engine/llama/library"
 	"github.com/aitbc/aitbc/engine/llama/librarytest"
@@ -54,6 +56,29 @@ func TestAModelOfLlamaIsPaidAndProved(t *testing.T) {
 	if want := "llama.cpp/v0.5.0;arch=llama;quant=q8_0;gpu=none;det=none"; proof.Class != want {
 		t.Errorf("the receipt is of class %q, want %q", proof.Class, want)
 	}
+
+	// An answer that keeps to a grammar, and a vector.
+	grammar := filepath.Join(t.TempDir(), "fox.gbnf")
+	if err := os.WriteFile(grammar, []byte(`root ::= "fox " [0-9]{3}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.JSON(&got, "submit", "Tell me a story about a fox.", "--model", "fox", "--grammar", grammar)
+	if !regexp.MustCompile(`^fox [0-9]{3}$`).MatchString(got.Output) || got.State != market.Completed {
+		t.Errorf("with a grammar: %+v", got)
+	}
+	job, err := n.Client().Submit(t.Context(), api.SubmitRequest{Model: "fox", Input: []string{"A fox runs.", "Money for work."}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Client().Follow(t.Context(), job.JobID, func(api.Event) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	vectors, err := n.Client().Result(t.Context(), job.JobID)
+	if err != nil || vectors.State != market.Completed || vectors.Usage.PromptTokens == 0 || len(vectors.Output) < 1000 {
+		t.Errorf("vectors of %d characters, %+v, %v", len(vectors.Output), vectors.Job, err)
+	}
+	settled(t, n, job.JobID)
+	verified(t, n, job.JobID)
 
 	weights[len(weights)-100] ^= 1
 	if err := os.WriteFile(path, weights, 0o600); err != nil {

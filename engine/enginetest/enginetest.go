@@ -5,6 +5,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,6 +28,9 @@ func Run(t *testing.T, m engine.Model) {
 	t.Run("stops when canceled", func(t *testing.T) { stops(t, m) })
 	t.Run("returns the error of yield", func(t *testing.T) { yields(t, m) })
 	t.Run("keeps to a grammar or refuses it", func(t *testing.T) { grammars(t, m) })
+	if e, ok := m.(engine.Embedder); ok {
+		t.Run("embeds", func(t *testing.T) { Embeds(t, e) })
+	}
 	t.Run("refuses bad requests", func(t *testing.T) { refuses(t, m) })
 }
 
@@ -134,6 +138,38 @@ func grammars(t *testing.T, m engine.Model) {
 				t.Errorf("%s: got %q", grammar, text)
 			}
 		}
+	}
+}
+
+// Embeds checks the promises of engine.Embedder.
+func Embeds(t *testing.T, e engine.Embedder) {
+	texts := []string{"A fox runs.", "Die Größe ist 5 €.", "A fox runs.", strings.Repeat("a story about a fox ", 12)}
+	vectors, tokens, err := e.Embed(t.Context(), texts)
+	if err != nil || len(vectors) != len(texts) || tokens < uint64(len(texts)) {
+		t.Fatalf("%d vectors of %d texts, %d tokens: %v", len(vectors), len(texts), tokens, err)
+	}
+	near := func(a, b []float32) float64 {
+		sum := 0.0
+		for i := range a {
+			sum += float64(a[i]) * float64(b[i])
+		}
+		return sum
+	}
+	for i, v := range vectors {
+		if len(v) != len(vectors[0]) || math.Abs(near(v, v)-1) > 1e-5 {
+			t.Errorf("vector %d has %d numbers and the length %g", i, len(v), math.Sqrt(near(v, v)))
+		}
+	}
+	if same, other := near(vectors[0], vectors[2]), near(vectors[0], vectors[1]); same < 1-1e-5 || other > 1-1e-5 {
+		t.Errorf("the cosine of a text with itself is %g, with another %g", same, other)
+	}
+	if _, _, err := e.Embed(t.Context(), nil); !errors.Is(err, engine.ErrBadRequest) {
+		t.Errorf("no texts: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := e.Embed(ctx, texts); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled before it began: %v", err)
 	}
 }
 

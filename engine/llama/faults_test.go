@@ -270,6 +270,7 @@ func TestAProgramThatMisbehavesIsEnded(t *testing.T) {
 		"ends for no reason": {then(token, wire.Reply{ID: 1, Done: &wire.Done{Reason: "tired"}}), "for no reason", true},
 		"counts too much":    {then(wire.Reply{ID: 1, Prompt: 1 << 40}), "says what it should not", true},
 		"says too much":      {then(token, token, token, token), "longer than it may be", true},
+		"gives a vector":     {then(wire.Reply{ID: 1, Vector: []float32{1}}), "a vector that nobody asked for", true},
 		"is ready again":     {then(wire.Reply{Ready: &wire.Ready{Tokens: 1, Length: 1}}), "says what it should not", true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -96,6 +96,9 @@ type answer struct {
 	prompt  uint64 // tokens
 	came    uint64 // tokens
 	owed    int    // tokens taken that the program does not know of
+
+	embeds bool      // a vector is wanted, and no tokens
+	vector []float32 // nil until it has come
 }
 
 // follow takes replies until the answer is at its end.
@@ -155,6 +158,16 @@ func (a *answer) take(r wire.Reply) (engine.FinishReason, error) {
 	if r.Prompt > 0 {
 		a.prompt = r.Prompt
 		return "", nil
+	}
+	if a.embeds {
+		if r.Vector == nil || a.vector != nil {
+			return "", a.nonsense("it was asked for a vector and says something else")
+		}
+		a.vector = r.Vector
+		return "", nil
+	}
+	if r.Token == nil {
+		return "", a.nonsense("a vector that nobody asked for")
 	}
 	if a.came++; a.most > 0 && a.came > a.most {
 		return "", a.nonsense("an answer is longer than it may be")

@@ -32,6 +32,7 @@ const Program = "aitbc-miner-gpu"
 // What holds where the configuration does not say otherwise.
 const (
 	usualLength = 8192
+	usualText   = 2048 // of models for embeddings, which read a text at once
 	usualLoad   = 10 * time.Minute
 	usualSilent = 2 * time.Minute
 )
@@ -50,7 +51,7 @@ type Config struct {
 	// Program is the path of aitbc-miner-gpu; empty means the one beside this program.
 	Program string
 	// Length is how many tokens prompt and answer may have together; 0 means what the model was
-	// trained on, but at most 8192. Every slot takes the memory for that many.
+	// trained on, but at most 8192, or 2048 of a model for embeddings. Every slot takes the memory for that many.
 	Length int
 	// Slots is how many requests run at a time; 0 means one.
 	Slots int
@@ -187,9 +188,13 @@ func (m *Model) configure() error {
 // describe takes what the file says.
 func (m *Model) describe(w weights.File) {
 	m.format, m.drop = chat.Of(w.Template), w.Unspaced
-	m.start.Length = m.cfg.Length
+	m.start.Length, m.start.Pooling = m.cfg.Length, w.Pooling
+	usual := usualLength
+	if w.Pooling > 0 {
+		usual = usualText
+	}
 	if trained := int(min(w.Context, 1<<24)); m.start.Length == 0 {
-		m.start.Length = cmp.Or(min(trained, usualLength), usualLength)
+		m.start.Length = cmp.Or(min(trained, usual), usual)
 	} else if trained > 0 {
 		m.start.Length = min(m.start.Length, trained)
 	}

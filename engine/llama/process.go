@@ -229,7 +229,7 @@ func (p *process) deliver(r wire.Reply) bool {
 		return true
 	}
 	if r.Prompt > uint64(p.ready.Length) || //nolint:gosec // checked when it came
-		r.Prompt == 0 && r.Token == nil && r.Done == nil || r.Token != nil && int64(r.Token.ID) >= int64(p.ready.Tokens) {
+		r.Prompt == 0 && r.Token == nil && r.Done == nil && len(r.Vector) == 0 || r.Token != nil && int64(r.Token.ID) >= int64(p.ready.Tokens) {
 		return false
 	}
 	select {

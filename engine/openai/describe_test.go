@@ -35,7 +35,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if r.URL.Path == "/v1/chat/completions" || r.URL.Path == "/v1/completions" {
+	if r.URL.Path == "/v1/embeddings" || r.URL.Path == "/v1/chat/completions" || r.URL.Path == "/v1/completions" {
 		if other := b.answers.Load(); other != nil {
 			(*other)(w, r)
 			return

@@ -60,15 +60,20 @@ func ask(t *testing.T, m *openai.Model, req engine.Request) (string, engine.Resu
 // fake is a small server that counts words as tokens and obeys max_tokens.
 func fake(w http.ResponseWriter, r *http.Request) {
 	var req struct {
-		MaxTokens  int    `json:"max_tokens"`
-		Grammar    string `json:"grammar"`        // of llama-server
-		Guided     string `json:"guided_grammar"` // of vLLM before 0.11
+		Input      []string `json:"input"`
+		MaxTokens  int      `json:"max_tokens"`
+		Grammar    string   `json:"grammar"`        // of llama-server
+		Guided     string   `json:"guided_grammar"` // of vLLM before 0.11
 		Structured struct {
 			Grammar string `json:"grammar"`
 		} `json:"structured_outputs"` // of vLLM since
 	}
 	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if req.Input != nil {
+		embeddings(w, req.Input)
 		return
 	}
 	words, reason := strings.Fields(strings.Repeat("once upon a time ", 10)), "stop"
@@ -90,6 +95,21 @@ func fake(w http.ResponseWriter, r *http.Request) {
 	}
 	fmt.Fprintf(w, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":%q}]}\n\n", reason)
 	fmt.Fprintf(w, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":%d}}\n\ndata: [DONE]\n\n", len(words))
+}
+
+// embeddings answers with how often each of some letters comes in a text.
+func embeddings(w http.ResponseWriter, texts []string) {
+	var data []map[string]any
+	words := 0
+	for i, text := range texts {
+		words += len(strings.Fields(text))
+		vector := make([]float32, 26)
+		for _, r := range strings.ToLower(text) {
+			vector[r%26]++
+		}
+		data = append(data, map[string]any{"index": i, "embedding": vector})
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": data, "usage": map[string]int{"prompt_tokens": words}}) // the reader may be gone
 }
 
 // spell writes a text of a grammar, letter by letter, each behind an equals sign.

@@ -4,6 +4,7 @@ package weights
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -25,6 +26,9 @@ type File struct {
 	Template string
 	// Context is how many tokens the model was trained on at a time, 0 if the file does not say.
 	Context uint64
+	// Pooling is how the vectors of a text's tokens become one, by llama.cpp's number: more
+	// than 0 in a model that is for embeddings and nothing else.
+	Pooling int32
 	// Unspaced says that answers begin with a space that is no part of them.
 	Unspaced bool
 }
@@ -85,6 +89,9 @@ func (w *File) describe(f *gguf.File, arch string) {
 	}
 	if n, err := f.Uint(arch + ".context_length"); err == nil {
 		w.Context = n
+	}
+	if n, err := f.Uint(arch + ".pooling_type"); err == nil {
+		w.Pooling = int32(min(n, math.MaxInt32))
 	}
 	if kind, err := f.Text("tokenizer.ggml.model"); err == nil {
 		w.Unspaced = kind == "llama"

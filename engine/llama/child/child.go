@@ -25,6 +25,9 @@ const sealed = wire.Word + "-sealed"
 // modelFile is how the program opens the file that it was given, as a file of its own.
 const modelFile = "/proc/self/fd/3"
 
+// mostPooling is the last of llama.cpp's ways to make one vector of those of a text's tokens.
+const mostPooling = 3
+
 // batchTokens is how many tokens are read at a time.
 const batchTokens = 256
 
@@ -92,15 +95,24 @@ func load(s wire.Start, b library.Build) (*engineOf, error) {
 	if len(gpus) == 0 && s.GPULayers != 0 {
 		return nil, fmt.Errorf("llama.cpp for %s finds no GPU: it needs %s", b.Backend, b.Needs)
 	}
+	if s.Pooling > mostPooling {
+		return nil, fmt.Errorf("the model's file names pooling %d: it orders texts, and makes no vectors", s.Pooling)
+	}
 	m, err := lib.Load(native.ModelConfig{Path: modelFile, GPULayers: s.GPULayers})
 	if err != nil {
 		return nil, err
 	}
-	c, err := m.Context(native.ContextConfig{Length: s.Length, Sequences: s.Slots, Batch: max(batchTokens, s.Slots), Threads: s.Threads})
+	batch := max(batchTokens, s.Slots)
+	if s.Pooling > 0 {
+		batch = max(batch, s.Length)
+	}
+	c, err := m.Context(native.ContextConfig{Length: s.Length, Sequences: s.Slots, Batch: batch, Threads: s.Threads, Pooling: max(s.Pooling, 0)})
 	if err != nil {
 		return nil, err
 	}
-	return newEngine(m, c, gpus, s.Slots), nil
+	e := newEngine(m, c, gpus, s.Slots)
+	e.pooled = s.Pooling > 0
+	return e, nil
 }
 
 // listen takes what the miner asks until it asks no more.
@@ -114,12 +126,18 @@ func (e *engineOf) listen(in io.Reader) error {
 			}
 			return err
 		}
-		if ask.Begin == nil {
+		if ask.Begin == nil && ask.Embed == "" {
 			e.post(note{ask: ask})
 			continue
 		}
 		// Text becomes tokens here, so that a long one keeps no other request waiting.
-		prompt, err := e.tokens(ask.Begin)
+		var prompt []int32
+		var err error
+		if ask.Begin != nil {
+			prompt, err = e.tokens(ask.Begin)
+		} else {
+			prompt, err = e.whole(ask.Embed)
+		}
 		e.post(note{ask: ask, prompt: prompt, err: err})
 	}
 }

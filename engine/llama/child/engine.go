@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/aitbc/aitbc/engine"
@@ -23,6 +24,7 @@ type engineOf struct {
 	spoken  map[uint32][]byte // what tokens add to a text, as far as it was asked
 	slots   []*answer         // by sequence, nil for a free one
 	input   []native.Input    // of the next pass
+	pooled  bool              // the model is for embeddings alone
 
 	mu    sync.Mutex // guards the field below
 	notes []note
@@ -56,6 +58,7 @@ type answer struct {
 	sampler  *sampler.Sampler
 	asked    *respond.Constraint
 	set      *wire.Request
+	embedded *embedding // what is wanted instead of an answer
 }
 
 func newEngine(m *native.Model, c *native.Context, gpus []string, slots int) *engineOf {
@@ -123,20 +126,26 @@ func (e *engineOf) run() error {
 		if err := e.takeNotes(); err != nil {
 			return err
 		}
-		if e.fill(); len(e.input) == 0 {
-			<-e.wake
-			continue
-		}
-		if err := e.context.Decode(e.input); err != nil {
-			return err
+		e.fill()
+		if len(e.input) > 0 {
+			if err := e.context.Decode(e.input); err != nil {
+				return err
+			}
 		}
 		for _, a := range e.slots {
-			if a == nil {
+			if a == nil || a.embedded != nil {
 				continue
 			}
 			if err := e.advance(a); err != nil {
 				return err
 			}
+		}
+		worked, err := e.embed()
+		if err != nil {
+			return err
+		}
+		if len(e.input) == 0 && !worked {
+			<-e.wake
 		}
 	}
 }
@@ -147,7 +156,7 @@ func (e *engineOf) takeNotes() error {
 	e.notes = nil
 	e.mu.Unlock()
 	for _, n := range notes {
-		if n.ask.Begin != nil {
+		if n.ask.Begin != nil || n.ask.Embed != "" {
 			if err := e.begin(n); err != nil {
 				return err
 			}
@@ -169,34 +178,44 @@ func (e *engineOf) takeNotes() error {
 
 func (e *engineOf) begin(n note) error {
 	set := n.ask.Begin
+	switch {
+	case set == nil:
+		return e.beginText(n)
+	case e.pooled:
+		return e.out.send(wire.Reply{ID: n.ask.ID, Done: wire.Refuse(fmt.Errorf("%w: the model is for embeddings", engine.ErrUnsupported))})
+	}
 	asked, err := respond.Of(respond.Form{ResponseFormat: set.ResponseFormat, Grammar: set.Grammar, Unspaced: set.Unspaced})
 	if err = errors.Join(n.err, err); err != nil {
 		return e.out.send(wire.Reply{ID: n.ask.ID, Done: wire.Refuse(err)})
 	}
-	for i, taken := range e.slots {
-		if taken != nil {
-			continue
-		}
-		a := &answer{
-			id: n.ask.ID, sequence: int32(i), next: n.prompt, credit: wire.Window,
-			room: uint64(e.context.Length() - len(n.prompt)), asked: asked, set: set, ends: map[uint32]bool{}, //nolint:gosec // the prompt is shorter
-			sampler: sampler.New(sampler.Settings{
-				TemperatureMilli: set.TemperatureMilli, TopPMilli: set.TopPMilli, TopK: set.TopK, Seed: set.Seed,
-			}),
-		}
-		if set.MaxTokens > 0 {
-			a.room = min(a.room, set.MaxTokens)
-		}
-		for _, name := range n.ask.Begin.Ends {
-			if id, ok := e.model.Control(name); ok {
-				a.ends[uint32(id)] = true //nolint:gosec // of a vocabulary
-			}
-		}
-		e.context.Forget(a.sequence)
-		e.slots[i] = a
-		return e.out.send(wire.Reply{ID: a.id, Prompt: uint64(len(a.next))})
+	a := &answer{
+		next: n.prompt, credit: wire.Window,
+		room: uint64(e.context.Length() - len(n.prompt)), asked: asked, set: set, ends: map[uint32]bool{}, //nolint:gosec // the prompt is shorter
+		sampler: sampler.New(sampler.Settings{
+			TemperatureMilli: set.TemperatureMilli, TopPMilli: set.TopPMilli, TopK: set.TopK, Seed: set.Seed,
+		}),
 	}
-	return fmt.Errorf("request %d is one more than there are slots", n.ask.ID)
+	if set.MaxTokens > 0 {
+		a.room = min(a.room, set.MaxTokens)
+	}
+	for _, name := range set.Ends {
+		if id, ok := e.model.Control(name); ok {
+			a.ends[uint32(id)] = true //nolint:gosec // of a vocabulary
+		}
+	}
+	return e.seat(n.ask.ID, a)
+}
+
+// seat gives an answer a free slot, and tells how many tokens it begins with.
+func (e *engineOf) seat(id uint64, a *answer) error {
+	i := slices.Index(e.slots, nil)
+	if i < 0 {
+		return fmt.Errorf("request %d is one more than there are slots", id)
+	}
+	a.id, a.sequence = id, int32(i) //nolint:gosec // small
+	e.context.Forget(a.sequence)
+	e.slots[i] = a
+	return e.out.send(wire.Reply{ID: a.id, Prompt: uint64(len(a.next))})
 }
 
 // fill chooses what the next pass reads: of each answer its last token, and of prompts what
@@ -205,7 +224,7 @@ func (e *engineOf) fill() {
 	e.input = e.input[:0]
 	room := max(batchTokens, len(e.slots)) - len(e.slots)
 	for _, a := range e.slots {
-		if a == nil {
+		if a == nil || a.embedded != nil {
 			continue
 		}
 		if a.at = nothing; a.credit <= 0 {

@@ -59,6 +59,10 @@ func (m *Model) TrainedContext() int { return int(m.lib.calls.trainedContext(m.h
 func (m *Model) Tokenize(text string) ([]int32, error) { return m.tokenize(text, false) }
 
 func (m *Model) tokenize(text string, special bool) ([]int32, error) {
+	return m.split(text, false, special)
+}
+
+func (m *Model) split(text string, around, special bool) ([]int32, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -68,7 +72,7 @@ func (m *Model) tokenize(text string, special bool) ([]int32, error) {
 	raw := []byte(text)
 	tokens := make([]int32, len(raw)+8)
 	for range 2 {
-		n := m.lib.calls.tokenize(m.vocab, &raw[0], int32(len(raw)), &tokens[0], int32(len(tokens)), false, special) //nolint:gosec // below 2^30
+		n := m.lib.calls.tokenize(m.vocab, &raw[0], int32(len(raw)), &tokens[0], int32(len(tokens)), around, special) //nolint:gosec // below 2^30
 		runtime.KeepAlive(raw)
 		if n >= 0 && int(n) <= len(tokens) {
 			return tokens[:n], nil
@@ -98,6 +102,10 @@ func (m *Model) Begin() (id int32, ok bool) {
 	id = m.lib.calls.begin(m.vocab)
 	return id, id >= 0 && m.lib.calls.addsBegin(m.vocab)
 }
+
+// Whole returns the tokens of text as the model takes a text that is complete, with what it
+// wants before and behind it.
+func (m *Model) Whole(text string) ([]int32, error) { return m.split(text, true, false) }
 
 // IsEnd says whether a token ends an answer.
 func (m *Model) IsEnd(id int32) bool { return m.lib.calls.isEnd(m.vocab, id) }
@@ -135,6 +143,9 @@ type ContextConfig struct {
 	Sequences int
 	Batch     int // tokens at a time
 	Threads   int // 0 is llama.cpp's own choice
+	// Pooling is how the vectors of a sequence's tokens become one, by llama.cpp's number; 0
+	// leaves each token's own.
+	Pooling int32
 }
 
 // Context makes a context.
@@ -142,7 +153,10 @@ func (m *Model) Context(cfg ContextConfig) (*Context, error) {
 	p := m.lib.calls.contextDefaults()
 	p.Context = uint32(cfg.Length * cfg.Sequences)                     //nolint:gosec // the caller's
 	p.Batch, p.MaxSequences = uint32(cfg.Batch), uint32(cfg.Sequences) //nolint:gosec // small
-	p.Ubatch = min(p.Ubatch, p.Batch)
+	p.Ubatch, p.Pooling = min(p.Ubatch, p.Batch), cfg.Pooling
+	if cfg.Pooling > 0 { // the tokens of a text are read together, as each may look at all
+		p.Ubatch, p.Embeddings = p.Batch, true
+	}
 	if cfg.Threads > 0 {
 		p.Threads, p.ThreadsBatch = int32(cfg.Threads), int32(cfg.Threads) //nolint:gosec // small
 	}
@@ -197,6 +211,27 @@ func (c *Context) Logits(i int) ([]float32, error) {
 		return nil, c.model.lib.failed("llama.cpp has no logits")
 	}
 	return unsafe.Slice(p, c.model.tokens), nil //nolint:gosec // llama.cpp has one for each token
+}
+
+// Vectors says whether Decode makes vectors.
+func (c *Context) Vectors(on bool) { c.model.lib.calls.setEmbeddings(c.handle, on) }
+
+// Vector is that of input i of the last Decode, which wanted it; valid until the next call.
+func (c *Context) Vector(i int) ([]float32, error) {
+	return c.vector(c.model.lib.calls.vectorOf(c.handle, int32(i))) //nolint:gosec // small
+}
+
+// Pooled is the vector of a sequence, which the last Decode has read; valid until the next call.
+func (c *Context) Pooled(sequence int32) ([]float32, error) {
+	return c.vector(c.model.lib.calls.vectorOfAll(c.handle, sequence))
+}
+
+func (c *Context) vector(p *float32) ([]float32, error) {
+	n := c.model.lib.calls.vectorSize(c.model.handle)
+	if p == nil || n <= 0 {
+		return nil, c.model.lib.failed("llama.cpp has no vector")
+	}
+	return unsafe.Slice(p, n), nil //nolint:gosec // llama.cpp has so many
 }
 
 // Forget empties a sequence.

@@ -48,6 +48,10 @@ type calls struct {
 	contextOfOne    func(uintptr) uint32
 	decode          func(uintptr, batch) int32
 	logits          func(uintptr, int32) *float32
+	setEmbeddings   func(uintptr, bool)
+	vectorOf        func(context uintptr, output int32) *float32
+	vectorOfAll     func(context uintptr, sequence int32) *float32
+	vectorSize      func(uintptr) int32
 	memory          func(uintptr) uintptr
 	clear           func(uintptr, bool)
 	forget          func(memory uintptr, sequence, from, to int32) bool
@@ -81,7 +85,9 @@ func Open(b library.Build, folder string) (*Library, error) {
 			"llama_vocab_bos": &c.begin, "llama_vocab_get_add_bos": &c.addsBegin,
 			"llama_init_from_model": &c.newContext, "llama_free": &c.freeContext, "llama_n_ctx_seq": &c.contextOfOne,
 			"llama_decode": &c.decode, "llama_get_logits_ith": &c.logits,
-			"llama_get_memory": &c.memory, "llama_memory_clear": &c.clear, "llama_memory_seq_rm": &c.forget,
+			"llama_set_embeddings": &c.setEmbeddings, "llama_get_embeddings_ith": &c.vectorOf, "llama_get_embeddings_seq": &c.vectorOfAll,
+			"llama_model_n_embd_out": &c.vectorSize,
+			"llama_get_memory":       &c.memory, "llama_memory_clear": &c.clear, "llama_memory_seq_rm": &c.forget,
 		},
 	} {
 		for name, f := range names {

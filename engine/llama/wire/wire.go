@@ -40,6 +40,9 @@ type Start struct {
 	// requests run at a time.
 	Length int `json:"length"`
 	Slots  int `json:"slots"`
+	// Pooling is llama.cpp's number for how the vectors of a text's tokens become one; more than 0 is
+	// a model for embeddings alone, and of any other their mean is taken.
+	Pooling int32 `json:"pooling,omitempty"`
 	// Threads are those of the processor, 0 for llama.cpp's own choice.
 	Threads int `json:"threads,omitempty"`
 	// GPULayers is how many layers lie on GPUs, less than 0 for all.
@@ -54,7 +57,8 @@ type Start struct {
 type Ask struct {
 	ID     uint64   `json:"id"`
 	Begin  *Request `json:"begin,omitempty"`
-	More   int      `json:"more,omitempty"` // tokens that the miner has taken
+	Embed  string   `json:"embed,omitempty"` // a text of which the vector is wanted
+	More   int      `json:"more,omitempty"`  // tokens that the miner has taken
 	Cancel bool     `json:"cancel,omitempty"`
 }
 
@@ -86,6 +90,8 @@ type Reply struct {
 	// Prompt counts the tokens of a request that begins.
 	Prompt uint64 `json:"prompt,omitempty"`
 	Token  *Token `json:"token,omitempty"`
+	// Vector is that of a text. Its length says nothing: it is as llama.cpp gives it.
+	Vector []float32 `json:"vector,omitempty"`
 	// Alive says that a part of the prompt was read.
 	Alive bool  `json:"alive,omitempty"`
 	Done  *Done `json:"done,omitempty"`
