@@ -64,6 +64,7 @@ func (m *Model) request(req engine.Request) (*wire.Request, error) {
 		return nil, err
 	}
 	r := &wire.Request{
+		Scope:     req.Scope,
 		MaxTokens: req.MaxTokens, TemperatureMilli: req.TemperatureMilli, TopPMilli: req.TopPMilli, TopK: req.TopK, Seed: req.Seed,
 		ResponseFormat: req.ResponseFormat, Grammar: req.Grammar, Unspaced: m.drop, Logprobs: req.Logprobs, TopLogprobs: req.TopLogprobs,
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/aitbc/aitbc/engine"
@@ -23,6 +22,8 @@ type engineOf struct {
 	out     *writer
 	spoken  map[uint32][]byte // what tokens add to a text, as far as it was asked
 	slots   []*answer         // by sequence, nil for a free one
+	known   []known           // by sequence, what a free one holds
+	ended   uint64            // answers
 	input   []native.Input    // of the next pass
 	pooled  bool              // the model is for embeddings alone
 
@@ -48,6 +49,8 @@ type note struct {
 type answer struct {
 	id       uint64
 	sequence int32
+	scope    string
+	read     []int32 // tokens that the sequence holds
 	next     []int32 // tokens that were not read yet
 	position int     // of the first of next
 	at       int     // the input of this pass whose logits are wanted, or one of those below
@@ -63,7 +66,7 @@ type answer struct {
 
 func newEngine(m *native.Model, c *native.Context, gpus []string, slots int) *engineOf {
 	return &engineOf{
-		model: m, context: c, gpus: gpus, spoken: map[uint32][]byte{}, slots: make([]*answer, slots),
+		model: m, context: c, gpus: gpus, spoken: map[uint32][]byte{}, slots: make([]*answer, slots), known: make([]known, slots),
 		wake: make(chan struct{}, 1),
 	}
 }
@@ -189,7 +192,7 @@ func (e *engineOf) begin(n note) error {
 		return e.out.send(wire.Reply{ID: n.ask.ID, Done: wire.Refuse(err)})
 	}
 	a := &answer{
-		next: n.prompt, credit: wire.Window,
+		scope: set.Scope, next: n.prompt, credit: wire.Window,
 		room: uint64(e.context.Length() - len(n.prompt)), asked: asked, set: set, ends: map[uint32]bool{}, //nolint:gosec // the prompt is shorter
 		sampler: sampler.New(sampler.Settings{
 			TemperatureMilli: set.TemperatureMilli, TopPMilli: set.TopPMilli, TopK: set.TopK, Seed: set.Seed,
@@ -208,14 +211,15 @@ func (e *engineOf) begin(n note) error {
 
 // seat gives an answer a free slot, and tells how many tokens it begins with.
 func (e *engineOf) seat(id uint64, a *answer) error {
-	i := slices.Index(e.slots, nil)
+	i := e.place(a)
 	if i < 0 {
 		return fmt.Errorf("request %d is one more than there are slots", id)
 	}
+	tokens := len(a.next)
 	a.id, a.sequence = id, int32(i) //nolint:gosec // small
-	e.context.Forget(a.sequence)
+	e.resume(a)
 	e.slots[i] = a
-	return e.out.send(wire.Reply{ID: a.id, Prompt: uint64(len(a.next))})
+	return e.out.send(wire.Reply{ID: a.id, Prompt: uint64(tokens)})
 }
 
 // fill chooses what the next pass reads: of each answer its last token, and of prompts what
@@ -241,6 +245,7 @@ func (e *engineOf) fill() {
 				a.at = len(e.input) - 1
 			}
 		}
+		a.read = append(a.read, a.next[:n]...)
 		a.next, a.position = a.next[n:], a.position+n
 		if len(a.next) > 0 {
 			a.at = aPart
@@ -298,7 +303,7 @@ func (e *engineOf) isEnd(a *answer, id uint32) bool {
 // end frees the answer's slot.
 func (e *engineOf) end(a *answer, d *wire.Done) error {
 	e.slots[a.sequence] = nil
-	e.context.Forget(a.sequence)
+	e.leave(a)
 	return e.out.send(wire.Reply{ID: a.id, Done: d})
 }
 

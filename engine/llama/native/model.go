@@ -234,6 +234,13 @@ func (c *Context) vector(p *float32) ([]float32, error) {
 	return unsafe.Slice(p, n), nil //nolint:gosec // llama.cpp has so many
 }
 
+// Keep shortens a sequence to its first n tokens. It returns false, and leaves the sequence in no useful
+// state, where the model does not remember all of them one by one.
+func (c *Context) Keep(sequence int32, n int) bool {
+	memory := c.model.lib.calls.memory(c.handle)
+	return c.model.lib.calls.firstKept(memory, sequence) == 0 && c.model.lib.calls.forget(memory, sequence, int32(n), -1) //nolint:gosec // within the context
+}
+
 // Forget empties a sequence.
 func (c *Context) Forget(sequence int32) {
 	c.model.lib.calls.forget(c.model.lib.calls.memory(c.handle), sequence, -1, -1)

@@ -54,6 +54,7 @@ type calls struct {
 	vectorSize      func(uintptr) int32
 	memory          func(uintptr) uintptr
 	clear           func(uintptr, bool)
+	firstKept       func(memory uintptr, sequence int32) int32
 	forget          func(memory uintptr, sequence, from, to int32) bool
 	devices         func() uint64
 	device          func(uint64) uintptr
@@ -87,7 +88,7 @@ func Open(b library.Build, folder string) (*Library, error) {
 			"llama_decode": &c.decode, "llama_get_logits_ith": &c.logits,
 			"llama_set_embeddings": &c.setEmbeddings, "llama_get_embeddings_ith": &c.vectorOf, "llama_get_embeddings_seq": &c.vectorOfAll,
 			"llama_model_n_embd_out": &c.vectorSize,
-			"llama_get_memory":       &c.memory, "llama_memory_clear": &c.clear, "llama_memory_seq_rm": &c.forget,
+			"llama_get_memory":       &c.memory, "llama_memory_clear": &c.clear, "llama_memory_seq_rm": &c.forget, "llama_memory_seq_pos_min": &c.firstKept,
 		},
 	} {
 		for name, f := range names {

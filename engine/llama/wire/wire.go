@@ -66,6 +66,8 @@ type Ask struct {
 type Request struct {
 	Parts []chat.Part `json:"parts"`
 	Ends  []string    `json:"ends,omitempty"` // control tokens that end an answer
+	// Scope is whose later requests may begin with what was computed for this one, empty for nobody's.
+	Scope string `json:"scope,omitempty"`
 	// Unspaced says that one space at the beginning of the answer is not shown.
 	Unspaced bool `json:"unspaced,omitempty"`
 	// The rest is as in [engine.Request].
