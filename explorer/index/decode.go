@@ -61,7 +61,7 @@ func Decode(l Log) (Event, bool) {
 		}
 		return e, ok
 	}
-	e, err := decode(c, l)
+	e, err := DecodeAs(c, l)
 	if err != nil { // of a later program than this: kept, so that it is seen
 		e = Event{Contract: c.Name, Args: json.RawMessage(`{}`)}
 		if len(l.Topics) > 0 {
@@ -72,7 +72,9 @@ func Decode(l Log) (Event, bool) {
 	return e, true
 }
 
-func decode(c Contract, l Log) (Event, error) {
+// DecodeAs returns the event that a log holds by the interface of a contract, which
+// may be a stranger's.
+func DecodeAs(c Contract, l Log) (Event, error) {
 	if len(l.Topics) == 0 {
 		return Event{}, fmt.Errorf("a log without topics")
 	}
@@ -80,7 +82,7 @@ func decode(c Contract, l Log) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	values, err := def.Inputs.NonIndexed().Unpack(l.Data)
+	values, err := Unpack(def.Inputs.NonIndexed(), l.Data)
 	if err != nil {
 		return Event{}, err
 	}

@@ -30,8 +30,10 @@ type Node struct {
 	First   uint64 // block that it still has; 1 for all
 	Txs     int    // in each block
 	Head    atomic.Uint64
-	market  abi.ABI
-	staking abi.ABI
+	// Contract, if it is set, is made at [MadeAt], and called in the two blocks after.
+	Contract *Contract
+	market   abi.ABI
+	staking  abi.ABI
 }
 
 // New returns a node with blocks 1 to head.
@@ -52,6 +54,23 @@ func New(head uint64, txs int) *Node {
 var Token = common.HexToAddress("0x70ce000000000000000000000000000000000001")
 
 var transfer = crypto.Keccak256Hash([]byte("Transfer(address,address,uint256)"))
+
+// Contract is somebody's contract, at [Node.Made].
+type Contract struct {
+	Creation []byte // with the constructor's arguments
+	Code     map[common.Address][]byte
+	// Slot has the implementations of proxies, as EIP-1967 says where.
+	Slot   map[common.Address]common.Address
+	Input  []byte // that it is called with
+	Logs   string // what it says then, in JSON
+	Revert []byte // with which it refuses, a block later
+}
+
+// MadeAt is the height at which the contract is made, by transaction number 8.
+const MadeAt = 7
+
+// Made is where the contract stands.
+func (n *Node) Made() common.Address { h := n.digest("made"); return common.Address(h[12:]) }
 
 // Accounts is how many accounts there are.
 const Accounts = 1000
@@ -111,6 +130,14 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out = fmt.Sprintf(`"0x%x"`, head)
 	case "eth_call":
 		out = call(req.Params)
+	case "eth_getCode", "eth_getStorageAt":
+		out = n.state(req.Method, req.Params)
+	case "get_tx":
+		out = n.find(req.Params)
+	case "debug_traceTransaction":
+		if n.Contract != nil {
+			out = fmt.Sprintf(`{"error":"execution reverted","output":%q}`, hexutil.Encode(n.Contract.Revert))
+		}
 	case "txpool_content":
 		out = n.pool()
 	case "txpool_status":
@@ -166,8 +193,20 @@ func (n *Node) tx(b *strings.Builder, height uint64, i int) {
 	case 9:
 		status = "failed"
 	}
-	fmt.Fprintf(b, `{"hash":%q,"status":%q,"from":%q,"to":%q,"value":"%d","nonce":%d,"gas_limit":30000,"gas_used":21000,"fee":"147001","burned":"147000","contract":null,"input":%q,"logs":%s}`,
-		n.Tx(height, i).Hex(), status, n.Account(k).Hex(), to.Hex(), k%97, k, input, logs)
+	receiver, made := strconv.Quote(to.Hex()), "null"
+	if c := n.Contract; c != nil && i == 8 {
+		at := strconv.Quote(n.Made().Hex())
+		switch height {
+		case MadeAt:
+			receiver, made, input = "null", at, hexutil.Encode(c.Creation)
+		case MadeAt + 1:
+			receiver, input, logs = at, hexutil.Encode(c.Input), c.Logs
+		case MadeAt + 2:
+			receiver, input, status = at, hexutil.Encode(c.Input), "failed"
+		}
+	}
+	fmt.Fprintf(b, `{"hash":%q,"status":%q,"from":%q,"to":%s,"value":"%d","nonce":%d,"gas_limit":30000,"gas_used":21000,"fee":"147001","burned":"147000","contract":%s,"input":%q,"logs":%s}`,
+		n.Tx(height, i).Hex(), status, n.Account(k).Hex(), receiver, k%97, k, made, input, logs)
 }
 
 // pool has three transactions that can be in the next block, of which the second
@@ -179,6 +218,40 @@ func (n *Node) pool() string {
 	}
 	return fmt.Sprintf(`{"pending":{%q:{%s,%s},%q:{%s}},"queued":{%q:{%s}}}`,
 		n.Account(1).Hex(), tx(1, 10, 1), tx(1, 9, 1), n.Account(2).Hex(), tx(2, 0, 3), n.Account(3).Hex(), tx(3, 4, 9))
+}
+
+// state answers for the code and the slots of contracts.
+func (n *Node) state(method string, params json.RawMessage) string {
+	var args []json.RawMessage
+	var of common.Address
+	if json.Unmarshal(params, &args) != nil || len(args) == 0 || json.Unmarshal(args[0], &of) != nil {
+		return ""
+	}
+	if n.Contract == nil {
+		return `"0x"`
+	}
+	if method == "eth_getCode" {
+		return strconv.Quote(hexutil.Encode(n.Contract.Code[of]))
+	}
+	return strconv.Quote(common.BytesToHash(n.Contract.Slot[of].Bytes()).Hex())
+}
+
+// find returns one of the contract's transactions.
+func (n *Node) find(params json.RawMessage) string {
+	var of struct {
+		Hash common.Hash `json:"hash"`
+	}
+	if json.Unmarshal(params, &of) != nil {
+		return ""
+	}
+	for height := uint64(MadeAt); height < MadeAt+3; height++ {
+		if of.Hash == n.Tx(height, 8) {
+			var b strings.Builder
+			n.tx(&b, height, 8)
+			return b.String()
+		}
+	}
+	return ""
 }
 
 // call answers as [Token] does, which says of itself what a page must not take for its own.

@@ -28,6 +28,10 @@ type dialect struct {
 	atOnce     int               // rows that one statement writes
 	version    func(ctx context.Context, tx *sql.Tx) (int, error)
 	setVersion func(ctx context.Context, tx *sql.Tx) error
+	// What no node can tell again is on the disk when it is acknowledged: durable begins a
+	// transaction that is, settle follows one. Either may be nil.
+	durable func(ctx context.Context, tx *sql.Tx) error
+	settle  func(ctx context.Context, db *sql.DB) error
 }
 
 // bind is a query with the database's own parameters.
@@ -87,7 +91,13 @@ func openFile(path string) (*Store, error) {
 	}
 	r.SetMaxOpenConns(readers)
 	r.SetMaxIdleConns(readers)
-	return &Store{dialect{words: strings.NewReplacer(), atOnce: 50, version: fileVersion, setVersion: setFileVersion}, w, r}, nil
+	return &Store{dialect{words: strings.NewReplacer(), atOnce: 50, version: fileVersion, setVersion: setFileVersion, settle: settleFile}, w, r}, nil
+}
+
+// settleFile has SQLite sync its log, which it does before it copies out of it.
+func settleFile(ctx context.Context, db *sql.DB) error {
+	_, err := db.ExecContext(ctx, `PRAGMA wal_checkpoint(PASSIVE)`)
+	return err
 }
 
 func fileVersion(ctx context.Context, tx *sql.Tx) (have int, err error) {
@@ -124,8 +134,13 @@ func openURL(where string) (*Store, error) {
 	db.SetMaxIdleConns(readers + 1)
 	return &Store{dialect{
 		words:    strings.NewReplacer("BLOB", "BYTEA", "INTEGER", "BIGINT", " WITHOUT ROWID", ""),
-		numbered: true, lock: " FOR UPDATE", atOnce: 500, version: urlVersion, setVersion: setURLVersion,
+		numbered: true, lock: " FOR UPDATE", atOnce: 500, version: urlVersion, setVersion: setURLVersion, durable: durableURL,
 	}, db, db}, nil
+}
+
+func durableURL(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = on`)
+	return err
 }
 
 func urlVersion(ctx context.Context, tx *sql.Tx) (have int, err error) {
@@ -148,7 +163,7 @@ func urlVersion(ctx context.Context, tx *sql.Tx) (have int, err error) {
 	}
 	var ours, others bool
 	if err := tx.QueryRowContext(ctx, `SELECT to_regclass(quote_ident(current_schema()) || '.explorer_version') IS NOT NULL,
-		EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY ($1))`, tables).Scan(&ours, &others); err != nil {
+		EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = ANY ($1))`, append([]string{"verified"}, tables...)).Scan(&ours, &others); err != nil {
 		return 0, err
 	}
 	if !ours && others {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -100,7 +101,16 @@ func scanEvent(row func(...any) error) (Event, error) {
 
 // list reads all rows of a query.
 func list[T any](ctx context.Context, s *Store, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
-	rows, err := s.read.QueryContext(ctx, s.bind(query), args...)
+	return rows(ctx, s.read, scan, s.bind(query), args...)
+}
+
+// asker is a database, or a transaction in it.
+type asker interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func rows[T any](ctx context.Context, q asker, scan func(func(...any) error) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read index: %w", err)
 	}

@@ -28,7 +28,7 @@ type Store struct {
 // Open opens or makes an index: in the PostgreSQL of a postgres:// URL, in tables of
 // the first schema of its search_path, explorer if it names none; else in the SQLite
 // file at a path. An index that another version of this program made is emptied, to
-// be made again.
+// be made again; contracts' sources stay.
 func Open(ctx context.Context, where string) (*Store, error) {
 	open := openFile
 	if IsURL(where) {
@@ -49,7 +49,10 @@ func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close
 
 func (s *Store) migrate(ctx context.Context, tx *sql.Tx) error {
 	have, err := s.version(ctx, tx)
-	if err != nil || have == version {
+	if err != nil {
+		return err
+	}
+	if err := s.make(ctx, tx, kept); err != nil || have == version {
 		return err
 	}
 	for _, table := range tables {
@@ -57,12 +60,20 @@ func (s *Store) migrate(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 	}
+	if err := s.make(ctx, tx, schema); err != nil {
+		return err
+	}
+	return s.setVersion(ctx, tx)
+}
+
+// make makes the tables of a schema.
+func (s *Store) make(ctx context.Context, tx *sql.Tx, schema string) error {
 	for statement := range strings.SplitSeq(strings.TrimSpace(schema), ";\n") {
-		if _, err := tx.ExecContext(ctx, s.words.Replace(statement)); err != nil {
+		if _, err := tx.ExecContext(ctx, s.words.Replace(strings.TrimSuffix(statement, ";"))); err != nil {
 			return err
 		}
 	}
-	return s.setVersion(ctx, tx)
+	return nil
 }
 
 // in runs fn in a transaction that is written whole or not at all.
