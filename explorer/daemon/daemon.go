@@ -16,6 +16,7 @@ import (
 	"github.com/aitbc/aitbc/explorer/httpapi"
 	"github.com/aitbc/aitbc/explorer/index"
 	"github.com/aitbc/aitbc/explorer/store"
+	"github.com/aitbc/aitbc/explorer/verify"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/lifecycle"
@@ -34,6 +35,7 @@ type Config struct {
 	RPCURL      string `toml:"rpc_url" env:"AITBC_RPC_URL" flag:"rpc-url"`
 	EthRPCURL   string `toml:"eth_rpc_url" env:"AITBC_ETH_RPC_URL" flag:"eth-rpc-url"`
 	Coordinator string `toml:"coordinator_url" env:"AITBC_API_URL" flag:"coordinator-url"`
+	Solc        string `toml:"solc" env:"AITBC_SOLC" flag:"solc"` // a compiler, or a folder of them; empty: nothing is verified
 	LogLevel    string `toml:"log_level" env:"LOG_LEVEL" flag:"log-level"`
 }
 
@@ -83,15 +85,20 @@ func Run(ctx context.Context, cfg Config, version string, log *slog.Logger) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, blocks.Close()) }()
+	verifier := verify.New(cfg.Solc)
+	versions, err := verifier.Versions(ctx)
+	if err != nil {
+		return fmt.Errorf("solc is neither a Solidity compiler nor a folder of them: %w", err)
+	}
 	ln, err := httpx.Listen(ctx, cfg.Addr(), true)
 	if err != nil {
 		return err
 	}
 	watching, letGo := context.WithCancel(ctx) // of those who watch the head: they end before the server does
 	defer letGo()
-	server := httpapi.New(watching, httpapi.Config{Index: blocks, Eth: eth, Comet: comet, Coordinator: coordinator, Page: web.Explorer(), Version: version})
+	server := httpapi.New(watching, httpapi.Config{Index: blocks, Contracts: blocks, Verifier: verifier, Eth: eth, Comet: comet, Coordinator: coordinator, Page: web.Explorer(), Version: version})
 	follower := index.Follower{Source: source, Store: blocks, Log: log, Added: server.Added}
-	log.InfoContext(ctx, "explorer serves", "addr", ln.Addr().String(), "index", store.Redacted(cfg.Index))
+	log.InfoContext(ctx, "explorer serves", "addr", ln.Addr().String(), "index", store.Redacted(cfg.Index), "compilers", len(versions))
 	return lifecycle.Run(ctx, stopGrace,
 		lifecycle.Part{Name: "index", Run: func(ctx context.Context, ready func()) error {
 			ready()

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"math/big"
@@ -18,22 +19,35 @@ func showBlock(b store.Block) Block {
 	return Block(b)
 }
 
-func showTx(t store.Tx) Tx {
+// showing returns how transactions of a list are shown, with the names of what they
+// called of contracts that are the network's or verified.
+func (s *Server) showing(ctx context.Context, list []store.Tx) (func(store.Tx) Tx, error) {
+	to := make([]common.Address, 0, len(list))
+	for _, t := range list {
+		if t.To != nil && len(t.Method) == 4 {
+			to = append(to, *t.To)
+		}
+	}
+	known, err := s.interfaces(ctx, to)
+	return func(t store.Tx) Tx { return showTx(t, known) }, err
+}
+
+func showTx(t store.Tx, known map[common.Address]spoken) Tx {
 	return Tx{
 		Hash: t.Hash, Height: t.Height, Index: t.Index, Time: t.Time, From: t.From, To: t.To, Created: t.Created, Value: t.Value,
-		Method: methodName(t.To, t.Method), OK: t.OK, Nonce: t.Nonce, GasLimit: t.GasLimit, GasUsed: t.GasUsed, Fee: t.Fee, Burned: t.Burned,
+		Method: methodName(t.To, t.Method, known), OK: t.OK, Nonce: t.Nonce, GasLimit: t.GasLimit, GasUsed: t.GasUsed, Fee: t.Fee, Burned: t.Burned,
 	}
 }
 
 // methodName names what a transaction called, or shows its selector.
-func methodName(to *common.Address, selector []byte) string {
+func methodName(to *common.Address, selector []byte, known map[common.Address]spoken) string {
 	switch {
 	case to == nil:
 		return "create contract"
 	case len(selector) == 0:
 		return "transfer"
 	}
-	if c, ours := index.Contracts()[*to]; ours && len(selector) == 4 {
+	if c, ok := known[*to]; ok && len(selector) == 4 {
 		if m, err := c.ABI.MethodById(selector); err == nil {
 			return m.RawName
 		}
@@ -97,7 +111,11 @@ func (s *Server) txs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return paged(w, r, list, n, showTx, atTx)
+	show, err := s.showing(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	return paged(w, r, list, n, show, atTx)
 }
 
 func (s *Server) addressTxs(w http.ResponseWriter, r *http.Request) error {
@@ -117,7 +135,11 @@ func (s *Server) addressTxs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return paged(w, r, list, n, showTx, atTx)
+	show, err := s.showing(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	return paged(w, r, list, n, show, atTx)
 }
 
 func (s *Server) blockTxs(w http.ResponseWriter, r *http.Request) error {
@@ -139,7 +161,11 @@ func (s *Server) blockTxs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return paged(w, r, list, n, showTx, func(t store.Tx) string { return big.NewInt(int64(t.Index) + 1).String() })
+	show, err := s.showing(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	return paged(w, r, list, n, show, func(t store.Tx) string { return big.NewInt(int64(t.Index) + 1).String() })
 }
 
 // subject reads the one thing that events are asked about.

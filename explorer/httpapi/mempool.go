@@ -43,8 +43,8 @@ type pooled struct {
 	Tip      *hexutil.Big    `json:"maxPriorityFeePerGas"`
 }
 
-func (p *pooled) show(from common.Address, ready bool) (w Waiting, err error) {
-	w = Waiting{Hash: p.Hash, From: from, To: p.To, Nonce: uint64(p.Nonce), Method: methodName(p.To, p.Input[:min(4, len(p.Input))]), GasLimit: uint64(p.Gas), Ready: ready}
+func (p *pooled) show(from common.Address, ready bool, known map[common.Address]spoken) (w Waiting, err error) {
+	w = Waiting{Hash: p.Hash, From: from, To: p.To, Nonce: uint64(p.Nonce), Method: methodName(p.To, p.Input[:min(4, len(p.Input))], known), GasLimit: uint64(p.Gas), Ready: ready}
 	for _, v := range []struct {
 		into *market.Amount
 		from *hexutil.Big
@@ -77,13 +77,28 @@ func (s *Server) pool(ctx context.Context) ([]Waiting, error) {
 		return nil, apierr.Wrap(err, apierr.Unavailable, "the node does not tell what waits: nodes tell it on their own machine alone")
 	}
 	list := []Waiting{}
-	for _, half := range []struct {
+	halves := []struct {
 		of    map[common.Address]map[string]pooled
 		ready bool
-	}{{content.Pending, true}, {content.Queued, false}} {
+	}{{content.Pending, true}, {content.Queued, false}}
+	var to []common.Address
+	for _, half := range halves {
+		for _, txs := range half.of {
+			for _, t := range txs {
+				if t.To != nil {
+					to = append(to, *t.To)
+				}
+			}
+		}
+	}
+	known, err := s.interfaces(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	for _, half := range halves {
 		for from, txs := range half.of {
 			for _, t := range txs {
-				w, err := t.show(from, half.ready)
+				w, err := t.show(from, half.ready, known)
 				if err != nil {
 					return nil, node(err)
 				}

@@ -105,7 +105,11 @@ func document() object {
 			at = object{}
 			paths[path] = at
 		}
-		at[strings.ToLower(r.Method)] = object{"summary": r.Summary, "parameters": params, "responses": object{"200": done, "default": failed}}
+		operation := object{"summary": r.Summary, "parameters": params, "responses": object{"200": done, "default": failed}}
+		if r.Body != nil {
+			operation["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": schemaOf(reflect.TypeOf(r.Body), schemas)}}}
+		}
+		at[strings.ToLower(r.Method)] = operation
 	}
 	return object{
 		"openapi": "3.1.0", "info": object{"title": "AITBC explorer", "version": "1", "license": object{"name": "MIT", "identifier": "MIT"}},

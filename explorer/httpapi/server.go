@@ -19,6 +19,7 @@ import (
 	"github.com/aitbc/aitbc/chainclient"
 	"github.com/aitbc/aitbc/explorer/index"
 	"github.com/aitbc/aitbc/explorer/store"
+	"github.com/aitbc/aitbc/explorer/verify"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/web/origin"
 )
@@ -39,9 +40,20 @@ type Index interface {
 	Tokens(ctx context.Context, holder, after common.Address, limit int) ([]common.Address, error)
 }
 
+// Contracts is where contracts are kept that somebody has shown the source of.
+type Contracts interface {
+	SaveContract(ctx context.Context, c store.Contract) (store.Contract, error)
+	Contract(ctx context.Context, a common.Address) (store.Contract, error)
+	Contracts(ctx context.Context, before uint64, limit int) ([]store.Contract, error)
+	Interfaces(ctx context.Context, of []common.Address) ([]store.Contract, error)
+	CreationOf(ctx context.Context, a common.Address) (store.Tx, error)
+}
+
 // Config is what a server needs.
 type Config struct {
 	Index       Index
+	Contracts   Contracts
+	Verifier    *verify.Verifier
 	Eth         *chainclient.Client
 	Comet       *chainclient.Comet
 	Coordinator *httpx.Client
@@ -57,6 +69,7 @@ type Server struct {
 	signing  signing
 	tokens   facts
 	waiting  waiting
+	speakers speakers
 	busy     origin.Turns    // a place for each question that costs the node much
 	stopping <-chan struct{} // closed when the server stops
 
@@ -83,6 +96,7 @@ type Route struct {
 	Query        []string // names of query parameters
 	Answer       any      // its type is the answer's; nil: not JSON
 	Table        bool     // format=csv gives a table
+	Body         any      // its type is the body's; nil: there is none, or it is not ours
 
 	handler httpx.Handler
 }
@@ -93,33 +107,37 @@ func Routes() []Route { return (&Server{}).routes() }
 func (s *Server) routes() []Route {
 	page := []string{"before", "limit"}
 	return []Route{
-		{"GET", "/health", "Whether the explorer serves, and its newest block.", nil, map[string]any{}, false, s.health},
-		{"GET", "/openapi.json", "This document.", nil, nil, false, s.openapi},
-		{"GET", "/api/status", "How far chain and index are, and figures of all blocks.", nil, Status{}, false, s.status},
-		{"GET", "/api/head", "Server-sent events: a block's message for each new head.", nil, nil, false, s.head},
-		{"GET", "/api/blocks", "Blocks, newest first.", page, Page[Block]{}, true, s.blocks},
-		{"GET", "/api/blocks/{block}", "A block by height or hash.", nil, BlockDetail{}, false, s.block},
-		{"GET", "/api/blocks/{block}/txs", "Transactions of a block, in their order.", []string{"from", "limit"}, Page[Tx]{}, true, s.blockTxs},
-		{"GET", "/api/txs", "Transactions, newest first.", page, Page[Tx]{}, true, s.txs},
-		{"GET", "/api/txs/{hash}", "A transaction: what it called, what was said, and why it failed.", nil, TxDetail{}, false, s.tx},
-		{"GET", "/api/events", "Events of the network's contracts, newest first, about one subject.", append(page, "name", "address", "session", "job", "receipt", "proposal", "root"), Page[Event]{}, true, s.events},
-		{"GET", "/api/addresses/{address}", "An account as it stands now; the address may be spelled 0x… or aitbc1….", nil, Address{}, false, s.address},
-		{"GET", "/api/addresses/{address}/txs", "Transactions that name an account, newest first.", page, Page[Tx]{}, true, s.addressTxs},
-		{"GET", "/api/addresses/{address}/tokens", "ERC-20 tokens that an account may have, and how much of each; what a token says of itself is its maker's text.", []string{"after", "limit"}, Page[Holding]{}, true, s.addressTokens},
-		{"GET", "/api/tokens/{address}", "An ERC-20 token, by what its contract says.", nil, Token{}, false, s.token},
-		{"GET", "/api/mempool", "Transactions that wait for a block, the node's most eager senders first.", []string{"limit"}, Page[Waiting]{}, true, s.mempool},
-		{"GET", "/api/consensus", "Where the node is in deciding the next block, and how many transactions wait.", nil, Consensus{}, false, s.consensus},
-		{"GET", "/api/peers", "Nodes that the explorer's node is connected to.", nil, Page[Peer]{}, true, s.peers},
-		{"GET", "/api/sessions/{id}", "A session as it stands now.", nil, Session{}, false, s.session},
-		{"GET", "/api/jobs/{id}", "A direct job as it stands now.", nil, Job{}, false, s.job},
-		{"GET", "/api/validators", "Validators, the most powerful first.", nil, Page[Validator]{}, true, s.validators},
-		{"GET", "/api/miners", "Miners of the coordinator.", nil, Page[Miner]{}, true, s.miners},
-		{"GET", "/api/proposals", "Proposals, newest first.", nil, Page[Proposal]{}, true, s.proposals},
-		{"GET", "/api/supply", "How many coins there are.", nil, Supply{}, false, s.supply},
-		{"GET", "/api/parameters", "Parameters of the contracts.", nil, Page[Parameter]{}, true, s.parameters},
-		{"GET", "/api/search", "What a height, hash, address, number or name may mean.", []string{"q"}, Results{}, false, s.search},
-		{"POST", "/node/eth", "The node's Ethereum JSON-RPC: methods that read, and eth_sendRawTransaction.", nil, nil, false, origin.Node{Eth: s.Eth, Turns: s.busy}.Serve},
-		{"GET", "/coordinator/v1/{path...}", "The coordinator's network, models, miners, and a client's own receipts.", nil, nil, false, s.coordinator},
+		{"GET", "/health", "Whether the explorer serves, and its newest block.", nil, map[string]any{}, false, nil, s.health},
+		{"GET", "/openapi.json", "This document.", nil, nil, false, nil, s.openapi},
+		{"GET", "/api/status", "How far chain and index are, and figures of all blocks.", nil, Status{}, false, nil, s.status},
+		{"GET", "/api/head", "Server-sent events: a block's message for each new head.", nil, nil, false, nil, s.head},
+		{"GET", "/api/blocks", "Blocks, newest first.", page, Page[Block]{}, true, nil, s.blocks},
+		{"GET", "/api/blocks/{block}", "A block by height or hash.", nil, BlockDetail{}, false, nil, s.block},
+		{"GET", "/api/blocks/{block}/txs", "Transactions of a block, in their order.", []string{"from", "limit"}, Page[Tx]{}, true, nil, s.blockTxs},
+		{"GET", "/api/txs", "Transactions, newest first.", page, Page[Tx]{}, true, nil, s.txs},
+		{"GET", "/api/txs/{hash}", "A transaction: what it called, what was said, and why it failed.", nil, TxDetail{}, false, nil, s.tx},
+		{"GET", "/api/events", "Events of the network's contracts, newest first, about one subject.", append(page, "name", "address", "session", "job", "receipt", "proposal", "root"), Page[Event]{}, true, nil, s.events},
+		{"GET", "/api/addresses/{address}", "An account as it stands now; the address may be spelled 0x… or aitbc1….", nil, Address{}, false, nil, s.address},
+		{"GET", "/api/addresses/{address}/txs", "Transactions that name an account, newest first.", page, Page[Tx]{}, true, nil, s.addressTxs},
+		{"GET", "/api/addresses/{address}/tokens", "ERC-20 tokens that an account may have, and how much of each; what a token says of itself is its maker's text.", []string{"after", "limit"}, Page[Holding]{}, true, nil, s.addressTokens},
+		{"GET", "/api/tokens/{address}", "An ERC-20 token, by what its contract says.", nil, Token{}, false, nil, s.token},
+		{"GET", "/api/contracts", "Contracts whose source was shown here, the newest first.", page, Page[Contract]{}, true, nil, s.contracts},
+		{"GET", "/api/contracts/{address}", "A contract: its interface, and its source if somebody has shown it. Names and sources are its maker's text.", nil, ContractDetail{}, false, nil, s.contract},
+		{"POST", "/api/contracts/{address}/verify", "Shows the source of a contract: it is compiled, and what comes out is compared with the code on the chain.", nil, ContractDetail{}, false, VerifyRequest{}, s.verify},
+		{"GET", "/api/compilers", "Versions of the Solidity compiler that this explorer can verify with.", nil, Compilers{}, false, nil, s.compilers},
+		{"GET", "/api/mempool", "Transactions that wait for a block, the node's most eager senders first.", []string{"limit"}, Page[Waiting]{}, true, nil, s.mempool},
+		{"GET", "/api/consensus", "Where the node is in deciding the next block, and how many transactions wait.", nil, Consensus{}, false, nil, s.consensus},
+		{"GET", "/api/peers", "Nodes that the explorer's node is connected to.", nil, Page[Peer]{}, true, nil, s.peers},
+		{"GET", "/api/sessions/{id}", "A session as it stands now.", nil, Session{}, false, nil, s.session},
+		{"GET", "/api/jobs/{id}", "A direct job as it stands now.", nil, Job{}, false, nil, s.job},
+		{"GET", "/api/validators", "Validators, the most powerful first.", nil, Page[Validator]{}, true, nil, s.validators},
+		{"GET", "/api/miners", "Miners of the coordinator.", nil, Page[Miner]{}, true, nil, s.miners},
+		{"GET", "/api/proposals", "Proposals, newest first.", nil, Page[Proposal]{}, true, nil, s.proposals},
+		{"GET", "/api/supply", "How many coins there are.", nil, Supply{}, false, nil, s.supply},
+		{"GET", "/api/parameters", "Parameters of the contracts.", nil, Page[Parameter]{}, true, nil, s.parameters},
+		{"GET", "/api/search", "What a height, hash, address, number or name may mean.", []string{"q"}, Results{}, false, nil, s.search},
+		{"POST", "/node/eth", "The node's Ethereum JSON-RPC: methods that read, and eth_sendRawTransaction.", nil, nil, false, nil, origin.Node{Eth: s.Eth, Turns: s.busy}.Serve},
+		{"GET", "/coordinator/v1/{path...}", "The coordinator's network, models, miners, and a client's own receipts.", nil, nil, false, nil, s.coordinator},
 	}
 }
 

@@ -21,6 +21,8 @@ import (
 	"github.com/aitbc/aitbc/explorer/index"
 	"github.com/aitbc/aitbc/explorer/indextest"
 	"github.com/aitbc/aitbc/explorer/store"
+	"github.com/aitbc/aitbc/explorer/verify"
+	"github.com/aitbc/aitbc/explorer/verify/verifytest"
 	"github.com/aitbc/aitbc/httpx"
 )
 
@@ -37,7 +39,12 @@ type world struct {
 
 func start(t *testing.T, head uint64) *world {
 	t.Helper()
-	w := &world{t: t, node: indextest.New(head, 10)}
+	return startWith(t, indextest.New(head, 10))
+}
+
+func startWith(t *testing.T, node *indextest.Node) *world {
+	t.Helper()
+	w, head := &world{t: t, node: node}, node.Head.Load()
 	rpc := httptest.NewServer(w.node)
 	t.Cleanup(rpc.Close)
 	echo := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -56,7 +63,7 @@ func start(t *testing.T, head uint64) *world {
 	must(t, err)
 	t.Cleanup(func() { _ = w.store.Close() })
 	ctx, cancel := context.WithCancel(context.Background())
-	w.server = httpapi.New(ctx, httpapi.Config{Index: w.store, Eth: eth, Comet: comet, Coordinator: coordinator, Page: http.NotFoundHandler(), Version: "test"})
+	w.server = httpapi.New(ctx, httpapi.Config{Index: w.store, Contracts: w.store, Verifier: verify.New(verifytest.Compiler(t)), Eth: eth, Comet: comet, Coordinator: coordinator, Page: http.NotFoundHandler(), Version: "test"})
 	s := httptest.NewServer(w.server.Handler())
 	t.Cleanup(s.Close)
 	t.Cleanup(cancel) // first, so that who watches the head is let go

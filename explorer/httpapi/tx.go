@@ -74,24 +74,34 @@ func (s *Server) tx(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := TxDetail{Tx: showTx(t), Events: each(said, showEvent), Logs: []Log{}}
+	show, err := s.showing(r.Context(), []store.Tx{t})
+	if err != nil {
+		return err
+	}
+	out := TxDetail{Tx: show(t), Events: each(said, showEvent), Logs: []Log{}}
+	var to []spoken // what may be understood of whom it called
 	var raw struct {
 		Input hexutil.Bytes `json:"input"`
 		Logs  []index.Log   `json:"logs"`
 	}
 	switch err := s.Comet.Call(r.Context(), &raw, "get_tx", map[string]any{"hash": h.Hex()}); {
 	case err == nil:
-		out.Call = decodeCall(t.To, raw.Input)
-		for _, l := range raw.Logs {
-			if _, ours := index.Contracts()[l.Address]; !ours {
-				out.Logs = append(out.Logs, Log{l.Address, l.Topics, l.Data[:min(len(l.Data), shown)]})
-			}
+		known, err := s.speaks(r.Context(), named(t.To, raw.Logs))
+		if err != nil {
+			return err
 		}
+		if t.To != nil {
+			to = known[*t.To]
+		}
+		if out.Call = decodeCall(t.To, raw.Input, to); out.Call.Match != "" {
+			out.Method = out.Call.Method
+		}
+		out.Logs = decodeLogs(raw.Logs, known)
 	case r.Context().Err() != nil:
 		return err
 	}
 	if !t.OK {
-		if out.Reason, err = s.reason(r.Context(), t); err != nil {
+		if out.Reason, err = s.reason(r.Context(), t, to); err != nil {
 			if r.Context().Err() != nil {
 				return err
 			}
@@ -105,12 +115,22 @@ func (s *Server) tx(w http.ResponseWriter, r *http.Request) error {
 // shown is how many bytes of a foreign contract's data are shown.
 const shown = 2048
 
-// decoded is how many bytes of a call are decoded: lists in it may share their
-// items, so that what comes of it is larger by far.
+// decoded is how many bytes of a call are decoded.
 const decoded = 16 << 10
 
-// decodeCall explains what a transaction called with.
-func decodeCall(to *common.Address, input []byte) *Call {
+// named lists the contracts that a transaction called and those that spoke in it.
+func named(to *common.Address, logs []index.Log) (list []common.Address) {
+	if to != nil {
+		list = append(list, *to)
+	}
+	for _, l := range logs {
+		list = append(list, l.Address)
+	}
+	return list
+}
+
+// decodeCall explains what a transaction called with, by the interfaces of whom it called.
+func decodeCall(to *common.Address, input []byte, known []spoken) *Call {
 	c := &Call{Bytes: len(input), Args: json.RawMessage(`null`), Data: hexutil.Bytes{}}
 	if to == nil {
 		c.Method = "create contract"
@@ -122,34 +142,59 @@ func decodeCall(to *common.Address, input []byte) *Call {
 	}
 	selector := input[:min(4, len(input))]
 	c.Method = "0x" + hex.EncodeToString(selector)
-	contract, ours := index.Contracts()[*to]
-	if !ours {
-		c.Data = input[:min(len(input), shown)]
-		return c
+	if len(known) > 0 {
+		c.Contract, c.Match = known[0].Name, known[0].match
 	}
-	c.Contract = contract.Name
+	if c.Match != matchNetwork {
+		c.Data = input[:min(len(input), shown)]
+	}
 	if len(selector) < 4 {
 		return c
 	}
-	m, err := contract.ABI.MethodById(selector)
-	if err != nil {
+	for _, v := range known {
+		m, err := v.ABI.MethodById(selector)
+		if err != nil {
+			continue
+		}
+		c.Contract, c.Match, c.Method = v.Name, v.match, m.RawName
+		if len(input) <= decoded {
+			if values, err := index.Unpack(m.Inputs, input[4:]); err == nil {
+				c.Args = index.Values(m.Inputs, values)
+			}
+		}
 		return c
 	}
-	c.Method = m.RawName
-	if len(input) > decoded {
-		return c // Args stays null
-	}
-	if values, err := m.Inputs.Unpack(input[4:]); err == nil {
-		c.Args = index.Values(m.Inputs, values)
-	}
 	return c
+}
+
+// decodeLogs shows the logs of contracts that are not the network's, with what is
+// understood of them.
+func decodeLogs(logs []index.Log, known map[common.Address][]spoken) []Log {
+	out := []Log{}
+	for _, l := range logs {
+		if _, ours := index.Contracts()[l.Address]; ours {
+			continue
+		}
+		one := Log{Address: l.Address, Topics: l.Topics, Data: l.Data[:min(len(l.Data), shown)], Args: json.RawMessage(`null`)}
+		for _, v := range known[l.Address] {
+			if len(l.Data) > decoded {
+				break
+			}
+			if e, err := index.DecodeAs(v.Contract, l); err == nil {
+				one.Contract, one.Match, one.Event, one.Args = v.Name, v.match, e.Name, e.Args
+				break
+			}
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // traceWithin is how long the node may take to run a transaction again.
 const traceWithin = 10 * time.Second
 
 // reason has the node run a failed transaction again to tell why.
-func (s *Server) reason(ctx context.Context, t store.Tx) (string, error) {
+func (s *Server) reason(ctx context.Context, t store.Tx, to []spoken) (string, error) {
 	release, err := s.busy.Claim(ctx)
 	if err != nil {
 		return "", err
@@ -171,11 +216,11 @@ func (s *Server) reason(ctx context.Context, t store.Tx) (string, error) {
 	if trace.Error != "execution reverted" {
 		return trace.Error, nil
 	}
-	return explain(trace.Output), nil
+	return explain(trace.Output, to), nil
 }
 
 // explain words what a reverted call returned.
-func explain(output hexutil.Bytes) string {
+func explain(output hexutil.Bytes, to []spoken) string {
 	if len(output) == 0 {
 		return "reverted without a reason"
 	}
@@ -183,7 +228,23 @@ func explain(output hexutil.Bytes) string {
 	if err != nil {
 		return "reverted"
 	}
-	refused := predeploy.Explain(&chainclient.RPCError{Code: 3, Message: "execution reverted", Data: data})
+	report := &chainclient.RPCError{Code: 3, Message: "execution reverted", Data: data}
+	for _, v := range to {
+		if v.match == matchNetwork || len(output) < 4 || len(output) > decoded {
+			continue
+		}
+		known, err := v.ABI.ErrorByID([4]byte(output))
+		if err != nil {
+			continue
+		}
+		if _, err := index.Unpack(known.Inputs, output[4:]); err != nil {
+			continue
+		}
+		if e, ok := errors.AsType[*chainclient.RevertError](chainclient.Explain(report, v.ABI)); ok {
+			return e.Text
+		}
+	}
+	refused := predeploy.Explain(report)
 	if e, ok := errors.AsType[*chainclient.RevertError](refused); ok {
 		if advice := predeploy.Advice(e); advice != "" {
 			return e.Text + ": " + advice

@@ -82,7 +82,8 @@ type TxDetail struct {
 
 // Call is what a transaction called with.
 type Call struct {
-	Contract string          `json:"contract"` // of the network's, or empty
+	Contract string          `json:"contract"` // its name, or empty: one that is not the network's has what name its maker gave it
+	Match    string          `json:"match"`    // how its interface is known: network, full, partial, or empty: it is not
 	Method   string          `json:"method"`
 	Args     json.RawMessage `json:"args"`  // by name, if the method is known
 	Bytes    int             `json:"bytes"` // of data
@@ -91,9 +92,13 @@ type Call struct {
 
 // Log is a log of a contract that is not the network's.
 type Log struct {
-	Address common.Address `json:"address"`
-	Topics  []common.Hash  `json:"topics"`
-	Data    hexutil.Bytes  `json:"data"`
+	Address  common.Address  `json:"address"`
+	Topics   []common.Hash   `json:"topics"`
+	Data     hexutil.Bytes   `json:"data"`     // the beginning
+	Contract string          `json:"contract"` // its name, its maker's text, if it is verified
+	Match    string          `json:"match"`    // full, partial, or empty
+	Event    string          `json:"event"`
+	Args     json.RawMessage `json:"args"` // by name, if the event is known
 }
 
 // Event is what one of the network's contracts said.
@@ -330,4 +335,62 @@ type Peer struct {
 	Moniker  string `json:"moniker"`
 	Version  string `json:"version"`
 	Outbound bool   `json:"outbound"`
+}
+
+// Contract is a contract whose source was shown.
+type Contract struct {
+	Address  common.Address `json:"address"`
+	Name     string         `json:"name"`  // its maker's text
+	Path     string         `json:"path"`  // of its file, its maker's text
+	Match    string         `json:"match"` // full: these very files; partial: the same code; network: the program knows it; empty: not verified
+	Compiler string         `json:"compiler"`
+	Time     *time.Time     `json:"time"` // when it was verified
+}
+
+// ContractDetail is all that is known of a contract.
+type ContractDetail struct {
+	Contract
+	Bytes          int             `json:"code_bytes"`
+	Hash           common.Hash     `json:"code_hash"`
+	ABI            json.RawMessage `json:"abi"` // null: not known
+	Sources        []Source        `json:"sources"`
+	Settings       json.RawMessage `json:"settings"`          // of the compiler
+	Created        bool            `json:"creation_compared"` // the code that made it is the source's too
+	Arguments      *hexutil.Bytes  `json:"constructor_arguments"`
+	Args           json.RawMessage `json:"constructor"` // the arguments by name
+	Libraries      []Library       `json:"libraries"`
+	Implementation *Implementation `json:"implementation"` // of a proxy as EIP-1967 says
+}
+
+// Source is a file that a contract was compiled from.
+type Source struct {
+	Path    string `json:"path"`
+	Content string `json:"content"`
+}
+
+// Library is a contract whose code another one runs.
+type Library struct {
+	Name    string         `json:"name"`
+	Address common.Address `json:"address"`
+}
+
+// Implementation is the contract that a proxy hands calls to.
+type Implementation struct {
+	Address common.Address  `json:"address"`
+	Name    string          `json:"name"`
+	Match   string          `json:"match"`
+	ABI     json.RawMessage `json:"abi"` // null: not known, or that of the proxy
+}
+
+// VerifyRequest is what a contract is said to be made from.
+type VerifyRequest struct {
+	Input     json.RawMessage `json:"input"`                           // Solidity's standard JSON
+	Contract  string          `json:"contract"`                        // PATH:Name
+	Compiler  string          `json:"compiler,omitempty"`              // version; empty: the one that the code names
+	Arguments *hexutil.Bytes  `json:"constructor_arguments,omitempty"` // of the constructor; without: whatever they were
+}
+
+// Compilers are the versions of the compiler that there are.
+type Compilers struct {
+	Versions []string `json:"versions"` // newest first; none: nothing can be verified here
 }
