@@ -167,7 +167,7 @@ func TestWhatIsNotTheSourceIsRefused(t *testing.T) {
 		says   string
 	}{
 		{w.node.Account(1), nil, 404, "no contract at this address"},
-		{w.node.Made(), map[string]any{"contract": "Maker"}, 400, "does not fit"},
+		{w.node.Made(), map[string]any{"contract": "Maker"}, 400, "the code is not that of this source"},
 		{w.node.Made(), map[string]any{"compiler": "0.8.1"}, 400, "does not have the compiler 0.8.1, but 0.8.37"},
 		{w.node.Made(), map[string]any{"constructor_arguments": "0x00"}, 400, "arguments were others: 0x"},
 		{w.node.Made(), map[string]any{"nonsense": 1}, 400, "the body is not"},

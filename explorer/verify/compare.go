@@ -137,7 +137,7 @@ func link(code []byte, links map[string]map[string][]span, chain []byte, librari
 		}
 		at := common.Address(code[spans[0].Start : spans[0].Start+spans[0].Length])
 		if before, ok := libraries[name]; ok && before != at {
-			return apierr.New(apierr.Invalid, "the code does not fit: it calls the library %.200s at two addresses", name)
+			return apierr.New(apierr.Invalid, "the code is not that of this source: it calls the library %.200s at two addresses%s", name, advice)
 		}
 		libraries[name] = at
 	}
@@ -156,13 +156,13 @@ func gap(code, chain []byte, spans []span, what string) error {
 			return apierr.New(apierr.Unavailable, "the compiler leaves a gap beyond the end of its code")
 		}
 		if end > len(chain) {
-			return apierr.New(apierr.Invalid, "the code does not fit: the contract's has %d bytes, and the source's %d", len(chain), len(code))
+			return apierr.New(apierr.Invalid, "the code is not that of this source: the contract has %d bytes, and the source makes %d%s", len(chain), len(code), advice)
 		}
 		if value == nil {
 			value = chain[s.Start:end]
 		}
 		if !bytes.Equal(value, chain[s.Start:end]) {
-			return apierr.New(apierr.Invalid, "the code does not fit: %.200s would be two", what)
+			return apierr.New(apierr.Invalid, "the code is not that of this source: %.200s would be two different ones%s", what, advice)
 		}
 		copy(code[s.Start:], value)
 	}
@@ -225,6 +225,9 @@ func first(a, b []byte) int {
 	return n
 }
 
+// advice is what to look at when the code is another.
+const advice = ". Compare the contract's name, the compiler's version, optimizer and its runs, viaIR, evmVersion and libraries with those of the deployment"
+
 func difference(chain, ours []byte, at int, by, with string) string {
 	var b strings.Builder
 	b.WriteString("from byte " + strconv.Itoa(at) + " on")
@@ -236,7 +239,7 @@ func difference(chain, ours []byte, at int, by, with string) string {
 	if n, _ := parts(with); by != "" && by != n {
 		b.WriteString("; the contract was compiled by " + by + ", this by " + n)
 	}
-	b.WriteString(". Compare the compiler's version, optimizer and its runs, viaIR, evmVersion and libraries with those of the deployment")
+	b.WriteString(advice)
 	return b.String()
 }
 

@@ -1,9 +1,13 @@
 import type React from 'react'
-import { Amount, Answer, At, Badge, count, Facts, Id, Section, Table, useAsk, type Account as Data, type Event, type Participant, type Tx } from '@aitbc/shared'
+import { lazy, Suspense } from 'react'
+import { Amount, Answer, At, Badge, count, Facts, Id, Section, Table, useAsk, Waiting, type Account as Data, type Event, type Participant, type Tx } from '@aitbc/shared'
 import { Events } from './events.js'
 import { Paged } from './paged.js'
 import { Holdings, TokenOf } from './tokens.js'
 import { txColumns } from './txs.js'
+
+// Reading and writing a contract needs codecs and wallets: they come with the first contract.
+const Contract = lazy(() => import('./contract/section.js'))
 
 type Fact = [string, React.ReactNode]
 
@@ -61,6 +65,7 @@ export function Account({ id }: { id: string }) {
                 )}
               </Section>
             )}
+            {a.code && <Suspense fallback={<Waiting />}><Contract of={a.address} /></Suspense>}
             {a.code && !a.contract && <TokenOf contract={a.address} />}
             <Holdings of={a.address} />
             <Paged<Tx> title="Transactions" path={`/api/addresses/${a.address}/txs`} empty="No transaction names this account.">

@@ -2,6 +2,7 @@ import { ask, Failure, go, Link, Refused, Theme, useLocation, Waiting, type Foun
 import { lazy, Suspense, useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react'
 import { Account } from './account.js'
 import { BlockPage, Blocks } from './blocks.js'
+import { Contracts } from './contracts.js'
 import { Home } from './home.js'
 import { useHead } from './live.js'
 import { Governance, Miners, Supply, Validators } from './network.js'
@@ -17,6 +18,7 @@ const places: [path: string, name: string][] = [
   ['/', 'Head'],
   ['/blocks', 'Blocks'],
   ['/txs', 'Transactions'],
+  ['/contracts', 'Contracts'],
   ['/job', 'Receipts'],
   ['/validators', 'Validators'],
   ['/miners', 'Miners'],
@@ -47,6 +49,8 @@ function page(url: URL): [title: string, page: ReactNode] {
       return ['Transaction', <TxPage hash={id} />]
     case 'address':
       return ['Account', <Account id={id} />]
+    case 'contracts':
+      return ['Contracts', <Contracts />]
     case 'session':
       return [`Session ${id}`, <Session id={id} />]
     case 'direct':

@@ -1,5 +1,5 @@
 import type React from 'react'
-import { Ago, Amount, Answer, Badge, count, Facts, Id, Link, Section, Table, useAsk, type Column, type Tx, type TxDetail } from '@aitbc/shared'
+import { Ago, Amount, Answer, Badge, count, Facts, Id, Link, Section, Table, useAsk, type Column, type Match, type Tx, type TxDetail } from '@aitbc/shared'
 import { Args, Events } from './events.js'
 import { Paged } from './paged.js'
 
@@ -22,6 +22,11 @@ export function Txs() {
       </Paged>
     </>
   )
+}
+
+/** Whose words a name is in: a stranger's contract may be called as one of the network's. */
+function From({ match }: { match: Match }) {
+  return match === 'network' ? null : <Badge kind="plain">by its verified source</Badge>
 }
 
 export function TxPage({ hash }: { hash: string }) {
@@ -49,8 +54,8 @@ export function TxPage({ hash }: { hash: string }) {
             <Section title="What it called">
               {!t.call ? <p className="empty">The node does not have what the transaction called with any more.</p> : (
                 <>
-                  <p><b>{t.call.contract ? `${t.call.contract}.${t.call.method}` : t.call.method}</b> <small>{count(t.call.bytes)} bytes</small></p>
-                  {t.call.args && <Args of={t.call.args} />}
+                  <p><b>{t.call.contract ? `${t.call.contract}.${t.call.method}` : t.call.method}</b> {t.call.contract && <From match={t.call.match} />} <small>{count(t.call.bytes)} bytes</small></p>
+                  {t.call.args && <Args of={t.call.args} strange={t.call.match !== 'network'} />}
                   {t.call.data.length > 2 && <Id of={t.call.data} whole />}
                 </>
               )}
@@ -62,8 +67,8 @@ export function TxPage({ hash }: { hash: string }) {
               <Section title="Logs of other contracts">
                 {t.logs.map((l, i) => (
                   <div className="event" key={i}>
-                    <p><Id of={l.address} to={`/address/${l.address}`} /></p>
-                    <Args of={{ topics: l.topics, data: l.data }} />
+                    <p>{l.event && <><b>{l.contract}.{l.event}</b> <From match={l.match} /></>} <Id of={l.address} to={`/address/${l.address}`} /></p>
+                    {l.args ? <Args of={l.args} strange /> : <Args of={{ topics: l.topics, data: l.data }} />}
                   </div>
                 ))}
               </Section>

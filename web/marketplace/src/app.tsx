@@ -6,7 +6,7 @@ import { Offers } from './market/list.js'
 import { MinerPage } from './market/miner.js'
 import { Model } from './market/model.js'
 import type { Network } from './types.js'
-import { WalletButton } from './wallet/button.js'
+import { WalletButton } from '@aitbc/shared/wallet/button'
 
 // What signs and seals needs curves and hashes: it comes when it is opened.
 const Playground = lazy(() => import('./play/page.js'))

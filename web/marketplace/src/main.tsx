@@ -4,7 +4,7 @@ import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import '@aitbc/shared/style.css'
 import './style.css'
-import { listen } from './wallet/wallets.js'
+import { listen } from '@aitbc/shared/wallet/wallets'
 import { App } from './app.js'
 
 const queries = new QueryClient({

@@ -111,9 +111,9 @@ export interface Tx {
 }
 
 export interface TxDetail extends Tx {
-  call: { contract: string; method: string; args: Record<string, Value> | null; bytes: number; data: string } | null
+  call: { contract: string; match: Match; method: string; args: Record<string, Value> | null; bytes: number; data: string } | null
   events: Event[]
-  logs: { address: string; topics: string[]; data: string }[]
+  logs: { address: string; topics: string[]; data: string; contract: string; match: Match; event: string; args: Record<string, Value> | null }[]
   reason: string
 }
 
@@ -298,4 +298,29 @@ export interface Peer {
   moniker: string
   version: string
   outbound: boolean
+}
+
+/** How a contract's interface is known: it is the network's own, its source makes this very code or code that does the same, or not at all. */
+export type Match = 'network' | 'full' | 'partial' | ''
+
+export interface VerifiedContract {
+  address: string
+  name: string
+  path: string
+  match: Match
+  compiler: string
+  time: string | null
+}
+
+export interface ContractDetail extends VerifiedContract {
+  code_bytes: number
+  code_hash: string
+  abi: unknown[] | null
+  sources: { path: string; content: string }[]
+  settings: Record<string, unknown> | null
+  creation_compared: boolean
+  constructor_arguments: string | null
+  constructor: Record<string, Value> | null
+  libraries: { name: string; address: string }[]
+  implementation: { address: string; name: string; match: Match; abi: unknown[] | null } | null
 }

@@ -4,7 +4,7 @@ import { Chart, price } from '../market/chart.js'
 import { minerPath, State } from '../market/parts.js'
 import { replace } from '../market/url.js'
 import type { Miners, Network } from '../types.js'
-import { useWallets } from '../wallet/wallets.js'
+import { useWallets } from '@aitbc/shared/wallet/wallets'
 import { bars, sum } from './earnings.js'
 import { reasons } from './why.js'
 

@@ -3,7 +3,7 @@
 import { ask } from '@aitbc/shared'
 import { getAddress } from 'viem'
 import { createSiweMessage } from 'viem/siwe'
-import { signing } from '../wallet/chain.js'
+import { signing } from '@aitbc/shared/wallet/chain'
 
 export interface Login {
   token: string

@@ -1,7 +1,7 @@
 // How a session stands, from what the browser kept and what the chain says; and
 // the turns of a conversation. Nothing here asks or keeps anything.
 import type { Address, Hex } from 'viem'
-import type { Trouble } from '../wallet/trouble.js'
+import type { Trouble } from '@aitbc/shared/wallet/trouble'
 
 /** A session that this browser has the key of. What is secret of it lies beside, sealed. */
 export interface Kept {

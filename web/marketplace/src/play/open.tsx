@@ -1,8 +1,8 @@
 import { Amount, coins, Link, Section, units } from '@aitbc/shared'
 import { useQuery } from '@tanstack/react-query'
 import { useId, useState, type FormEvent } from 'react'
-import { reader } from '../wallet/chain.js'
-import type { Who } from '../wallet/gate.js'
+import { reader } from '@aitbc/shared/wallet/chain'
+import type { Who } from '@aitbc/shared/wallet/gate'
 import { coordinator, open, type Doing } from './live.js'
 
 const lives = [['3600', '1 hour'], ['86400', '1 day'], ['604800', '1 week'], ['2592000', '30 days']] as const

@@ -1,6 +1,6 @@
 import { Amount, Badge, Link, Section } from '@aitbc/shared'
 import { useQuery } from '@tanstack/react-query'
-import type { Who } from '../wallet/gate.js'
+import type { Who } from '@aitbc/shared/wallet/gate'
 import { closeElsewhere, elsewhere, useLive } from './live.js'
 
 /** Sessions whose orders another program signs; the account closes them all the same. */

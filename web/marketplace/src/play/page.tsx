@@ -1,6 +1,6 @@
 import { Amount, coins, Failure, Section, useNow, Waiting } from '@aitbc/shared'
 import { useEffect, useState } from 'react'
-import { Gate, Wrong, type Who } from '../wallet/gate.js'
+import { Gate, Wrong, type Who } from '@aitbc/shared/wallet/gate'
 import { Chat } from './chat.js'
 import { Earlier } from './earlier.js'
 import { authorise, close, dismiss, forget, refresh, useLive, withdraw, type Held } from './live.js'

@@ -4,7 +4,7 @@ import { check, parse, word, type Bundle, type Checked, type Verdict } from '@ai
 import { useEffect, useState, type ChangeEvent } from 'react'
 import type { Hex } from 'viem'
 import { levels } from '../types.js'
-import { chainId } from '../wallet/chain.js'
+import { chainId } from '@aitbc/shared/wallet/chain'
 import { bundleOf, type Held } from './live.js'
 
 function save(bundle: Bundle): void {

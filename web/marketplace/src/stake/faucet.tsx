@@ -2,11 +2,11 @@ import { Amount, ask, At, Facts, Failure, Section, useAsk, Waiting } from '@aitb
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import type { Config } from '../types.js'
-import { useAct } from '../wallet/act.js'
-import { reader } from '../wallet/chain.js'
-import { Gate, Wrong, type Who } from '../wallet/gate.js'
-import { Outcome } from '../wallet/outcome.js'
-import { trouble, type Trouble } from '../wallet/trouble.js'
+import { useAct } from '@aitbc/shared/wallet/act'
+import { reader } from '@aitbc/shared/wallet/chain'
+import { Gate, Wrong, type Who } from '@aitbc/shared/wallet/gate'
+import { Outcome } from '@aitbc/shared/wallet/outcome'
+import { trouble, type Trouble } from '@aitbc/shared/wallet/trouble'
 import { faucetAbi, faucetAddress } from './contracts.js'
 
 export default function Faucet() {

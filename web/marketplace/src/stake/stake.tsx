@@ -1,8 +1,8 @@
 import { Amount, Answer, At, Badge, coins, Id, percent, Section, Table, units, useAsk, useNow, type Account, type Page, type Validator } from '@aitbc/shared'
 import { useState, type FormEvent } from 'react'
-import { useAct, type Act } from '../wallet/act.js'
-import { Gate, type Who } from '../wallet/gate.js'
-import { Outcome } from '../wallet/outcome.js'
+import { useAct, type Act } from '@aitbc/shared/wallet/act'
+import { Gate, type Who } from '@aitbc/shared/wallet/gate'
+import { Outcome } from '@aitbc/shared/wallet/outcome'
 import { stakingAbi, stakingAddress } from './contracts.js'
 
 const call = (functionName: string, args: unknown[] = [], value?: bigint) => ({ address: stakingAddress, abi: stakingAbi, functionName, args, ...(value === undefined ? {} : { value }) })

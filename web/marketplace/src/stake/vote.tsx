@@ -1,10 +1,10 @@
 import { Amount, Answer, At, Badge, coins, Facts, Id, Section, Table, useAsk, useNow, type Account, type Event, type Page, type Proposal, type Supply } from '@aitbc/shared'
 import { useQuery } from '@tanstack/react-query'
-import { useAct } from '../wallet/act.js'
-import { reader } from '../wallet/chain.js'
-import { useWallets } from '../wallet/wallets.js'
-import { Gate, type Who } from '../wallet/gate.js'
-import { Outcome } from '../wallet/outcome.js'
+import { useAct } from '@aitbc/shared/wallet/act'
+import { reader } from '@aitbc/shared/wallet/chain'
+import { useWallets } from '@aitbc/shared/wallet/wallets'
+import { Gate, type Who } from '@aitbc/shared/wallet/gate'
+import { Outcome } from '@aitbc/shared/wallet/outcome'
 import { governorAbi, governorAddress } from './contracts.js'
 
 const kinds: Record<string, 'good' | 'bad' | 'warn' | 'plain'> = { active: 'warn', succeeded: 'good', queued: 'good', executed: 'good', defeated: 'bad', canceled: 'bad', expired: 'bad' }

@@ -1,5 +1,5 @@
 // The wallet's place in the header, and the choice among wallets.
-import { short } from '@aitbc/shared'
+import { short } from '../index.js'
 import { useEffect, useRef, useState } from 'react'
 import { trouble, type Trouble } from './trouble.js'
 import { connect, disconnect, useWallets, type Wallet } from './wallets.js'

@@ -1,5 +1,5 @@
 // What a page needs before it can do anything: a wallet, and that on this network.
-import { Failure, Waiting } from '@aitbc/shared'
+import { Failure, Waiting } from '../index.js'
 import { useQuery } from '@tanstack/react-query'
 import { useState, type ReactNode } from 'react'
 import { openWallets } from './button.js'

@@ -1,6 +1,5 @@
 // The chain, through this page's own server; and the connected wallet as viem has it.
-import { createPublicClient, createWalletClient, custom, defineChain, http, type Abi, type Account, type Address, type Chain, type Hex, type PublicClient, type Transport, type WalletClient } from 'viem'
-import { Market } from '../../../../sdk/ts/src/market.js'
+import { createPublicClient, createWalletClient, custom, defineChain, http, type Abi, type Account, type Address, type Chain, type Hex, type PublicClient, type TransactionReceipt, type Transport, type WalletClient } from 'viem'
 import { connection } from './wallets.js'
 
 const rpc = `${window.location.origin}/node/eth`
@@ -31,9 +30,6 @@ export async function signing(): Promise<Signing> {
   return createWalletClient({ account, chain, transport: custom(wallet.provider as Parameters<typeof custom>[0]) })
 }
 
-/** The Market contract, with the wallet that pays if there is one. */
-export const market = (wallet?: Signing) => new Market(reader, wallet)
-
 export interface Call {
   address: Address
   abi: Abi
@@ -47,12 +43,15 @@ export interface Call {
 const spareGas = 160_000n
 
 /** Tries a call, has the wallet send it, and waits until it is in a block. */
-export async function send(call: Call): Promise<Hex> {
+export const send = async (call: Call): Promise<Hex> => (await included(call)).transactionHash
+
+/** As {@link send}; what the block has of it. */
+export async function included(call: Call): Promise<TransactionReceipt> {
   const wallet = await signing()
   await reader.simulateContract({ ...call, account: wallet.account.address } as never)
   const tried = await reader.estimateContractGas({ ...call, account: wallet.account.address } as never)
   const hash = await wallet.writeContract({ ...call, gas: tried + tried / 5n + spareGas } as never)
   const receipt = await reader.waitForTransactionReceipt({ hash, pollingInterval: 300 })
   if (receipt.status !== 'success') throw new Error(`the transaction ${hash} was reverted`)
-  return hash
+  return receipt
 }
