@@ -26,7 +26,13 @@ import (
 // inBrowser has a browser go a way through the marketplace with the wallet of a key, and returns what the script printed.
 func inBrowser(t *testing.T, n *network.Network, browser, key, script string, args ...string) []byte {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script), n.MarketplaceURL()}, args...)...)
+	return inPage(t, n.MarketplaceURL(), browser, key, script, args...)
+}
+
+// inPage has a browser go a way through the pages of a server, likewise.
+func inPage(t *testing.T, url, browser, key, script string, args ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join("e2e", script), url}, args...)...)
 	cmd.Dir, cmd.Stderr = npmPackages(t, filepath.Join("..", "web")), os.Stderr
 	cmd.Env = append(os.Environ(), "PRIVATE_KEY="+key, "CHROMIUM="+browser)
 	out, err := cmd.Output()
