@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 
 	"github.com/aitbc/aitbc/internal/gbnf"
 	"github.com/aitbc/aitbc/internal/grammar"
@@ -91,6 +94,8 @@ func TestWhatAGrammarSaysIsTakenAndNothingElse(t *testing.T) {
 		{json, `{"a": [1, -2.5e+3, true, null, "x\u00e9é\n"], "b":{}}`, true, true},
 		{json, "{\n\t\"a\":1}\n", true, true},
 		{json, `{"a":"`, true, false},
+		{json, strings.Repeat("{\n \"a\": [ 1 , ", 300), true, false},
+		{json, strings.Repeat("{\n \"a\": [ 1 ,\n", 300) + "{}" + strings.Repeat("\n]\n}", 300), true, true},
 		{json, `{"a":01`, false, false},
 		{json, "{\"a\":\"\n", false, false},
 		{json, `[`, false, false},
@@ -244,4 +249,36 @@ func TestTheWorkForATokenIsBounded(t *testing.T) {
 	if !first.Take([]byte("aa")) {
 		t.Error("the next token has no work of its own")
 	}
+}
+
+// A class is of all the characters of its range, however their bytes lie, and of no other.
+func TestClassesHaveTheCharactersOfTheirRanges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		places := []rune{0, 0x7f, 0x80, 0xbf, 0xc0, 0xff, 0x7ff, 0x800, 0xfff, 0x1000, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x3ffff, 0x40000, 0x10ffff}
+		place := rapid.OneOf(rapid.SampledFrom(places), rapid.Int32Range(0, 0x10ffff), rapid.Int32Range(0, 0x900)).Filter(utf8.ValidRune)
+		a, b := place.Draw(t, "a"), place.Draw(t, "b")
+		first, last := min(a, b), max(a, b)
+		span := fmt.Sprintf(`\U%08X-\U%08X]`, first, last)
+		in, err := gbnf.Compile("root ::= [" + span)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == 0 && last == utf8.MaxRune {
+			return // there are no others
+		}
+		out, err := gbnf.Compile("root ::= [^" + span)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range append(places, first-1, first+1, last-1, last+1, first|0x3f, last&^0x3f, first|0xfff, last&^0xfff, place.Draw(t, "other")) {
+			if !utf8.ValidRune(r) {
+				continue
+			}
+			_, within := reads(in, string(r))
+			_, without := reads(out, string(r))
+			if want := r >= first && r <= last; within != want || without == want {
+				t.Fatalf("%U of [%s: within %v, without %v", r, span, within, without)
+			}
+		}
+	})
 }
