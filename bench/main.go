@@ -20,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/aitbc/aitbc/bench/explorer"
 	"github.com/aitbc/aitbc/bench/gateway"
 	"github.com/aitbc/aitbc/bench/rig"
 	"github.com/aitbc/aitbc/bench/role"
@@ -27,6 +28,7 @@ import (
 
 // roles are the parts that run in processes of their own.
 var roles = map[string]role.Func{
+	explorer.RoleNode:       explorer.ServeNode,
 	gateway.RoleModel:       gateway.ServeModel,
 	gateway.RoleHop:         gateway.ServeHop,
 	gateway.RoleCoordinator: rig.ServeCoordinator,

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aitbc/aitbc/bench/claims"
 	"github.com/aitbc/aitbc/bench/crowd"
+	"github.com/aitbc/aitbc/bench/explorer"
 	"github.com/aitbc/aitbc/bench/figure"
 	"github.com/aitbc/aitbc/bench/finality"
 	"github.com/aitbc/aitbc/bench/gateway"
@@ -67,6 +68,13 @@ var benchmarks = []benchmark{
 			miners = 1_000
 		}
 		return crowd.Run(ctx, crowd.Config{Dir: p.dir, Rounds: p.rounds, Slice: p.slice(4 * time.Second), Miners: miners, Beat: 5 * time.Second})
+	}},
+	{"explorer", func(ctx context.Context, p plan) (*figure.Section, error) {
+		blocks := uint64(100_000)
+		if p.short {
+			blocks = 2_000
+		}
+		return explorer.Run(ctx, explorer.Config{Dir: p.dir, Blocks: blocks})
 	}},
 	{"tokens", func(ctx context.Context, p plan) (*figure.Section, error) {
 		return tokens.Run(ctx, tokens.Config{Rounds: p.rounds, Slice: p.slice(2 * time.Second)})
