@@ -14,8 +14,9 @@ import (
 	"github.com/aitbc/aitbc/apierr"
 )
 
-// compare says how well what was compiled explains a contract.
-func compare(d Deployed, r Request, out output) (Result, error) {
+// compare says how well what was compiled explains a contract. It asks for the same,
+// compiled with other fingerprints, if it needs to know where they stand.
+func compare(d Deployed, r Request, out output, altered func() (output, error)) (Result, error) {
 	c := out.Contracts[out.path][out.name]
 	res := Result{Path: out.path, Name: out.name, Compiler: out.version, ABI: c.ABI, Input: r.Input, Libraries: map[string]common.Address{}}
 	runtime, err := c.EVM.Runtime.bytes()
@@ -25,11 +26,14 @@ func compare(d Deployed, r Request, out output) (Result, error) {
 	if err := fill(runtime, c.EVM.Runtime, d, res.Libraries); err != nil {
 		return res, err
 	}
-	tails := out.tails()
 	body, chain := len(runtime)-ending(runtime).size, len(d.Code)-ending(d.Code).size
 	same := bytes.Equal(runtime, d.Code)
 	if !same {
-		if at := differs(runtime[:body], d.Code[:chain], tails); at >= 0 {
+		at, err := differs(runtime[:body], d.Code[:chain], altered, func(c compiled) code { return c.EVM.Runtime })
+		if err != nil {
+			return res, err
+		}
+		if at >= 0 {
 			return res, apierr.New(apierr.Invalid, "the code of %s is not that of this contract: %s", out.name, difference(d.Code[:chain], runtime[:body], at, ending(d.Code).solc, out.version))
 		}
 	}
@@ -43,11 +47,11 @@ func compare(d Deployed, r Request, out output) (Result, error) {
 		}
 		return res, nil
 	}
-	return res, res.creation(d, r, c.EVM.Creation, tails)
+	return res, res.creation(d, r, c.EVM.Creation, altered)
 }
 
 // creation compares what made the contract.
-func (res *Result) creation(d Deployed, r Request, c code, tails [][]byte) error {
+func (res *Result) creation(d Deployed, r Request, c code, altered func() (output, error)) error {
 	made, err := c.bytes()
 	if err != nil {
 		return err
@@ -61,10 +65,12 @@ func (res *Result) creation(d Deployed, r Request, c code, tails [][]byte) error
 	begin := d.Creation[:len(made)]
 	if !bytes.Equal(made, begin) {
 		res.Match = Partial
-		if t, u := ending(made), ending(begin); t.size == u.size {
-			if differs(made[:len(made)-t.size], begin[:len(begin)-u.size], tails) < 0 {
-				return res.arguments(d.Creation[len(made):], r)
-			}
+		at, err := differs(made, begin, altered, func(c compiled) code { return c.EVM.Creation })
+		if err != nil {
+			return err
+		}
+		if at < 0 {
+			return res.arguments(d.Creation[len(made):], r)
 		}
 		return apierr.New(apierr.Invalid, "the contract runs what the source says, but was made by other code: its constructor is not this one, or settings.metadata differs")
 	}
@@ -169,53 +175,41 @@ func gap(code, chain []byte, spans []span, what string) error {
 	return nil
 }
 
-// tails are the fingerprints behind the code of all contracts that were compiled.
-func (out *output) tails() (list [][]byte) {
-	for _, contracts := range out.Contracts {
-		for _, c := range contracts {
-			b, err := hex.DecodeString(c.EVM.Runtime.Object[max(0, len(c.EVM.Runtime.Object)-2*tailMost):])
-			if err != nil {
-				continue // it has a gap there, and so no tail
-			}
-			if t := ending(b); t.hashed {
-				list = append(list, b[len(b)-t.size:])
-			}
-		}
-	}
-	return list
-}
-
-// tailMost is more than any tail has.
-const tailMost = 256
-
 // differs returns where two codes differ, or -1 if they do in nothing but fingerprints
-// of sources: a contract that makes others holds theirs.
-func differs(ours, chain []byte, tails [][]byte) int {
-	if len(ours) != len(chain) {
-		return first(ours, chain)
+// of sources: a contract that makes others holds theirs. What looks like one is one
+// only if it changes with the sources' comments; a constant of the source does not.
+func differs(ours, chain []byte, altered func() (output, error), of func(compiled) code) (int, error) {
+	places := inside(ours)
+	if len(ours) != len(chain) || len(places) == 0 {
+		return first(ours, chain), nil
+	}
+	out, err := altered()
+	if err != nil {
+		return 0, err
+	}
+	other, err := of(out.Contracts[out.path][out.name]).bytes()
+	if err != nil {
+		return 0, err
+	}
+	if len(other) < len(ours) {
+		return first(ours, chain), nil
 	}
 	ours = bytes.Clone(ours)
-	for _, t := range tails {
-		for at := 0; ; at += len(t) {
-			n := bytes.Index(ours[at:], t)
-			if n < 0 {
-				break
-			}
-			at += n
-			there := chain[at : at+len(t)]
-			if e := ending(there); e.size == len(t) && e.hashed {
-				copy(ours[at:], there)
-			}
+	for _, p := range places {
+		end := p.Start + p.Length
+		there := tailAt(chain[p.Start:end])
+		if there.hashed && there.size == p.Length && !bytes.Equal(ours[p.Start:end], other[p.Start:end]) {
+			copy(ours[p.Start:end], chain[p.Start:end])
 		}
 	}
-	if bytes.Equal(ours, chain) {
-		return -1
-	}
-	return first(ours, chain)
+	return first(ours, chain), nil
 }
 
-// first is where two byte strings differ first.
+// first is where two byte strings differ first, or -1.
 func first(a, b []byte) int {
+	if bytes.Equal(a, b) {
+		return -1
+	}
 	n := min(len(a), len(b))
 	for i := range n {
 		if a[i] != b[i] {

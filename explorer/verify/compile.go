@@ -75,15 +75,24 @@ func (in input) task() ([]byte, error) {
 	}
 	delete(settings, "modelChecker")
 	delete(settings, "stopAfter")
-	// The ends of other contracts' code are looked for in this one's, which may hold them.
-	all := map[string][]string{"*": {"evm.deployedBytecode.object"}}
-	all[in.name] = []string{"abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object", "evm.deployedBytecode.linkReferences", "evm.deployedBytecode.immutableReferences"}
-	raw, err := json.Marshal(map[string]any{"*": all})
+	wanted := []string{"abi", "evm.bytecode.object", "evm.bytecode.linkReferences", "evm.deployedBytecode.object", "evm.deployedBytecode.linkReferences", "evm.deployedBytecode.immutableReferences"}
+	raw, err := json.Marshal(map[string]any{cmp.Or(in.path, "*"): map[string]any{in.name: wanted}})
 	if err != nil {
 		return nil, err
 	}
 	settings["outputSelection"] = raw
 	return json.Marshal(map[string]any{"language": in.Language, "sources": in.Sources, "settings": settings})
+}
+
+// altered is the same input with another fingerprint of every source.
+func (in input) altered() input {
+	sources := make(map[string]source, len(in.Sources))
+	for path, s := range in.Sources {
+		text := *s.Content + "\n//\n"
+		sources[path] = source{Content: &text}
+	}
+	in.Sources = sources
+	return in
 }
 
 // output is what a compiler answers.
@@ -160,25 +169,18 @@ func (c *Compilers) compile(ctx context.Context, with Compiler, in input) (outpu
 
 // locate finds the contract of a name.
 func (out *output) locate(in input) error {
-	var paths, there []string
+	var paths []string
 	for path, list := range out.Contracts {
-		for name, c := range list {
-			if c.EVM.Runtime.Object == "" {
-				continue // an interface, or abstract
-			}
-			there = append(there, path+":"+name)
-			if name == in.name && (in.path == "" || in.path == path) {
-				paths = append(paths, path)
-			}
+		if c := list[in.name]; c.EVM.Runtime.Object != "" && (in.path == "" || in.path == path) {
+			paths = append(paths, path)
 		}
 	}
-	slices.Sort(there)
 	switch len(paths) {
 	case 1:
 		out.path = paths[0]
 		return nil
 	case 0:
-		return apierr.New(apierr.Invalid, "the source makes no code for a contract %.200q, but for %.500s", in.name, strings.Join(there, ", "))
+		return apierr.New(apierr.Invalid, "the source makes no code for a contract %.200q: it has none of that name, or an interface or an abstract one", in.name)
 	default:
 		slices.Sort(paths)
 		return apierr.New(apierr.Invalid, "several files have a contract %.200q: name it as PATH:Name, with one of %.500s", in.name, strings.Join(paths, ", "))

@@ -21,27 +21,45 @@ func ending(code []byte) tail {
 	if n < 2 || n+2 > len(code) {
 		return tail{}
 	}
-	t, ok := readTail(code[len(code)-2-n : len(code)-2])
-	if !ok {
+	if t := tailAt(code[len(code)-2-n:]); t.size == n+2 {
+		return t
+	}
+	return tail{}
+}
+
+// tailAt reads what may be a tail at the beginning of b.
+func tailAt(b []byte) tail {
+	t, rest, ok := readTail(b)
+	if !ok || len(rest) < 2 || int(binary.BigEndian.Uint16(rest)) != len(b)-len(rest) {
 		return tail{}
 	}
-	t.size = n + 2
+	t.size = len(b) - len(rest) + 2
 	return t
 }
 
-// readTail reads the map, which must be all of b and hold what compilers write alone.
-func readTail(b []byte) (t tail, ok bool) {
+// inside are the places of the tails with fingerprints within code.
+func inside(code []byte) (list []span) {
+	for at := range code {
+		if t := tailAt(code[at:]); t.hashed {
+			list = append(list, span{at, t.size})
+		}
+	}
+	return list
+}
+
+// readTail reads the map, which must hold what compilers write alone.
+func readTail(b []byte) (t tail, rest []byte, ok bool) {
 	entries := b[0] - 0xa0
 	if entries < 1 || entries > 8 {
-		return t, false
+		return t, nil, false
 	}
 	b = b[1:]
 	for range entries {
-		kind, key, rest := item(b)
+		kind, key, more := item(b)
 		if kind != 3 {
-			return t, false
+			return t, nil, false
 		}
-		kind, value, after := item(rest)
+		kind, value, after := item(more)
 		switch string(key) {
 		case "ipfs", "bzzr0", "bzzr1":
 			ok = kind == 2 && len(value) >= 32
@@ -57,11 +75,11 @@ func readTail(b []byte) (t tail, ok bool) {
 			ok = false
 		}
 		if !ok {
-			return t, false
+			return t, nil, false
 		}
 		b = after
 	}
-	return t, len(b) == 0
+	return t, b, true
 }
 
 // item reads bytes (kind 2), text (3) or a boolean (7) of CBOR; any other kind is 0.

@@ -6,10 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"time"
 )
 
@@ -43,25 +43,21 @@ func (c *Compilers) run(ctx context.Context, path, arg string, stdin []byte) ([]
 	out := &limited{most: outputMost, full: func() { stop(errOutput) }}
 	said := &limited{most: 16 << 10, full: func() {}}
 	cmd.Stdout, cmd.Stderr = out, said
-	in, err := cmd.StdinPipe()
+	in, err := inputFile(stdin)
 	if err != nil {
 		return nil, err
 	}
+	defer in.Close() //nolint:errcheck // it was read
+	cmd.Stdin = in
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	// Before it has anything to work on, it is bounded.
+	// It has hardly begun.
 	if err := bound(cmd.Process.Pid, cmp.Or(c.Memory, memoryMost)); err != nil {
 		stop(err)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		_, _ = in.Write(stdin) // who does not read it says so in what it writes
-		_ = in.Close()
-	})
 	err = cmd.Wait()
 	_ = killGroup(cmd.Process.Pid) // what it may have left
-	wg.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
@@ -69,6 +65,25 @@ func (c *Compilers) run(ctx context.Context, path, arg string, stdin []byte) ([]
 		return nil, fmt.Errorf("%s %s: %w: %.500s", filepath.Base(path), arg, err, said.kept.Bytes())
 	}
 	return out.kept.Bytes(), nil
+}
+
+// inputFile is an open file that nobody else can find. A pipe would not do: solc-js reads
+// its input as a file, and breaks off where it would have to wait.
+func inputFile(content []byte) (*os.File, error) {
+	f, err := os.CreateTemp("", "aitbc-solc-input-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if _, err := f.Write(content); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // limited keeps the beginning of what is written.

@@ -6,6 +6,7 @@ package verify
 import (
 	"context"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -118,7 +119,7 @@ func (v *Verifier) Verify(ctx context.Context, d Deployed, r Request) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	return compare(d, r, out)
+	return compare(d, r, out, sync.OnceValues(func() (output, error) { return v.compile(ctx, compiler, in.altered()) }))
 }
 
 func (v *Verifier) claim(ctx context.Context) (release func(), err error) {

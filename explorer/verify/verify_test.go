@@ -95,6 +95,24 @@ func TestOtherCommentsMatchInPart(t *testing.T) {
 	}
 }
 
+// What only looks like a fingerprint is a constant of the source, and must be the same.
+func TestAConstantIsNoFingerprint(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	answer := filepath.Join(dir, "output.json")
+	if err := os.WriteFile(answer, verifytest.Output(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// This compiler gives the same, whatever the comments are.
+	v := verify.New(verifytest.Program(t, dir, "solc", "cat "+answer))
+	d := deployed(t, "Maker")
+	d.Code[bytes.Index(d.Code, []byte("ipfs\x58\x22\x12\x20"))+20] ^= 0xff
+	_, err := v.Verify(t.Context(), d, request("Maker"))
+	if says := refused(t, err, apierr.Invalid); !strings.Contains(says, "the code of Maker is not that of this contract") {
+		t.Error(says)
+	}
+}
+
 // A compiler that leaves the fingerprint out makes code that commits to no source.
 func TestCodeWithoutFingerprintMatchesInPart(t *testing.T) {
 	t.Parallel()
@@ -328,6 +346,11 @@ func TestARealCompiler(t *testing.T) {
 			t.Errorf("%s: %v, %v", name, got.Match, err)
 		}
 	}
+	other := request("Maker")
+	other.Input = json.RawMessage(strings.ReplaceAll(string(other.Input), "Counts, and says", "Counts and says"))
+	if got, err := v.Verify(t.Context(), deployed(t, "Maker"), other); err != nil || got.Match != verify.Partial {
+		t.Errorf("with another comment: %v, %v", got.Match, err)
+	}
 	var in map[string]any
 	if err := json.Unmarshal(verifytest.Input(), &in); err != nil {
 		t.Fatal(err)
@@ -339,6 +362,18 @@ func TestARealCompiler(t *testing.T) {
 	}
 	if _, err := v.Verify(t.Context(), deployed(t, "Proxy"), verify.Request{Input: raw, Contract: "Proxy"}); err == nil {
 		t.Error("other settings are taken for the contract's")
+	}
+	// More than a pipe holds, and more than one thing to compile.
+	sources := in["sources"].(map[string]any)
+	for i := range 20 {
+		sources[fmt.Sprintf("long%d.sol", i)] = map[string]any{"content": "// " + strings.Repeat("x", 50_000)}
+	}
+	in["settings"].(map[string]any)["optimizer"] = map[string]any{"enabled": true, "runs": 200}
+	if raw, err = json.Marshal(in); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := v.Verify(t.Context(), deployed(t, "Proxy"), verify.Request{Input: raw, Contract: "Proxy"}); err != nil || got.Match != verify.Full {
+		t.Errorf("with long sources beside it: %v, %v", got.Match, err)
 	}
 	small := verify.New(path)
 	small.Memory = 64 << 20
