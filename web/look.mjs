@@ -30,8 +30,12 @@ async function explorer() {
   const miners = await ask('/api/miners')
   const pages = {
     head: '/', blocks: '/blocks', block: `/block/${settle?.height ?? 1}`, txs: '/txs', validators: '/validators', miners: '/miners',
-    governance: '/governance', supply: '/supply', network: '/network', receipts: '/job', missing: '/block/999999999', nothing: '/nothing', search: '/search?q=1',
+    governance: '/governance', supply: '/supply', network: '/network', contracts: '/contracts', receipts: '/job', missing: '/block/999999999', nothing: '/nothing', search: '/search?q=1',
   }
+  const market = '/address/0x000000000000000000000000000000000000a102'
+  for (const part of ['code', 'read', 'write']) pages[`market-${part}`] = `${market}?contract=${part}`
+  const { items } = await ask('/api/contracts?limit=1')
+  if (items[0]) pages.contract = `/address/${items[0].address}`
   if (settle) pages.tx = `/tx/${settle.hash}`
   if (failed) pages.failed = `/tx/${failed.hash}`
   if (miners.items?.[0]) pages.miner = `/address/${miners.items[0].miner}`

@@ -19,7 +19,7 @@ export function Writes({ of, at }: { of: Interface; at: `0x${string}` }) {
   if (of.writes.length === 0) return <p className="empty">The contract has no function that changes anything.</p>
   return (
     <>
-      <p><WalletButton /></p>
+      <p><WalletButton quiet /></p>
       <Gate why="It signs and sends what you call, after it has asked you.">
         {() => of.writes.map((f) => <Write key={signature(f)} f={f} of={of} at={at} />)}
       </Gate>

@@ -9,7 +9,8 @@ const opened = 'aitbc:wallets'
 /** Opens the choice among wallets. */
 export const openWallets = () => window.dispatchEvent(new Event(opened))
 
-export function WalletButton() {
+/** The button, with the dialog that {@link openWallets} opens; a quiet one is seen once a wallet is connected. */
+export function WalletButton({ quiet }: { quiet?: boolean }) {
   const { wallet, account } = useWallets()
   const box = useRef<HTMLDialogElement>(null)
   useEffect(() => {
@@ -19,9 +20,9 @@ export function WalletButton() {
   }, [])
   return (
     <>
-      <button type="button" className={account ? 'wallet' : 'wallet primary'} onClick={openWallets}>
+      {(account || !quiet) && <button type="button" className={account ? 'wallet' : 'wallet primary'} onClick={openWallets}>
         {account ? <><Icon of={wallet!} /> <span className="num">{short(account, 4)}</span></> : 'Connect wallet'}
-      </button>
+      </button>}
       <dialog ref={box} aria-labelledby="wallets-title" onClick={(e) => e.target === box.current && box.current?.close()}>
         <Choice close={() => box.current?.close()} />
       </dialog>
