@@ -99,6 +99,7 @@ nightly: build ## the long tests: race detector, fuzzing, repeated faults, a mil
 	.ci/fuzz $${FUZZTIME:-60s}
 	AITBC_LONG=1 $(GO) test -count=1 -run '^TestADayOfChurn' -v ./coordinator
 	AITBC_OLLAMA=$$(.ci/ollama) $(GO) test -count=1 -run '^TestRealOllama$$' -v ./engine/openai
+	AITBC_LLAMA_SERVER=$$(.ci/llama-server) $(GO) test -count=1 -run '^TestRealLlamaServer$$' -v ./engine/openai
 	cd contracts && npm ci --no-audit --no-fund && FOUNDRY_INVARIANT_RUNS=$${INVARIANT_RUNS:-4000} npm test # 4000 histories of 250 calls: 10^6 for each invariant
 	AITBC_BIN=$(CURDIR)/bin AITBC_LONG=1 $(GO) test -count=1 -timeout 2h ./e2e/...
 	AITBC_BIN=$(CURDIR)/bin AITBC_MONEY_REQUESTS=$${MONEY_REQUESTS:-1000000} $(GO) test -count=1 -timeout 12h -v ./e2e/money

@@ -156,7 +156,7 @@ func search(ctx context.Context, s *figure.Section, cfg Config, db *store.Store,
 	for _, k := range kinds {
 		var took []time.Duration
 		for range searches {
-			one, err := ask(ctx, server.URL, k.text())
+			one, err := ask(ctx, server.Client(), server.URL, k.text())
 			if err != nil {
 				return fmt.Errorf("search %s: %w", k.name, err)
 			}
@@ -172,13 +172,13 @@ func search(ctx context.Context, s *figure.Section, cfg Config, db *store.Store,
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 
-func ask(ctx context.Context, at, text string) (time.Duration, error) {
+func ask(ctx context.Context, client *http.Client, at, text string) (time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at+"/api/search?q="+url.QueryEscape(text), nil)
 	if err != nil {
 		return 0, err
 	}
 	began := time.Now()
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return 0, err
 	}

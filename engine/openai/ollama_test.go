@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aitbc/aitbc/engine/enginetest"
 	"github.com/aitbc/aitbc/engine/openai"
@@ -52,19 +50,7 @@ func TestRealOllama(t *testing.T) {
 			t.Logf("Ollama's log:\n%s", log.String())
 		}
 	})
-	late := time.After(2 * time.Minute)
-	for up := false; !up; {
-		resp, err := http.Get("http://" + address + "/api/version")
-		if up = err == nil; up {
-			_ = resp.Body.Close()
-			break
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-late:
-			t.Fatal("Ollama does not answer")
-		}
-	}
+	answers(t, "http://"+address+"/api/version")
 	modelfile := filepath.Join(home, "Modelfile")
 	if err := os.WriteFile(modelfile, []byte("FROM "+path+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -91,11 +91,13 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("model server answered %d: %s", e.Status, e.Message)
 }
 
-// Unwrap sorts the status: requests that can never work, and servers that may work later.
+// Unwrap sorts the status: requests that can never work, those that this server cannot do, and servers that may work later.
 func (e *StatusError) Unwrap() error {
 	switch e.Status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return engine.ErrBadRequest
+	case http.StatusNotImplemented: // llama-server's word for what it was not started for
+		return engine.ErrUnsupported
 	}
 	return engine.ErrUnavailable
 }
