@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -336,6 +337,21 @@ func (n *Network) Kill(service string) {
 	old := n.PID(service)
 	n.Signal(service, syscall.SIGKILL)
 	n.Wait("another "+service, func() bool { return n.PID(service) != old })
+}
+
+// Hold ends a service with SIGKILL and keeps its supervisor from starting another until back is called, which the end
+// of the test does too.
+func (n *Network) Hold(service string) (back func() error, err error) {
+	supervisor := n.up.cmd.Process
+	if err := supervisor.Signal(syscall.SIGSTOP); err != nil {
+		return nil, fmt.Errorf("stop the supervisor: %w", err)
+	}
+	back = sync.OnceValue(func() error { return supervisor.Signal(syscall.SIGCONT) })
+	n.t.Cleanup(func() { _ = back() }) // it may be done
+	if err := syscall.Kill(n.PID(service), syscall.SIGKILL); err != nil {
+		return nil, errors.Join(fmt.Errorf("end %s: %w", service, err), back())
+	}
+	return back, nil
 }
 
 // Signal sends a signal to a service.

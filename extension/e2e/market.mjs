@@ -6,7 +6,7 @@
 //
 //   node e2e/market.mjs MODEL
 import { launch } from './browser.mjs'
-import { addNetwork, address, approval, create, decide, lock, passphrase, unlock } from './person.mjs'
+import { addNetwork, address, approval, create, decide, lock, passphrase, showing, unlock } from './person.mjs'
 
 const { ETH_RPC_URL: rpc, EXPLORER_URL: explorer, COORDINATOR_URL: coordinator, MARKETPLACE_URL: marketplace } = process.env
 const model = process.argv[2]
@@ -24,14 +24,6 @@ const agree = async (click, text, yes = 'Sign') => {
   await window.getByText(text).first().waitFor()
   await decide(window, yes)
   await done
-}
-
-/** The wallet's window with a text: what comes next may be shown in the one that is open, or in another. */
-const showing = async (text) => {
-  for (const until = Date.now() + 60_000; Date.now() < until; await new Promise((r) => setTimeout(r, 50))) {
-    for (const p of context.pages()) if (p.url().includes('?approve') && (await p.getByText(text).first().isVisible().catch(() => false))) return p
-  }
-  throw new Error(`no window shows ${text}`)
 }
 
 try {
@@ -72,7 +64,7 @@ try {
   const { page: deposit } = await approval(context, () => button('Deposit and begin').click())
   await deposit.getByText(/Lock 2.5 AITBC/).first().waitFor()
   await deposit.getByRole('button', { name: 'Sign and send', exact: true }).click()
-  await decide(await showing(/API key that spends session/), 'Sign')
+  await decide(await showing(context, /API key that spends session/), 'Sign')
   await button('Close session').waitFor()
 
   step('an answer, and its receipt')

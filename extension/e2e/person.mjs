@@ -20,16 +20,23 @@ export async function create(page, url) {
   return words.join(' ')
 }
 
-/** Adds the network under test and uses it. */
-export async function addNetwork(page, url, { rpc, explorer, coordinator, marketplace = '' }) {
+/** Adds the network under test, or another, and uses it. */
+export async function addNetwork(page, url, { name = 'Test network', rpc, explorer = '', coordinator = '', marketplace = '' }) {
   await page.goto(url('#/settings/networks/new'))
-  await page.getByLabel('Name').fill('Test network')
+  await page.getByLabel('Name').fill(name)
   await page.getByLabel('Node (Ethereum JSON-RPC)').fill(rpc)
   await page.getByLabel('Explorer').fill(explorer)
   await page.getByLabel('Coordinator').fill(coordinator)
   await page.getByLabel('Marketplace').fill(marketplace)
   await page.getByRole('button', { name: 'Save' }).click()
-  await page.getByRole('radio', { name: /Test network/, checked: true }).waitFor()
+  await page.getByRole('radio', { name: new RegExp(name), checked: true }).waitFor()
+}
+
+/** Uses a network that the wallet knows. */
+export async function useNetwork(page, url, name) {
+  await page.goto(url('#/settings/networks'))
+  await page.getByRole('radio', { name: new RegExp(name) }).click()
+  await page.getByRole('radio', { name: new RegExp(name), checked: true }).waitFor()
 }
 
 /** The address of the account in use. */
@@ -63,4 +70,12 @@ export async function decide(page, name) {
   const closed = page.waitForEvent('close')
   await page.getByRole('button', { name, exact: true }).click()
   await closed
+}
+
+/** The approval window with a text: what comes next may be shown in the one that is open, or in another. */
+export async function showing(context, text) {
+  for (const until = Date.now() + 60_000; Date.now() < until; await new Promise((r) => setTimeout(r, 50))) {
+    for (const p of context.pages()) if (p.url().includes('?approve') && (await p.getByText(text).first().isVisible().catch(() => false))) return p
+  }
+  throw new Error(`no window shows ${text}`)
 }
