@@ -147,8 +147,8 @@ func TestMarketplaceInABrowser(t *testing.T) {
 	n.Conserved(before, n.Audit())
 }
 
-// A person with an empty account is given coins, stakes them in a browser, and votes with that stake against its
-// validator's will.
+// A person with an empty account is given coins, stakes them in a browser, moves a part to another validator, and votes
+// with the rest against its validator's will.
 func TestStakeAndVoteInABrowser(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
@@ -170,19 +170,26 @@ func TestStakeAndVoteInABrowser(t *testing.T) {
 			t.Errorf("%s: %d, want %d", body, resp.StatusCode, want)
 		}
 	}
-	inBrowser(t, n, browser, key, "stake.mjs", "stake")
-	d, err := predeploy.NewStaking(n.Chain()).Delegation(t.Context(), account, n.Operator, chainclient.Latest)
-	if err != nil || d.Amount != market.Coins(40) {
-		t.Fatalf("delegated %+v: %v", d, err)
+	if _, err := n.Run("validator", "create", "--key-file", nodeKeys(t, n)("proof.json", "prove", "--operator", n.Miner.Hex()), "--stake", "10000", "--moniker", "second"); err != nil {
+		t.Fatal(err)
+	}
+	n.Wait("the explorer to have the second validator", func() bool {
+		return len(shown[httpapi.Page[httpapi.Validator]](t, n, "/api/validators").Items) == 2
+	})
+	inBrowser(t, n, browser, key, "stake.mjs", "stake", n.Operator.Hex(), n.Miner.Hex())
+	for operator, want := range map[common.Address]market.Amount{n.Operator: market.Coins(30), n.Miner: market.Coins(10)} {
+		if d, err := predeploy.NewStaking(n.Chain()).Delegation(t.Context(), account, operator, chainclient.Latest); err != nil || d.Amount != want {
+			t.Fatalf("behind %s %+v, want %s: %v", operator, d, want, err)
+		}
 	}
 	var m moved
 	n.JSON(&m, "stake", "delegate", "operator", "--amount", "20000") // proposing takes some
 	past(t, n, m.Block)
 	var p proposal
 	n.JSON(&p, "gov", "propose", "param", "--contract", "market", "--set", "feeBps=321", "--description", "<b>Raise</b> the fee")
-	inBrowser(t, n, browser, key, "stake.mjs", "vote")
+	inBrowser(t, n, browser, key, "stake.mjs", "vote", n.Operator.Hex())
 	n.JSON(&p, "gov", "show", "1")
-	if p.Against != market.Coins(40) || len(p.Votes) != 1 || p.Votes[0].Voter != account {
+	if p.Against != market.Coins(30) || len(p.Votes) != 1 || p.Votes[0].Voter != account {
 		t.Errorf("votes: %+v", p)
 	}
 	n.Conserved(before, n.Audit())

@@ -14,14 +14,11 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-// An account becomes a validator with the key of another node, which says so
-// itself: a key is nobody's to take.
-func TestAccountBecomesAValidator(t *testing.T) {
-	t.Parallel()
-	n := network.Start(t, network.Options{})
-	before := n.Audit()
-
-	node, keys := t.TempDir(), t.TempDir()
+// nodeKeys makes the keys of another node of a network. What it returns runs aitbcd keys on them and keeps what that
+// prints in a file, whose path it returns.
+func nodeKeys(t *testing.T, n *network.Network) func(name string, args ...string) string {
+	t.Helper()
+	node, keys := filepath.Join(t.TempDir(), "node"), t.TempDir()
 	aitbcd := func(args ...string) []byte {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), filepath.Join(network.Binaries(t), "aitbcd"), append(args, "--home", node, "--json")...)
@@ -31,26 +28,36 @@ func TestAccountBecomesAValidator(t *testing.T) {
 		}
 		return out
 	}
-	write := func(name string, text []byte) string {
+	write := func(path string, text []byte) string {
 		t.Helper()
-		path := filepath.Join(keys, name)
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return path
 	}
-	node = filepath.Join(node, "node")
 	aitbcd("init")
 	genesis, err := os.ReadFile(n.GenesisFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(node, "genesis.json"), genesis, 0o600); err != nil {
-		t.Fatal(err)
+	write(filepath.Join(node, "genesis.json"), genesis)
+	return func(name string, args ...string) string {
+		t.Helper()
+		return write(filepath.Join(keys, name), aitbcd(append([]string{"keys"}, args...)...))
 	}
-	public := write("public.json", aitbcd("keys", "validator"))
-	proof := write("proof.json", aitbcd("keys", "prove", "--operator", n.Miner.Hex()))
-	others := write("others.json", aitbcd("keys", "prove", "--operator", n.Network.Client.Hex()))
+}
+
+// An account becomes a validator with the key of another node, which says so
+// itself: a key is nobody's to take.
+func TestAccountBecomesAValidator(t *testing.T) {
+	t.Parallel()
+	n := network.Start(t, network.Options{})
+	before := n.Audit()
+
+	node := nodeKeys(t, n)
+	public := node("public.json", "validator")
+	proof := node("proof.json", "prove", "--operator", n.Miner.Hex())
+	others := node("others.json", "prove", "--operator", n.Network.Client.Hex())
 
 	if _, err := n.Run("validator", "prove", public, "--operator", "miner"); err == nil || !strings.Contains(err.Error(), "aitbc: hint: on the node's machine: aitbcd keys prove --operator "+n.Miner.Hex()) {
 		t.Errorf("a key without proof: %v", err)

@@ -65,7 +65,7 @@ function Filters({ f, set, rows }: { f: Filter; set: (next: Partial<Filter>) => 
       <label>Region<select value={f.region} onChange={(e) => set({ region: e.target.value })}><option value="">any</option>{pick(regions, f.region).map((g) => <option key={g}>{g}</option>)}</select></label>
       <label>Price at most<input inputMode="decimal" defaultValue={f.most} key={f.most === '' ? 'none' : 'some'} placeholder="AITBC for 10⁶" onChange={(e) => set({ most: e.target.value })} /></label>
       <label>Verification<select value={f.level} onChange={(e) => set({ level: Number(e.target.value) })}>{[0, 1, 2, 3, 4, 5].map((l) => <option key={l} value={l}>{l === 0 ? 'any' : `L${l} or more`}</option>)}</select></label>
-      <label>Sort by<select value={f.sort} onChange={(e) => set({ sort: e.target.value as Sort, down: e.target.value === 'speed' || e.target.value === 'uptime' || e.target.value === 'reputation' })}>{sorts.map((s) => <option key={s} value={s}>{sortNames[s]}</option>)}</select></label>
+      <label className="sort">Sort by<select value={f.sort} onChange={(e) => set({ sort: e.target.value as Sort, down: e.target.value === 'speed' || e.target.value === 'uptime' || e.target.value === 'reputation' })}>{sorts.map((s) => <option key={s} value={s}>{sortNames[s]}</option>)}</select></label>
       <label className="check"><input type="checkbox" checked={f.down} onChange={(e) => set({ down: e.target.checked })} /> highest first</label>
       <label className="check"><input type="checkbox" checked={f.free} onChange={(e) => set({ free: e.target.checked })} /> free now</label>
       <label className="check"><input type="checkbox" checked={f.shown} onChange={(e) => set({ shown: e.target.checked })} /> weights shown</label>

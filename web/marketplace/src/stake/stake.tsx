@@ -7,6 +7,8 @@ import { stakingAbi, stakingAddress } from './contracts.js'
 
 const call = (functionName: string, args: unknown[] = [], value?: bigint) => ({ address: stakingAddress, abi: stakingAbi, functionName, args, ...(value === undefined ? {} : { value }) })
 
+const named = (v: Validator) => `${v.moniker || 'no name'} (${v.operator.slice(0, 10)}…), ${percent(v.commission_bps)}`
+
 export default function Stake() {
   const validators = useAsk<Page<Validator>>('/explorer/api/validators', 10_000)
   return (
@@ -49,10 +51,11 @@ function Mine({ who, validators }: { who: Who; validators: Validator[] }) {
                   <p><b><bdi>{name(d.operator)}</bdi></b> <Id of={d.operator} /> <span><Amount of={d.amount} /></span> <small>rewards <Amount of={d.rewards} /></small></p>
                   <div className="actions">
                     <button type="button" disabled={act.busy !== '' || d.rewards === '0'} onClick={() => void act.run('claim', call('claimRewards', [d.operator]), 'The rewards are paid.')}>Claim rewards</button>
-                    <Undelegate operator={d.operator} most={d.amount} act={act} />
+                    <Leave operator={d.operator} most={d.amount} validators={validators} act={act} />
                   </div>
                 </div>
               ))}
+              {a.delegations.length > 0 && validators.length > 1 && <p><small>Stake that moves is behind the other validator at once. It stays there, and liable for what the former one did, until nobody can prove that any more.</small></p>}
             </Section>
             {a.unbonding.length > 0 && (
               <Section title="On its way back" aside={<button type="button" disabled={act.busy !== '' || !a.unbonding.some((u) => u.due_at <= now)} onClick={() => void act.run('withdraw', call('withdraw'), 'What was due is paid.')}>Withdraw what is due</button>}>
@@ -84,7 +87,7 @@ function Delegate({ validators, balance, act }: { validators: Validator[]; balan
   return (
     <Section title="Delegate" aside={<span>you have <Amount of={balance} /></span>}>
       <form className="ask" onSubmit={(e) => void submit(e)}>
-        <label>Validator<select value={chosen} onChange={(e) => setTo(e.target.value)}>{validators.map((v) => <option key={v.operator} value={v.operator}>{v.moniker || 'no name'} ({v.operator.slice(0, 10)}…), {percent(v.commission_bps)}</option>)}</select></label>
+        <label>Validator<select value={chosen} onChange={(e) => setTo(e.target.value)}>{validators.map((v) => <option key={v.operator} value={v.operator}>{named(v)}</option>)}</select></label>
         <label>Amount, in AITBC<input inputMode="decimal" value={text} onChange={(e) => setText(e.target.value)} aria-invalid={wrong !== ''} /></label>
         <button type="submit" className="primary" disabled={act.busy !== '' || !amount || wrong !== '' || chosen === ''}>Delegate</button>
       </form>
@@ -95,17 +98,29 @@ function Delegate({ validators, balance, act }: { validators: Validator[]; balan
 
 const everything = 2n ** 128n - 1n
 
-function Undelegate({ operator, most, act }: { operator: string; most: string; act: Act }) {
+/** Stake leaves a validator: to its owner after a delay, or to another validator at once. */
+function Leave({ operator, most, validators, act }: { operator: string; most: string; validators: Validator[]; act: Act }) {
   const [text, setText] = useState('')
+  const [to, setTo] = useState('')
   const amount = text === '' ? everything : units(text)
   const wrong = amount === null || amount === 0n || (amount !== everything && amount > BigInt(most))
+  const others = validators.filter((v) => v.operator !== operator && v.standing !== 'tombstoned')
+  const chosen = others.find((v) => v.operator === to)?.operator ?? others.find((v) => v.standing === 'active')?.operator ?? others[0]?.operator
   return (
     <form className="inline" onSubmit={(e) => {
       e.preventDefault()
       if (!wrong) void act.run('undelegate', call('undelegate', [operator, amount]), 'It is on its way back.')
     }}>
-      <input inputMode="decimal" value={text} aria-label={`Amount to take back from ${operator}, in AITBC`} placeholder="all of it" aria-invalid={wrong} onChange={(e) => setText(e.target.value)} />
+      <input inputMode="decimal" value={text} aria-label={`Amount to take back or to move from ${operator}, in AITBC`} placeholder="all of it" aria-invalid={wrong} onChange={(e) => setText(e.target.value)} />
       <button type="submit" disabled={act.busy !== '' || wrong}>Take back</button>
+      {chosen && (
+        <>
+          <select value={chosen} aria-label={`Validator to which stake moves from ${operator}`} onChange={(e) => setTo(e.target.value)}>
+            {others.map((v) => <option key={v.operator} value={v.operator}>{named(v)}</option>)}
+          </select>
+          <button type="button" disabled={act.busy !== '' || wrong} onClick={() => void act.run('redelegate', call('redelegate', [operator, chosen, amount]), 'It is behind the other validator.')}>Move there</button>
+        </>
+      )}
     </form>
   )
 }

@@ -34,6 +34,7 @@ const reverts: Record<string, string> = {
   HourlyCapReached: 'The faucet has given what it gives in an hour: come back in the next.',
   Empty: 'The faucet is empty.',
   TooMany: 'Too many unbondings at once: withdraw what is due first.',
+  Closed: 'This validator takes no stake: it was removed for good, or has lost nearly all that was behind it.',
   Locked: 'This stake was redelegated, and stays until its former validator can no longer be punished for it.',
   NotDue: 'Nothing is due yet.',
   NoVotes: 'This account had no stake that could vote here when the vote began.',
