@@ -7,6 +7,7 @@ import (
 
 	"github.com/ethereum/go-ethereum"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/core/types"
 	"github.com/ethereum/go-ethereum/ethclient"
 	"github.com/ethereum/go-ethereum/params"
 	"github.com/stretchr/testify/require"
@@ -54,4 +55,34 @@ func TestThePendingStateIsTheHeadAndThePool(t *testing.T) {
 		_, err = c.EstimateGas(ctx, ethereum.CallMsg{From: chaintest.Address(1), To: &at, Value: big.NewInt(1)})
 		require.ErrorContains(t, err, "revert")
 	}
+}
+
+// As wallets offer it: the same number, and both fees higher by an eighth, rounded up. Less is refused.
+func TestATransactionThatWaitsIsReplacedByADearerOne(t *testing.T) {
+	n := chaintest.Open(t, chaintest.Spec(chaintest.Counter, 100_000), doors)
+	first := n.Send(0, &bob, 1, nil)
+	offer := func(eighths uint64) (*types.Transaction, error) {
+		more := func(fee *big.Int) *big.Int { return new(big.Int).SetUint64((fee.Uint64()*eighths + 7) / 8) }
+		tx, err := types.SignNewTx(chaintest.Key(0), types.LatestSignerForChainID(chaintest.ChainID), &types.DynamicFeeTx{
+			ChainID: chaintest.ChainID, Nonce: first.Nonce(), Gas: first.Gas(), GasFeeCap: more(first.GasFeeCap()), GasTipCap: more(first.GasTipCap()),
+			To: first.To(), Value: big.NewInt(2),
+		})
+		require.NoError(t, err)
+		raw, err := tx.MarshalBinary()
+		require.NoError(t, err)
+		_, err = n.Chain.Submit(raw)
+		return tx, err
+	}
+	raw, err := first.MarshalBinary()
+	require.NoError(t, err)
+	_, err = n.Chain.Submit(raw)
+	require.NoError(t, err)
+	_, err = offer(8)
+	require.Equal(t, evm.RefusedReplacement, evm.Why(err), err)
+	second, err := offer(9)
+	require.NoError(t, err)
+	require.NoError(t, n.Chain.Pool().Sync())
+	require.False(t, n.Chain.Pool().Has(first.Hash()))
+	require.True(t, n.Chain.Pool().Has(second.Hash()))
+	n.Block(second)
 }
