@@ -166,6 +166,89 @@ describe('a transaction', () => {
   })
 })
 
+describe('a transaction that waits', () => {
+  const begun = async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    await b.approvals.approve(key, shown, [])
+    return { b, old: (await b.core.outbox.pending())[0]! }
+  }
+  /** Has another take its place, with a restart of the worker at every step. */
+  const replace = async (b: Bench, hash: Hex, how: 'faster' | 'cancel') => {
+    const key = await b.commands.askReplace(hash, how)
+    b.restart()
+    const review = (await b.commands.review(key))!
+    b.restart()
+    await b.commands.approve(key, review.shown, [])
+    return { key, review }
+  }
+
+  it('is sent again with the same number and fees higher by an eighth, and again', async () => {
+    const { b, old } = await begun()
+    const { review } = await replace(b, old.hash, 'faster')
+    expect(review).toMatchObject({ problem: '', origin: null, ask: { replaces: old.hash }, intent: { kind: 'transfer', to: second, amount: '16' } })
+    const [first, faster] = b.node.sent.map((raw) => parseTransaction(raw))
+    expect(faster).toMatchObject({ to: second.toLowerCase(), value: 16n, gas: first!.gas, maxFeePerGas: 33n, maxPriorityFeePerGas: 2n })
+    expect(faster!.nonce).toBe(first!.nonce)
+    const now = (await b.core.outbox.pending())[1]!
+    await replace(b, now.hash, 'faster')
+    expect(parseTransaction(b.node.sent[2]!)).toMatchObject({ maxFeePerGas: 38n, maxPriorityFeePerGas: 3n })
+    // The next payment comes after it.
+    await ask(b, 'eth_sendTransaction', [payment])
+    await agree(b)
+    expect(parseTransaction(b.node.sent[3]!).nonce).toBe(1)
+  })
+
+  it('is cancelled by nothing to oneself, and only the newest can be replaced', async () => {
+    const { b, old } = await begun()
+    await replace(b, old.hash, 'cancel')
+    expect(parseTransaction(b.node.sent[1]!)).toMatchObject({ to: me.toLowerCase(), maxFeePerGas: 33n, maxPriorityFeePerGas: 2n, gas: 21000n })
+    expect(parseTransaction(b.node.sent[1]!).value ?? 0n).toBe(0n)
+    const { entries } = await b.commands.history(me)
+    expect(entries.map((e) => [e.state, e.replaceable])).toEqual([['pending', true], ['pending', false]])
+    expect(entries[1]!.why).toContain('in its place')
+    // The node has forgotten both: only the newer is offered again.
+    const newer = b.node.sent[1]!
+    b.node.sent = []
+    b.restart()
+    await b.core.outbox.refresh(chainId, b.node.ask)
+    expect(b.node.sent).toEqual([newer])
+    b.node.mined = 1
+    expect((await b.commands.history(me)).entries.map((e) => [e.state, e.replaceable])).toEqual([['included', false], ['replaced', false]])
+  })
+
+  it('may win all the same', async () => {
+    const { b, old } = await begun()
+    await replace(b, old.hash, 'cancel')
+    b.node.mined = 1 // the first of both
+    const { entries } = await b.commands.history(me)
+    expect(entries.find((e) => e.hash === old.hash)!.state).toBe('included')
+    expect(entries.find((e) => e.hash !== old.hash)!.state).toBe('pending') // the node has it still
+    b.node.sent.pop()
+    expect((await b.commands.history(me)).entries.map((e) => e.state).sort()).toEqual(['included', 'replaced'])
+  })
+
+  it('that is in a block meanwhile is not replaced', async () => {
+    const { b, old } = await begun()
+    const key = await b.commands.askReplace(old.hash, 'cancel')
+    const { shown } = (await b.commands.review(key))!
+    b.node.mined = 1
+    await expect(b.commands.approve(key, shown, [])).rejects.toThrow('waits no more')
+    expect((await b.commands.review(key))!.problem).toContain('waits no more')
+    expect(b.node.sent).toHaveLength(1)
+    await expect(b.commands.askReplace(old.hash, 'faster')).rejects.toThrow('waits no more')
+  })
+
+  it('goes on if the node refuses what was to take its place', async () => {
+    const { b, old } = await begun()
+    b.node.refuse = { eth_sendRawTransaction: new NodeError(-32000, 'replacement transaction underpriced') }
+    const { key } = await replace(b, old.hash, 'faster')
+    expect(await b.commands.outcome(key)).toMatchObject({ error: expect.any(String) })
+    expect((await b.commands.history(me)).entries.filter((e) => e.replaceable).map((e) => e.hash)).toEqual([old.hash])
+  })
+})
+
 describe('locking', () => {
   it('comes by itself when nobody is there, also through a restart', async () => {
     const b = await opened()

@@ -1,6 +1,6 @@
 // A world for the wallet without a browser: storage in memory, a node that
 // answers as it is told, a clock that is moved by hand.
-import { encodeAbiParameters, keccak256, type Address, type Hex } from 'viem'
+import { encodeAbiParameters, keccak256, parseTransaction, type Address, type Hex } from 'viem'
 import { NodeError, Unreachable, type Ask } from '../src/chain/rpc.js'
 import { keyOfHex } from '../src/crypto/phrase.js'
 import { marketPredeploy } from '../src/chain/predeploys.js'
@@ -59,6 +59,9 @@ export class Node {
   mined = 0
   refuse: Record<string, Error> = {}
 
+  /** How many numbers are taken: several transactions may have the same. */
+  numbers = () => new Set(this.sent.map((raw) => (raw.startsWith('0x02') ? (parseTransaction(raw).nonce ?? 0) : raw))).size
+
   ask: Ask = async (method, params = []) => {
     this.asked.push(method)
     if (!this.online) throw new Unreachable('It does not answer.')
@@ -76,7 +79,7 @@ export class Node {
       case 'eth_getBalance':
         return hex(this.balance)
       case 'eth_getTransactionCount':
-        return hex(params[1] === 'latest' ? this.mined : this.sent.length)
+        return hex(params[1] === 'latest' ? this.mined : this.numbers())
       case 'eth_getBlockByNumber':
         return { baseFeePerGas: '0x7' }
       case 'eth_maxPriorityFeePerGas':

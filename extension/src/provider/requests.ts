@@ -27,7 +27,7 @@ export interface WantedTx {
 
 export type Ask =
   | { kind: 'connect'; permissions: boolean } // answered with accounts, or with permissions as in EIP-2255
-  | { kind: 'transaction'; wanted: WantedTx }
+  | { kind: 'transaction'; wanted: WantedTx; replaces?: Hex } // of the wallet's own pages: the transaction whose place it takes
   | { kind: 'typed'; from: Address; json: string }
   | { kind: 'message'; from: Address; message: Hex }
   | { kind: 'switch'; chainId: number }

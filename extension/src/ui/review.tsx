@@ -132,6 +132,7 @@ function Intent({ of: i, review }: { of: Shown; review: Data }) {
       <p className="kind"><span className={i.blind ? 'badge bad' : 'badge plain'}>{i.blind ? 'Blind signature' : kinds[i.kind]}</span> <span className="soft">on {review.network}</span></p>
       <h1 className="says"><Foreign text={i.title} /></h1>
       {i.blind && <Notice kind="bad">Nobody can tell what this does. It may take all that the account has, now or later. You have allowed blind signing in the settings.</Notice>}
+      {review.ask.kind === 'transaction' && review.ask.replaces && <Notice>It takes the place of a transaction that waits, with the same number and higher fees. One of both will be in a block.</Notice>}
       {i.warning && <Notice kind="warn"><Foreign text={i.warning} /></Notice>}
       {message && <pre className="message" tabIndex={0} aria-label="The message"><Foreign text={message.value} /></pre>}
       <Facts list={[['From', <Id of={i.from} />], ...(i.to ? [[isTx ? 'To' : 'For the contract', <Id of={i.to} />] as [string, ReactNode]] : []), ...cost, ...(review.balance ? [['Balance', <Amount of={review.balance} />] as [string, ReactNode]] : [])]} />

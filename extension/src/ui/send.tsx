@@ -55,7 +55,7 @@ export function Send() {
 }
 
 /** The review of the wallet's own transaction, and what became of it. */
-function Outcome({ id, back, again }: { id: string; back: string; again: () => void }) {
+export function Outcome({ id, back, again }: { id: string; back: string; again: () => void }) {
   const [decided, setDecided] = useState(false)
   const outcome = useLoad(() => call('outcome', id), [id, decided], 2_000)
   if (!decided) return <Review id={id} onDone={() => setDecided(true)} />

@@ -1,7 +1,7 @@
 // What the person is shown before a yes, and what a yes does. A transaction is
 // signed as it was shown, number and fees included, so that doing it again after
 // a restart makes the same bytes: it can be in a block once.
-import { hexToBytes, keccak256, serializeTransaction, parseSignature, type Address, type Hex } from 'viem'
+import { hexToBytes, keccak256, parseTransaction, serializeTransaction, parseSignature, type Address, type Hex } from 'viem'
 import { build, nextNonce, restoreTx, storeTx, type Wanted } from '../chain/build.js'
 import { explain } from '../chain/reasons.js'
 import { NodeError, quantity, Unreachable, type Ask as NodeAsk } from '../chain/rpc.js'
@@ -56,6 +56,13 @@ const wanted = (w: WantedTx): Wanted => {
   return { from: w.from, to: w.to, value: BigInt(w.value), data: w.data, gas: n(w.gas), maxFeePerGas: n(w.maxFeePerGas), maxPriorityFeePerGas: n(w.maxPriorityFeePerGas) }
 }
 
+const over = 'The transaction waits no more: see in the activity what became of it.'
+
+/** A transaction with at least these fees. */
+function dearer(tx: Tx, { cap, tip }: { cap: bigint; tip: bigint }): Tx {
+  return { ...tx, maxFeePerGas: tx.maxFeePerGas > cap ? tx.maxFeePerGas : cap, maxPriorityFeePerGas: tx.maxPriorityFeePerGas > tip ? tx.maxPriorityFeePerGas : tip }
+}
+
 export class Approvals {
   readonly #signing = new Turn()
 
@@ -71,21 +78,24 @@ export class Approvals {
     try {
       const { chainId, ask } = await this.core.networks.ready()
       if (chainId !== r.chainId) return { ...base, problem: `This was asked on chain ${r.chainId}. The wallet is on another network now.` }
-      return r.ask.kind === 'transaction' ? await this.#transaction(base, r, r.ask.wanted, ask) : await this.#signature(base, r)
+      return r.ask.kind === 'transaction' ? await this.#transaction(base, r, r.ask.wanted, r.ask.replaces, ask) : await this.#signature(base, r)
     } catch (e) {
       if (e instanceof NoNetwork || e instanceof Unreachable || e instanceof Refused) return { ...base, problem: e.message }
       throw e
     }
   }
 
-  async #transaction(base: Review, r: Request, asked: WantedTx, ask: NodeAsk): Promise<Review> {
+  async #transaction(base: Review, r: Request, asked: WantedTx, replaces: Hex | undefined, ask: NodeAsk): Promise<Review> {
     const w = wanted(asked)
+    const old = replaces === undefined ? undefined : await this.core.outbox.waiting(r.chainId, replaces)
+    if (replaces !== undefined && !old) return { ...base, problem: over }
     const [balance, atNode] = await Promise.all([ask('eth_getBalance', [w.from, 'latest']).then(quantity), nextNonce(ask, w.from)])
-    const nonce = await this.core.outbox.nextNonce(r.chainId, w.from, atNode)
+    const nonce = old?.nonce ?? (await this.core.outbox.nextNonce(r.chainId, w.from, atNode))
     let problem = ''
     let tx: Tx
     try {
       tx = await build(ask, w, r.chainId, nonce)
+      if (old) tx = dearer(tx, await this.core.outbox.outbid(old))
     } catch (e) {
       if (!(e instanceof NodeError)) throw e
       problem = /insufficient funds/i.test(e.message) || w.value > balance ? `Not enough: the account has ${coins(balance)}.` : `It would fail. ${explain(e)}`
@@ -145,6 +155,11 @@ export class Approvals {
     const problem = await this.#blind(intent)
     if (problem) throw new Unfit(problem)
     if (!r.prepared) return
+    if (r.ask.kind === 'transaction' && r.ask.replaces !== undefined) {
+      await this.core.outbox.refresh(chainId, ask)
+      if (!(await this.core.outbox.waiting(chainId, r.ask.replaces))) throw new Unfit(over)
+      return
+    }
     const next = await this.core.outbox.nextNonce(chainId, intent.from, await nextNonce(ask, intent.from))
     if (next !== r.prepared.nonce) throw new Unfit('Another transaction of the account came in between. Look at this one again.')
   }
@@ -217,8 +232,15 @@ function show(i: Intent, tx: Tx | null): Shown {
   return { kind, title: title(i, tx), summary, from, to, amount: String(i.amount), worth: String(i.worth), fields, warning, blind: isBlind(i), digest }
 }
 
+/** What takes the place of a transaction that waits: the same, or nothing. */
+export function replacement(of: Sent, how: 'faster' | 'cancel'): Ask {
+  if (how === 'cancel') return ownTransaction(of.from, of.from, 0n, '0x', of.hash)
+  const t = parseTransaction(of.raw)
+  return { kind: 'transaction', replaces: of.hash, wanted: { from: of.from, to: of.to, value: of.value, data: t.data ?? '0x', gas: String(t.gas), maxFeePerGas: null, maxPriorityFeePerGas: null } }
+}
+
 /** What a request for a plain payment, or a call of the wallet's own pages, looks like. */
-export function ownTransaction(from: Address, to: Address, value: bigint, data: Hex = '0x'): Ask {
-  return { kind: 'transaction', wanted: { from, to, value: String(value), data, gas: null, maxFeePerGas: null, maxPriorityFeePerGas: null } }
+export function ownTransaction(from: Address, to: Address, value: bigint, data: Hex = '0x', replaces?: Hex): Ask {
+  return { kind: 'transaction', wanted: { from, to, value: String(value), data, gas: null, maxFeePerGas: null, maxPriorityFeePerGas: null }, ...(replaces ? { replaces } : {}) }
 }
 

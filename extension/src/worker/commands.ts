@@ -11,7 +11,8 @@ import { readAddress } from '../intent/address.js'
 import { line } from '../intent/text.js'
 import type { Account } from '../vault/vault.js'
 import type { Permission } from '../provider/sites.js'
-import { ownTransaction, type Approvals, type Review } from './approvals.js'
+import { ownTransaction, replacement, type Approvals, type Review } from './approvals.js'
+import type { Ask } from '../provider/requests.js'
 import type { Core } from './core.js'
 import { drip, faucetState, firstCoins, type FaucetState } from './faucet.js'
 import { history, type History } from './history.js'
@@ -62,6 +63,8 @@ export interface Commands {
   /** Begins a transaction of the wallet's own; what it returns is reviewed. */
   askDrip(to: Address): Promise<string>
   askSend(from: Address, to: string, units: string): Promise<string>
+  /** Begins what takes the place of a transaction that waits: the same with higher fees, or nothing to oneself. */
+  askReplace(hash: Hex, how: 'faster' | 'cancel'): Promise<string>
   review(key: string): Promise<Review | null>
   approve(key: string, shown: string, chosen: Address[]): Promise<void>
   reject(key: string): Promise<void>
@@ -113,11 +116,14 @@ export function commands(core: Core, approvals: Approvals): Commands {
     return coordinators.address
   }
 
-  async function own(from: Address, to: Address, value: bigint, data?: Hex): Promise<string> {
-    const { chainId } = await networks.ready()
+  async function enter(ask: Ask, chainId: number): Promise<string> {
     const key = `own/${crypto.randomUUID()}`
-    await requests.enter(key, null, ownTransaction(from, to, value, data), chainId)
+    await requests.enter(key, null, ask, chainId)
     return key
+  }
+
+  async function own(from: Address, to: Address, value: bigint, data?: Hex): Promise<string> {
+    return enter(ownTransaction(from, to, value, data), (await networks.ready()).chainId)
   }
 
   return {
@@ -213,6 +219,13 @@ export function commands(core: Core, approvals: Approvals): Commands {
         throw new Unfit((e as Error).message)
       }
       return own(from, address, BigInt(units))
+    },
+    async askReplace(hash, how) {
+      const { chainId, ask } = await networks.ready()
+      await outbox.refresh(chainId, ask)
+      const old = await outbox.waiting(chainId, hash)
+      if (!old) throw new Unfit('It waits no more.')
+      return enter(replacement(old, how), chainId)
     },
     review: (key) => approvals.review(key),
     approve: (key, shown, chosen) => approvals.approve(key, shown, chosen),

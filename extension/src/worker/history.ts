@@ -3,7 +3,7 @@ import { getAddress, type Address, type Hex } from 'viem'
 import { getJSON, Unreachable } from '../chain/rpc.js'
 import type { Network } from '../chain/network.js'
 import { line } from '../intent/text.js'
-import type { Sent, SentState } from './outbox.js'
+import { isSuperseded, type Sent, type SentState } from './outbox.js'
 
 export interface Entry {
   hash: Hex
@@ -16,6 +16,8 @@ export interface Entry {
   why: string
   height: number | null
   origin: string | null
+  /** It waits, and another can take its place. */
+  replaceable: boolean
 }
 
 /** What is known, and why the explorer says nothing, if it does not. */
@@ -41,10 +43,15 @@ export function read(v: unknown, me: Address): Entry | null {
   const to = address(t.to)
   const method = typeof t.method === 'string' && t.method ? line(t.method, 40) : ''
   const text = method ? `Call ${method}` : from === me ? 'Sent' : 'Received'
-  return { hash: t.hash, at, from, to, value: t.value, text, state: t.ok === true ? 'included' : 'failed', why: '', height: Number.isSafeInteger(t.height) ? (t.height as number) : null, origin: null }
+  return { hash: t.hash, at, from, to, value: t.value, text, state: t.ok === true ? 'included' : 'failed', why: '', height: Number.isSafeInteger(t.height) ? (t.height as number) : null, origin: null, replaceable: false }
 }
 
-const own = (s: Sent): Entry => ({ hash: s.hash, at: s.at, from: s.from, to: s.to, value: s.value, text: s.summary, state: s.state, why: s.why, height: s.height, origin: s.origin })
+function own(s: Sent, pending: Sent[]): Entry {
+  const waits = s.state === 'pending'
+  const old = waits && isSuperseded(s, pending)
+  const why = old ? 'Another was sent in its place: one of both will be in a block.' : s.why
+  return { hash: s.hash, at: s.at, from: s.from, to: s.to, value: s.value, text: s.summary, state: s.state, why, height: s.height, origin: s.origin, replaceable: waits && !old }
+}
 
 async function ofExplorer(network: Network, chainId: number, me: Address): Promise<Entry[]> {
   const status = (await getJSON(`${network.explorer}/api/status`)) as { chain_id?: unknown } | null
@@ -55,7 +62,8 @@ async function ofExplorer(network: Network, chainId: number, me: Address): Promi
 
 /** Newest first. What this wallet sent says more, and stands for what the explorer says of the same. */
 export async function history(network: Network, chainId: number, me: Address, sent: Sent[]): Promise<History> {
-  const mine = sent.map(own)
+  const pending = sent.filter((s) => s.state === 'pending').reverse()
+  const mine = sent.map((s) => own(s, pending))
   if (!network.explorer) return { entries: mine, explorer: 'none' }
   try {
     const seen = new Set(mine.map((e) => e.hash))

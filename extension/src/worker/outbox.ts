@@ -1,6 +1,6 @@
 // What was sent: kept before it is offered to a node, and offered again, always
 // the same bytes, until it is in a block. It can be in a block once.
-import type { Address, Hex } from 'viem'
+import { parseTransaction, type Address, type Hex } from 'viem'
 import { explain } from '../chain/reasons.js'
 import { hexOf, NodeError, quantity, type Ask } from '../chain/rpc.js'
 import { Slot, Turn, type Area } from './store.js'
@@ -31,6 +31,13 @@ const most = 300
 /** The node has taken it already. */
 const taken = (e: unknown) => e instanceof NodeError && /already known|already imported/i.test(e.message)
 
+const sameNumber = (a: Sent, b: Sent) => a.chainId === b.chainId && a.from === b.from && a.nonce === b.nonce
+
+/** Whether another that waits, among all that do in the order in which they were sent, came in a transaction's place. */
+export function isSuperseded(s: Sent, pending: Sent[]): boolean {
+  return pending.findLast((x) => sameNumber(x, s)) !== pending.find((x) => x.hash === s.hash)
+}
+
 export class Outbox {
   readonly #all: Slot<Sent[]>
   readonly #turn = new Turn()
@@ -51,6 +58,19 @@ export class Outbox {
 
   async pending(): Promise<Sent[]> {
     return (await this.#all.get()).filter((s) => s.state === 'pending')
+  }
+
+  /** A transaction that waits, which another could take the place of. */
+  async waiting(chainId: number, hash: Hex): Promise<Sent | undefined> {
+    return (await this.pending()).find((s) => s.chainId === chainId && s.hash === hash)
+  }
+
+  /** The fees with which a node takes another transaction with the number of one that waits: an eighth more than all that were offered. */
+  async outbid(of: Sent): Promise<{ cap: bigint; tip: bigint }> {
+    const rivals = (await this.pending()).filter((s) => sameNumber(s, of)).map((s) => parseTransaction(s.raw))
+    const most = (list: (bigint | undefined)[]) => list.reduce<bigint>((a, b) => ((b ?? 0n) > a ? b! : a), 0n)
+    const more = (n: bigint) => (n * 9n + 7n) / 8n
+    return { cap: more(most(rivals.map((t) => t.maxFeePerGas))), tip: more(most(rivals.map((t) => t.maxPriorityFeePerGas))) }
   }
 
   /** The first number that nothing of ours takes. */
@@ -98,7 +118,8 @@ export class Outbox {
     if (await this.#landed(ask, s)) return
     if (await ask('eth_getTransactionByHash', [s.hash])) return
     const used = Number(quantity(await ask('eth_getTransactionCount', [s.from, 'latest'])))
-    if (used <= s.nonce) await this.offer(ask, s).catch(() => undefined)
+    // What another is to take the place of is not offered again: a node would refuse it for its lower fees.
+    if (used <= s.nonce) await (isSuperseded(s, await this.pending()) ? undefined : this.offer(ask, s).catch(() => undefined))
     else if (!(await this.#landed(ask, s))) await this.#mark(s.hash, 'replaced', null, 'Another transaction with this number is in a block.')
   }
 
