@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,5 +75,35 @@ func TestCommandsOfTheGuidesWork(t *testing.T) {
 				t.Errorf("no receipt was verified:\n%s", out.String())
 			}
 		})
+	}
+}
+
+// README's first two commands are those that are tested: the gate calls one, and TestDemo runs what the other is.
+func TestReadmeBeginsWithWhatTheGateRuns(t *testing.T) {
+	t.Parallel()
+	root, err := network.Repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(name string) string {
+		t.Helper()
+		raw, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	var commands []string
+	for line := range strings.Lines(blocks(read("README.md"))[0]) {
+		command, _, _ := strings.Cut(line, "#")
+		commands = append(commands, strings.TrimSpace(command))
+	}
+	if want := []string{"make demo", "make test"}; !slices.Equal(commands, want) {
+		t.Fatalf("README begins with %q, want %q", commands, want)
+	}
+	for name, want := range map[string]string{".ci/run": "\nmake test\n", "Makefile": "\ndemo: build ## run a job on a new network, pay for it, prove it, stop\n\tbin/aitbc demo\n"} {
+		if !strings.Contains(read(name), want) {
+			t.Errorf("%s has no %q", name, want)
+		}
 	}
 }
