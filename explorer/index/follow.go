@@ -14,7 +14,7 @@ import (
 // How a chain is read.
 const (
 	parallel    = 8     // blocks asked for at a time
-	rangeBlocks = 128   // at most, in one transaction of the store
+	rangeBlocks = 512   // at most, in one transaction of the store
 	rangeTxs    = 4_000 // after which a range is ended
 	pollHead    = 200 * time.Millisecond
 	retryAfter  = 2 * time.Second
@@ -153,28 +153,46 @@ func (f *Follower) position(ctx context.Context, tip Tip) (Position, error) {
 	return p, nil
 }
 
-// read sends the blocks from next to head, in ranges.
+// answer is a block, or why there is none.
+type answer struct {
+	block Block
+	err   error
+}
+
+// read sends the blocks from next to head, in ranges. While one is waited for, those after it
+// are asked for.
 func (f *Follower) read(ctx context.Context, next, head uint64, out chan<- []Block) error {
-	var blocks []Block
-	txs := 0
-	for next <= head {
-		part := make([]Block, min(parallel, head-next+1))
-		g, gctx := errgroup.WithContext(ctx)
-		for i := range part {
-			g.Go(func() (err error) {
-				part[i], err = f.Source.Block(gctx, next+uint64(i)) //nolint:gosec // below parallel
-				return err
+	ctx, stop := context.WithCancel(ctx)
+	var g errgroup.Group
+	defer func() { _ = g.Wait() }() // there is nothing that it could tell
+	defer stop()
+	asked := make(chan chan answer, parallel)
+	g.Go(func() error {
+		defer close(asked)
+		for h := next; h <= head; h++ {
+			one := make(chan answer, 1)
+			select {
+			case asked <- one:
+			case <-ctx.Done():
+				return nil
+			}
+			g.Go(func() error {
+				b, err := f.Source.Block(ctx, h)
+				one <- answer{b, err}
+				return nil
 			})
 		}
-		if err := g.Wait(); err != nil {
-			return fmt.Errorf("%w: %w", errNode, err)
+		return nil
+	})
+	var blocks []Block
+	txs := 0
+	for one := range asked {
+		a := <-one
+		if a.err != nil {
+			return fmt.Errorf("%w: %w", errNode, a.err)
 		}
-		next += uint64(len(part))
-		for i := range part {
-			txs += len(part[i].Txs)
-		}
-		blocks = append(blocks, part...)
-		if next <= head && len(blocks) < rangeBlocks && txs < rangeTxs {
+		blocks = append(blocks, a.block)
+		if txs += len(a.block.Txs); a.block.Height < head && len(blocks) < rangeBlocks && txs < rangeTxs {
 			continue
 		}
 		select {
@@ -184,7 +202,7 @@ func (f *Follower) read(ctx context.Context, next, head uint64, out chan<- []Blo
 			return ctx.Err()
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // add puts a range into the store, once it follows what is there.

@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -52,13 +55,14 @@ var inserts = [...]struct {
 	insert string
 	cols   int
 	end    string
+	sorted bool // by their key, which lies all over the table, before they are written
 }{
-	blocks:   {`INSERT INTO blocks (height, tag, hash, parent, time, proposer, gas_used, gas_limit, base_fee, txs, events) VALUES `, 11, ``},
-	txs:      {`INSERT INTO txs (height, idx, tag, hash, sender, receiver, created, value, nonce, method, ok, gas_limit, gas_used, fee, burned) VALUES `, 15, ``},
-	touched:  {`INSERT INTO touched (address, height, idx) VALUES `, 3, ``},
-	events:   {`INSERT INTO events (height, seq, idx, log, call, contract, name, args) VALUES `, 8, ``},
-	subjects: {`INSERT INTO subjects (kind, key, height, seq) VALUES `, 4, ``},
-	holdings: {`INSERT INTO holdings (holder, token) VALUES `, 2, ` ON CONFLICT DO NOTHING`},
+	blocks:   {`INSERT INTO blocks (height, tag, hash, parent, time, proposer, gas_used, gas_limit, base_fee, txs, events) VALUES `, 11, ``, false},
+	txs:      {`INSERT INTO txs (height, idx, tag, hash, sender, receiver, created, value, nonce, method, ok, gas_limit, gas_used, fee, burned) VALUES `, 15, ``, false},
+	touched:  {`INSERT INTO touched (address, height, idx) VALUES `, 3, ``, true},
+	events:   {`INSERT INTO events (height, seq, idx, log, call, contract, name, args) VALUES `, 8, ``, false},
+	subjects: {`INSERT INTO subjects (kind, key, height, seq) VALUES `, 4, ``, true},
+	holdings: {`INSERT INTO holdings (holder, token) VALUES `, 2, ` ON CONFLICT DO NOTHING`, true},
 }
 
 const (
@@ -88,19 +92,20 @@ func (w *writer) close() {
 
 func (w *writer) put(table int, values ...any) error {
 	w.rows[table] = append(w.rows[table], values...)
-	if len(w.rows[table]) < w.atOnce*inserts[table].cols {
+	if inserts[table].sorted || len(w.rows[table]) < w.atOnce*inserts[table].cols {
 		return nil
 	}
-	return w.write(table)
+	args := w.rows[table]
+	w.rows[table] = args[:0]
+	return w.write(table, args)
 }
 
-func (w *writer) write(table int) error {
-	args := w.rows[table]
+// write writes some rows, at most atOnce.
+func (w *writer) write(table int, args []any) error {
 	n := len(args) / inserts[table].cols
 	if n == 0 {
 		return nil
 	}
-	w.rows[table] = w.rows[table][:0]
 	row := "(" + strings.Repeat("?,", inserts[table].cols-1) + "?)"
 	query := w.bind(inserts[table].insert + strings.Repeat(row+",", n-1) + row + inserts[table].end)
 	if n < w.atOnce {
@@ -121,11 +126,36 @@ func (w *writer) write(table int) error {
 
 func (w *writer) flush() error {
 	for table := range inserts {
-		if err := w.write(table); err != nil {
-			return err
+		rows := slices.Collect(slices.Chunk(w.rows[table], inserts[table].cols))
+		if inserts[table].sorted {
+			slices.SortFunc(rows, byKey)
+		}
+		for part := range slices.Chunk(rows, w.atOnce) {
+			if err := w.write(table, slices.Concat(part...)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// byKey compares rows by their columns, in order.
+func byKey(a, b []any) int {
+	for i := range a {
+		order := 0
+		switch x := a[i].(type) {
+		case []byte:
+			order = bytes.Compare(x, b[i].([]byte)) //nolint:forcetypeassert // the same column
+		case int64:
+			order = cmp.Compare(x, b[i].(int64)) //nolint:forcetypeassert // the same column
+		case int:
+			order = cmp.Compare(x, b[i].(int)) //nolint:forcetypeassert // the same column
+		}
+		if order != 0 {
+			return order
+		}
+	}
+	return 0
 }
 
 // truth is a boolean as the schema has them.
