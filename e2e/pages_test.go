@@ -17,18 +17,6 @@ import (
 	"github.com/aitbc/aitbc/internal/home"
 )
 
-// blocks returns the commands of a page, in the order in which they stand.
-func blocks(page string) (all []string) {
-	for rest := page; ; {
-		_, after, found := strings.Cut(rest, "```sh\n")
-		if !found {
-			return all
-		}
-		block, further, _ := strings.Cut(after, "\n```")
-		all, rest = append(all, block), further
-	}
-}
-
 // readme is README, as seen from docs.
 const readme = "../README.md"
 
@@ -42,11 +30,10 @@ func TestCommandsOfTheGuidesWork(t *testing.T) {
 	for page, least := range map[string]int{"CLIENT.md": 10, "TROUBLESHOOTING.md": 5, "WALLET.md": 4, "MINER.md": 4, "VALIDATORS.md": 4, "OPERATOR.md": 6, "DEVELOPER.md": 3, readme: 1} {
 		t.Run(filepath.Base(page), func(t *testing.T) {
 			t.Parallel()
-			raw, err := os.ReadFile(filepath.Join(root, "docs", page))
+			commands, err := network.Blocks(filepath.Join("docs", page))
 			if err != nil {
 				t.Fatal(err)
 			}
-			commands := blocks(string(raw))
 			if page == readme { // whose first two start and test all, see below; the next are for another terminal
 				commands = append([]string{"aitbc up --detach"}, commands[1:]...)
 			}
@@ -102,8 +89,12 @@ func TestReadmeBeginsWithWhatTheGateRuns(t *testing.T) {
 		}
 		return string(raw)
 	}
+	first, err := network.Blocks("README.md")
+	if err != nil || len(first) == 0 {
+		t.Fatal("README has no commands", err)
+	}
 	var commands []string
-	for line := range strings.Lines(blocks(read("README.md"))[0]) {
+	for line := range strings.Lines(first[0]) {
 		command, _, _ := strings.Cut(line, "#")
 		commands = append(commands, strings.TrimSpace(command))
 	}

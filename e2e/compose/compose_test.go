@@ -80,6 +80,31 @@ func (p *project) run(name string, args ...string) string {
 	return out
 }
 
+// page has the commands of docs/DOCKER.md, one after another.
+func (p *project) page() []string {
+	p.t.Helper()
+	blocks, err := network.Blocks("docs/DOCKER.md")
+	if err != nil || len(blocks) != 3 {
+		p.t.Fatalf("%d blocks of commands, %v, want 3", len(blocks), err)
+	}
+	// The third is what this test runs on: the services made of bin/, in the foreground.
+	if !strings.Contains(blocks[2], "make build\n") || !strings.Contains(blocks[2], "-f docker-compose.dev.yml up --build") {
+		p.t.Errorf("the page has for developers: %s", blocks[2])
+	}
+	return strings.Split(blocks[0]+"\n"+blocks[1], "\n")
+}
+
+// next runs the page's next command, in which a word must stand, and returns what it printed.
+func (p *project) next(page *[]string, word string) string {
+	p.t.Helper()
+	if len(*page) == 0 || !strings.Contains((*page)[0], word) {
+		p.t.Fatalf("the page goes on with %q, want a command with %q", *page, word)
+	}
+	line := (*page)[0]
+	*page = (*page)[1:]
+	return p.run("bash", "-c", line)
+}
+
 // cli is the command line of the specification, which finds no local program.
 func (p *project) cli(args ...string) string {
 	p.t.Helper()
@@ -147,7 +172,8 @@ func TestQuickStart(t *testing.T) {
 	if p == nil {
 		return
 	}
-	p.run("docker-compose", "up", "-d", "--build")
+	page := p.page()
+	p.next(&page, "up -d")
 	up := p.healthy()
 	for s, id := range up {
 		var c struct {
@@ -171,7 +197,7 @@ func TestQuickStart(t *testing.T) {
 			}
 		}
 	}
-	if ps := p.run("docker-compose", "ps"); strings.Count(ps, "Up (healthy)") != len(services) {
+	if ps := p.next(&page, "ps"); strings.Count(ps, "Up (healthy)") != len(services) {
 		t.Errorf("docker-compose ps:\n%s", ps)
 	}
 	for url, want := range map[string]string{
@@ -182,20 +208,26 @@ func TestQuickStart(t *testing.T) {
 			t.Errorf("%s: %s, want %s", url, got, want)
 		}
 	}
-	if list := p.run("docker-compose", "exec", "-T", "wallet-daemon", "/bin/aitbc", "wallet", "list", "--json"); !strings.HasPrefix(list, "[") && !strings.HasPrefix(list, "{") {
-		t.Errorf("wallets: %s", list)
-	}
-	first := p.cli("submit", "What is AITBC?", "--model", "aitbc-tiny", "--max-tokens", "12", "--wait")
+	first := p.next(&page, "submit")
 	if !strings.Contains(first, "AITBC is a market") {
 		t.Errorf("the answer is %q", first)
 	}
-	p.run("docker-compose", "restart", "blockchain")
+	if logs := p.next(&page, "logs"); !strings.Contains(logs, "coordinator_1") {
+		t.Errorf("docker-compose logs:\n%s", logs)
+	}
+	p.next(&page, "restart blockchain")
 	p.healthy()
+	if list := p.next(&page, "exec"); !strings.HasPrefix(list, "[") && !strings.HasPrefix(list, "{") {
+		t.Errorf("wallets: %s", list)
+	}
 	second := strings.TrimSpace(p.cli("submit", "What is a miner?", "--model", "aitbc-tiny", "--max-tokens", "12"))
 	if logs := p.run("docker-compose", "logs", "wallet-daemon"); !strings.Contains(logs, "wallet-daemon_1") {
 		t.Errorf("docker-compose logs:\n%s", logs)
 	}
-	p.run("docker-compose", "down")
+	p.next(&page, "down")
+	if len(page) > 0 {
+		t.Errorf("the page has more: %q", page)
+	}
 	p.run("docker-compose", "up", "-d")
 	p.healthy()
 
