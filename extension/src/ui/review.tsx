@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import type { Address } from 'viem'
 import type { Review as Data, Shown } from '../worker/approvals.js'
-import { call, useLoad, useTask } from './call.js'
+import { call, Failure, useLoad, useTask } from './call.js'
 import { allow } from './allow.js'
 import { Amount, Facts, Foreign, Form, Id, Notice, Problem, useWallet, Waiting } from './parts.js'
 
@@ -28,7 +28,11 @@ export function Review({ id, onDone }: { id: string; onDone: () => void }) {
     task.run(async () => {
       if (yes && r.ask.kind === 'add') await allow([r.ask.network.rpc, r.ask.network.explorer])
       try {
-        await (yes ? call('approve', id, r.shown, r.ask.kind === 'connect' ? accounts : []) : call('reject', id))
+        const say = async () => (yes ? call('approve', id, r.shown, r.ask.kind === 'connect' ? accounts : []) : call('reject', id))
+        await say().catch((e: unknown) => {
+          if (e instanceof Failure && e.name !== 'Silent') throw e
+          return say() // the browser stopped the worker before it answered: what is said twice counts once
+        })
       } finally {
         review.again()
       }
