@@ -65,16 +65,13 @@ export async function approval(context, begin) {
   return { page, done }
 }
 
-/** Says yes or no in the approval window, and waits until it closes. One that stays open tells why, and is told again. */
+/** Says yes or no in the approval window, and waits until it closes. One that stays open tells what it shows. */
 export async function decide(page, name) {
-  const button = page.getByRole('button', { name, exact: true })
   const closed = page.waitForEvent('close')
-  await button.click()
-  const late = setTimeout(async () => {
-    console.error(`after ${name} the window stays: ${await page.locator('body').innerText().catch(String)}`)
-    await button.click({ timeout: 5_000 }).catch(() => {}) // it may have closed meanwhile
-  }, 20_000)
-  await closed.finally(() => clearTimeout(late))
+  await page.getByRole('button', { name, exact: true }).click()
+  await closed.catch(async (e) => {
+    throw new Error(`after ${name} the window stays: ${await page.locator('body').innerText().catch(String)}`, { cause: e })
+  })
 }
 
 /** The approval window with a text: what comes next may be shown in the one that is open, or in another. */

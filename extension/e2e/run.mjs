@@ -155,6 +155,21 @@ step('the worker is stopped in the middle of an approval: it lands, once')
   assert.equal(await chain.getBalance({ address: stranger }), parseEther('0.75'))
 }
 
+step('the worker is stopped right after the yes: it lands, once')
+const stops = [0, 15, 30, 60, 100] // milliseconds after the yes
+for (const after of stops) {
+  const before = await nonce()
+  const { page: window, done } = await approval(context, () => ask(page, 'eth_sendTransaction', pay(1n)))
+  await window.getByRole('heading', { name: /Send / }).waitFor()
+  await window.locator('button.primary:enabled').waitFor()
+  const closed = decide(window, 'Sign and send')
+  await new Promise((r) => setTimeout(r, after))
+  await stopWorker(browser, wallet)
+  await closed
+  assert.equal((await mined((await done).result)).status, 'success')
+  assert.equal(await nonce(), before + 1)
+}
+
 step('its own payment, with its state in the history')
 await wallet.goto(url('#/send'))
 await wallet.getByLabel('To').fill('0x12')
@@ -205,4 +220,4 @@ assert.ok(!stored.includes(passphrase) && !stored.includes('"entropy"'))
 
 await browser.close()
 site.close()
-console.log(JSON.stringify({ account: me, sent: 4 }))
+console.log(JSON.stringify({ account: me, sent: 4 + stops.length }))

@@ -155,6 +155,25 @@ describe('a transaction', () => {
     expect(parseTransaction(b.node.sent[0]!).nonce ?? 0).toBe(0)
   })
 
+  it('stays as it was shown while its fees are good, and is looked at again when they are not', async () => {
+    const b = await opened()
+    await connect(b)
+    const { key, shown } = await asked(b)
+    for (const base of [8n, 13n, 4n]) {
+      b.node.base = base
+      expect((await b.commands.review(key))!.shown).toBe(shown)
+    }
+    for (const base of [20n, 2n]) {
+      b.node.base = base
+      expect((await b.commands.review(key))!.shown).not.toBe(shown)
+      await expect(b.commands.approve(key, shown, [])).rejects.toThrow('changed meanwhile')
+    }
+    expect(b.node.sent).toEqual([])
+    const { shown: now } = (await b.commands.review(key))!
+    await b.commands.approve(key, now, [])
+    expect(parseTransaction(b.node.sent[0]!).maxFeePerGas).toBe(4n * 2n + 1n)
+  })
+
   it('whose number another took is replaced', async () => {
     const b = await opened()
     await connect(b)

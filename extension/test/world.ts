@@ -58,6 +58,7 @@ export class Node {
   asked: string[] = []
   mined = 0
   refuse: Record<string, Error> = {}
+  base = 7n
 
   /** How many numbers are taken: several transactions may have the same. */
   numbers = () => new Set(this.sent.map((raw) => (raw.startsWith('0x02') ? (parseTransaction(raw).nonce ?? 0) : raw))).size
@@ -81,7 +82,7 @@ export class Node {
       case 'eth_getTransactionCount':
         return hex(params[1] === 'latest' ? this.mined : this.numbers())
       case 'eth_getBlockByNumber':
-        return { baseFeePerGas: '0x7' }
+        return { baseFeePerGas: hex(this.base) }
       case 'eth_maxPriorityFeePerGas':
         return '0x1'
       case 'eth_estimateGas':

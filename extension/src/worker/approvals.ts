@@ -63,6 +63,14 @@ function dearer(tx: Tx, { cap, tip }: { cap: bigint; tip: bigint }): Tx {
   return { ...tx, maxFeePerGas: tx.maxFeePerGas > cap ? tx.maxFeePerGas : cap, maxPriorityFeePerGas: tx.maxPriorityFeePerGas > tip ? tx.maxPriorityFeePerGas : tip }
 }
 
+/** Whether what was shown is as good as what would be now: then it stays, as it should not change under the hand of who says yes. */
+function still(before: Tx, now: Tx, replaces: boolean): boolean {
+  const fees = [[before.maxFeePerGas, now.maxFeePerGas], [before.maxPriorityFeePerGas, now.maxPriorityFeePerGas]] as const
+  // The cap is four times the base fee, so half of what it would be now is still enough. Another's place takes all of it.
+  const enough = fees.every(([b, n]) => (replaces ? b >= n : 2n * b >= n) && b <= 2n * n)
+  return enough && before.chainId === now.chainId && before.nonce === now.nonce && before.gas >= now.gas
+}
+
 export class Approvals {
   readonly #signing = new Turn()
 
@@ -96,6 +104,8 @@ export class Approvals {
     try {
       tx = await build(ask, w, r.chainId, nonce)
       if (old) tx = dearer(tx, await this.core.outbox.outbid(old))
+      const before = r.prepared && restoreTx(r.prepared)
+      if (before && still(before, tx, old !== undefined)) tx = before
     } catch (e) {
       if (!(e instanceof NodeError)) throw e
       problem = /insufficient funds/i.test(e.message) || w.value > balance ? `Not enough: the account has ${coins(balance)}.` : `It would fail. ${explain(e)}`
