@@ -5,8 +5,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -80,18 +78,7 @@ func bert(t *testing.T, pooling uint32) string {
 		both(layer+"ffn_down", hidden, width)
 		both(layer+"layer_output_norm", width)
 	}
-	path := filepath.Join(t.TempDir(), "bert.gguf")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.WriteTo(f); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return written(t, &w)
 }
 
 // A model that orders texts gives one number for each, which is no vector.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -98,18 +97,7 @@ func pooling(t *testing.T, how uint32) string {
 	}
 	w := copied(t, from)
 	w.Uint("llama.pooling_type", how)
-	path := filepath.Join(t.TempDir(), "embeds.gguf")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.WriteTo(f); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return written(t, w)
 }
 
 // copied writes what a file says.

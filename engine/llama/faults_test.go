@@ -2,11 +2,9 @@ package llama_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -17,7 +15,6 @@ import (
 	"github.com/aitbc/aitbc/engine/internal/chat"
 	"github.com/aitbc/aitbc/engine/llama"
 	"github.com/aitbc/aitbc/engine/llama/library"
-	"github.com/aitbc/aitbc/engine/llama/librarytest"
 	"github.com/aitbc/aitbc/engine/llama/wire"
 )
 
@@ -82,29 +79,7 @@ func TestTheProgramIsBound(t *testing.T) {
 // The program ends with its standard input, which is what is left of a miner that was killed.
 func TestTheProgramEndsWithItsInput(t *testing.T) {
 	t.Parallel()
-	cfg := config(t, tiny)
-	arg, err := json.Marshal(wire.Start{Backend: "cpu", Folder: librarytest.CPU(t), Length: 128, Slots: 1, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(tiny)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	run := exec.CommandContext(t.Context(), cfg.Program, wire.Word, string(arg))
-	run.ExtraFiles = []*os.File{f}
-	in, err := run.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := run.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
+	run, in, out := start(t, 1, 128)
 	var ready, token wire.Reply
 	if err := wire.Read(out, wire.MostReply, &ready); err != nil || ready.Ready == nil {
 		t.Fatalf("%+v, %v", ready, err)

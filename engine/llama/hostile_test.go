@@ -98,18 +98,8 @@ func TestWhatLlamaCannotLoadIsSaid(t *testing.T) {
 	var w gguf.Writer
 	w.Text("general.architecture", "perpetuum")
 	w.Tensor(gguf.Tensor{Name: "x", Type: gguf.F32, Dims: []uint64{1}, Data: make([]byte, 4)})
-	path := filepath.Join(t.TempDir(), "model.gguf")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.WriteTo(f); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, err = llama.Open(t.Context(), config(t, path))
+	path := written(t, &w)
+	_, err := llama.Open(t.Context(), config(t, path))
 	if !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "perpetuum") {
 		t.Errorf("%v", err)
 	}

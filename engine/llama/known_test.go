@@ -1,17 +1,13 @@
 package llama_test
 
 import (
-	"encoding/json"
 	"io"
 	"math"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/aitbc/aitbc/engine"
 	"github.com/aitbc/aitbc/engine/internal/chat"
-	"github.com/aitbc/aitbc/engine/llama/librarytest"
 	"github.com/aitbc/aitbc/engine/llama/wire"
 )
 
@@ -25,29 +21,7 @@ type spoken struct {
 
 func speak(t *testing.T, slots int) *spoken {
 	t.Helper()
-	cfg := config(t, tiny)
-	arg, err := json.Marshal(wire.Start{Backend: "cpu", Folder: librarytest.CPU(t), Length: 2048, Slots: slots, Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := os.Open(tiny)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	run := exec.CommandContext(t.Context(), cfg.Program, wire.Word, string(arg))
-	run.ExtraFiles = []*os.File{f}
-	in, err := run.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := run.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
+	run, in, out := start(t, slots, 2048)
 	t.Cleanup(func() {
 		_ = in.Close()
 		if err := run.Wait(); err != nil && t.Context().Err() == nil {

@@ -1,7 +1,9 @@
 package llama_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,8 +11,10 @@ import (
 	"testing"
 
 	"github.com/aitbc/aitbc/engine/enginetest"
+	"github.com/aitbc/aitbc/engine/gguf"
 	"github.com/aitbc/aitbc/engine/llama"
 	"github.com/aitbc/aitbc/engine/llama/librarytest"
+	"github.com/aitbc/aitbc/engine/llama/wire"
 )
 
 // tiny is the model that is part of the miner.
@@ -65,6 +69,50 @@ func config(t *testing.T, path string) llama.Config {
 		t.Fatal(err)
 	}
 	return llama.Config{Path: path, Engines: engines, Backend: "cpu", Program: p, Threads: 1}
+}
+
+// written is the path of a file of what a writer has.
+func written(t *testing.T, w *gguf.Writer) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.gguf")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.WriteTo(f); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// start runs the program by itself, with the build for processors and the embedded model.
+func start(t *testing.T, slots, length int) (run *exec.Cmd, in io.WriteCloser, out io.Reader) {
+	t.Helper()
+	cfg := config(t, tiny)
+	arg, err := json.Marshal(wire.Start{Backend: "cpu", Folder: librarytest.CPU(t), Length: length, Slots: slots, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(tiny)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }() // the program has its own
+	run = exec.CommandContext(t.Context(), cfg.Program, wire.Word, string(arg))
+	run.ExtraFiles = []*os.File{f}
+	if in, err = run.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err = run.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return run, in, out
 }
 
 func open(t *testing.T, cfg llama.Config) *llama.Model {

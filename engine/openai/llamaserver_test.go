@@ -64,20 +64,35 @@ func TestRealLlamaServer(t *testing.T) {
 // llamaServerOf starts one, which ends with the test.
 func llamaServerOf(t *testing.T, program string, args ...string) *openai.Server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := free(t)
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	begin(t, exec.CommandContext(context.WithoutCancel(t.Context()), program, append(args, "--host", host, "--port", port, "-t", "2", "-c", "2048")...))
+	answers(t, "http://"+address+"/health")
+	s, err := openai.New(openai.Config{BaseURL: "http://" + address + "/v1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// free is an address that nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+// begin starts a server, which ends with the test, and shows its log if the test fails.
+func begin(t *testing.T, server *exec.Cmd) {
+	t.Helper()
 	var log bytes.Buffer
-	server := exec.CommandContext(context.WithoutCancel(t.Context()), program, append(args, "--host", host, "--port", port, "-t", "2", "-c", "2048")...)
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -86,15 +101,9 @@ func llamaServerOf(t *testing.T, program string, args ...string) *openai.Server 
 		_ = server.Process.Signal(os.Interrupt) // it may have ended
 		_ = server.Wait()
 		if t.Failed() {
-			t.Logf("llama-server's log:\n%s", log.String())
+			t.Logf("%s's log:\n%s", server.Path, log.String())
 		}
 	})
-	answers(t, "http://"+address+"/health")
-	s, err := openai.New(openai.Config{BaseURL: "http://" + address + "/v1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 // answers waits until a server answers that it is well.

@@ -1,9 +1,7 @@
 package openai_test
 
 import (
-	"bytes"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,33 +21,14 @@ func TestRealOllama(t *testing.T) {
 		t.Skip("AITBC_OLLAMA names no Ollama: make nightly builds one")
 	}
 	path, digest := weights(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	address := free(t)
 	home := t.TempDir()
 	command := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
 		cmd.Env = append(os.Environ(), "HOME="+home, "OLLAMA_MODELS="+filepath.Join(home, "models"), "OLLAMA_HOST="+address)
 		return cmd
 	}
-	var log bytes.Buffer
-	server := command("serve")
-	server.Stdout, server.Stderr = &log, &log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt) // it may have ended
-		_ = server.Wait()
-		if t.Failed() {
-			t.Logf("Ollama's log:\n%s", log.String())
-		}
-	})
+	begin(t, command("serve"))
 	answers(t, "http://"+address+"/api/version")
 	modelfile := filepath.Join(home, "Modelfile")
 	if err := os.WriteFile(modelfile, []byte("FROM "+path+"\n"), 0o600); err != nil {

@@ -58,7 +58,7 @@ func llamaHint(e settings.Engine, err error) string {
 		return "correct the engine's path"
 	case errors.Is(err, engine.ErrUnavailable):
 		return "aitbc-miner engine list says whether its libraries are sound; a smaller context, or fewer gpu_layers, need less memory; " +
-			"where the kernel has no Landlock, without_landlock = true goes on without"
+			"where the kernel has no Landlock, without_landlock = true goes on without, but for CUDA"
 	}
 	return "aitbc-miner doctor looks at each engine"
 }

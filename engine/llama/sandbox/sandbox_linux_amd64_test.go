@@ -85,6 +85,10 @@ func nothingIsInReach(t *testing.T, more string) {
 		if more == "cuda" && (name == "remove a file" || strings.HasPrefix(name, "connect to ")) {
 			refused = strings.HasSuffix(came, "no such file or directory")
 		}
+		// Landlock refuses it too, but not before its version 3: it is the filter's to do.
+		if strings.HasPrefix(name, "empty the model") && !strings.HasSuffix(came, "operation not permitted") {
+			t.Errorf("%s: the filter let it pass: %s", name, came)
+		}
 		for _, r := range refusals {
 			refused = refused || strings.HasSuffix(came, r)
 		}
