@@ -149,7 +149,7 @@ func (s *Service) AdminHold(ctx context.Context, c Caller, miner common.Address,
 	}
 	s.mu.Unlock()
 	for _, l := range held {
-		if err := s.lose(ctx, l, true, "miner_blocked", "the miner was blocked"); err != nil {
+		if err := s.lose(ctx, l, loss{code: "miner_blocked", message: "the miner was blocked", exclude: true}); err != nil {
 			return err
 		}
 	}

@@ -52,15 +52,22 @@ func (s *Service) expireLeases(ctx context.Context) {
 		}
 	}
 	for _, l := range lost {
-		if err := s.lose(ctx, l, false, "miner_lost", "the miner fell silent"); err != nil {
+		if err := s.lose(ctx, l, loss{code: "miner_lost", message: "the miner fell silent"}); err != nil {
 			s.log.ErrorContext(ctx, "requeue job", "job", l.job.ID, "err", err)
 		}
 	}
 }
 
+// loss is why a lease is taken away.
+type loss struct {
+	code, message string
+	exclude       bool // the miner does not get the job again
+	unheard       bool // the miner never heard of the lease
+}
+
 // lose takes a lease away: the job goes back into the queue, or fails when it
 // has been tried often enough or was to be stopped anyway.
-func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, message string) error {
+func (s *Service) lose(ctx context.Context, l *lease, why loss) error {
 	s.mu.Lock()
 	if s.leases[l.job.ID] != l {
 		s.mu.Unlock()
@@ -75,10 +82,10 @@ func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, messag
 	if err != nil {
 		return err
 	}
-	if j.Attempts >= s.cfg.MaxAttempts {
-		return s.endLease(ctx, l, market.Failed, code, message)
+	if j.Attempts >= s.cfg.MaxAttempts && !why.unheard {
+		return s.endLease(ctx, l, market.Failed, why.code, why.message)
 	}
-	err = s.cfg.Store.Requeue(ctx, l.job.ID, l.id)
+	err = s.cfg.Store.Requeue(ctx, l.job.ID, l.id, why.unheard)
 	if errors.Is(err, ledger.ErrNotAssigned) {
 		return nil
 	}
@@ -96,10 +103,10 @@ func (s *Service) lose(ctx context.Context, l *lease, exclude bool, code, messag
 		if st := s.streams[l.job.ID]; st != nil {
 			st.restart()
 		}
-		s.wakeLocked(s.sched.Release(l.job.ID, exclude))
-		s.ended(l.job, l, code)
+		s.wakeLocked(s.sched.Release(l.job.ID, why.exclude))
+		s.ended(l.job, l, why.code)
 	}
-	s.log.InfoContext(ctx, "job requeued", "job", l.job.ID, "miner", l.miner, "reason", code)
+	s.log.InfoContext(ctx, "job requeued", "job", l.job.ID, "miner", l.miner, "reason", why.code)
 	return nil
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/api/wire"
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/coordinator"
+	"github.com/aitbc/aitbc/coordinator/ledger"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/market"
 )
@@ -230,6 +232,30 @@ func TestALeaseOutlivesItsConnection(t *testing.T) {
 	}
 	if j := h.job(id); j.State != market.Completed || j.Price != h.account().Charged {
 		t.Fatalf("%+v", j)
+	}
+	h.balanced()
+}
+
+// A job whose miners' connections break before they hear of it has not been tried: it fails for that no more often than
+// for waiting.
+func TestALeaseThatNobodyHeardOfIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	m := h.miner(1)
+	id := h.submit("hello")
+	who := coordinator.Caller{Key: ledger.Key{Account: m.key.Address()}}
+	for range 5 {
+		a := m.claim()
+		if err := h.svc.GiveBack(t.Context(), who, id, a.Lease); err != nil {
+			t.Fatal(err)
+		}
+		if j := h.job(id); j.State != market.Queued || j.Attempts != 0 {
+			t.Fatalf("job %+v", j)
+		}
+	}
+	m.finish(m.claim(), "Hi")
+	if j := h.until(id, "settled", settled); j.Attempts != 1 {
+		t.Fatalf("job %+v", j)
 	}
 	h.balanced()
 }

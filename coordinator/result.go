@@ -233,9 +233,18 @@ func (s *Service) Fail(ctx context.Context, c Caller, job common.Hash, r api.Fai
 		s.mu.Lock()
 		others := s.othersLocked(l)
 		s.mu.Unlock()
-		return s.lose(ctx, l, others, code, message)
+		return s.lose(ctx, l, loss{code: code, message: message, exclude: others})
 	}
 	return s.endLease(ctx, l, market.Failed, code, message)
+}
+
+// GiveBack returns a lease to the queue whose miner could not be told of it.
+func (s *Service) GiveBack(ctx context.Context, c Caller, job common.Hash, lease string) error {
+	l, _, err := s.held(ctx, c, job, lease)
+	if err != nil {
+		return err
+	}
+	return s.lose(ctx, l, loss{code: "miner_lost", message: "the miner's connection broke", unheard: true})
 }
 
 // othersLocked reports whether a miner beside the lease's could run its job.

@@ -48,7 +48,6 @@ func TestJobIsRunChargedAndSettled(t *testing.T) {
 	h.balanced()
 }
 
-// A1: a miner that was never assigned posts a result for another's job.
 // A job may end before whoever ordered it reads: its tokens come one by one all the
 // same, as they were said.
 func TestTokensOfAJobThatEndedMeanwhile(t *testing.T) {
@@ -63,6 +62,7 @@ func TestTokensOfAJobThatEndedMeanwhile(t *testing.T) {
 	}
 }
 
+// A1: a miner that was never assigned posts a result for another's job.
 func TestA1OnlyTheLeaseHolderCompletes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -90,9 +90,10 @@ type Store interface {
 	// the disk: later writes see it, and reads do once one of them is on the disk.
 	// A crash may undo it, and the job is then queued again.
 	Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (*ledger.Job, error)
-	// Requeue takes a lease away. It returns [ledger.ErrNotAssigned] if another
-	// holds it, or another replica of the coordinator minds it.
-	Requeue(ctx context.Context, id common.Hash, lease string) error
+	// Requeue takes a lease away; one that its miner never heard of is no attempt.
+	// It returns [ledger.ErrNotAssigned] if another holds it, or another replica of
+	// the coordinator minds it.
+	Requeue(ctx context.Context, id common.Hash, lease string, unheard bool) error
 	// RequestCancel remembers that the client wants an unfinished job stopped.
 	RequestCancel(ctx context.Context, id common.Hash) error
 	// End finishes a job without payment and gives its reservation back; see

@@ -141,8 +141,7 @@ func (l *link) answer(ctx context.Context, f wire.Frame) {
 	sent := l.reply(f.Number, out, err) // a miner that is gone asks again elsewhere
 	if a, ok := out.(*api.Assignment); ok && sent != nil {
 		// Nobody has heard of this lease: let another have the job at once.
-		err := l.s.svc.Fail(context.WithoutCancel(ctx), l.who, a.JobID, api.FailureRequest{Lease: a.Lease, Code: "miner_lost", Message: "the miner's connection broke", Retryable: true})
-		if err != nil {
+		if err := l.s.svc.GiveBack(context.WithoutCancel(ctx), l.who, a.JobID, a.Lease); err != nil {
 			slog.WarnContext(ctx, "a lease was not given back", "job", a.JobID, "err", err)
 		}
 	}

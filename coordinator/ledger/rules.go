@@ -65,7 +65,8 @@ func Lease(j Job, miner common.Address, lease string) (Job, error) {
 }
 
 // Requeue takes a lease away, or returns [ErrNotAssigned] if it is another one.
-func Requeue(j Job, lease string) (Job, error) {
+// A lease that its miner never heard of is no attempt.
+func Requeue(j Job, lease string, unheard bool) (Job, error) {
 	if j.Lease != lease {
 		return j, ErrNotAssigned
 	}
@@ -74,6 +75,9 @@ func Requeue(j Job, lease string) (Job, error) {
 		return j, err
 	}
 	j.Miner, j.Lease = common.Address{}, ""
+	if unheard {
+		j.Attempts--
+	}
 	return j, nil
 }
 

@@ -120,7 +120,7 @@ func TestLeaseHasOneOwner(t *testing.T) {
 	if n := <-notes; n.Kind != ledger.NoteJobs || n.From != va.Me || n.Jobs[0] != id {
 		t.Fatalf("%+v", n)
 	}
-	if err := b.Requeue(ctx, id, "lease"); !errors.Is(err, ledger.ErrNotAssigned) {
+	if err := b.Requeue(ctx, id, "lease", false); !errors.Is(err, ledger.ErrNotAssigned) {
 		t.Fatalf("requeued by the other: %v", err)
 	}
 	if _, err := b.End(ctx, ledger.Ending{Job: id, Lease: "lease", State: market.Failed}); !errors.Is(err, ledger.ErrNotAssigned) {
@@ -136,7 +136,7 @@ func TestLeaseHasOneOwner(t *testing.T) {
 	if err != nil || j.Owner != vb.Me {
 		t.Fatalf("%+v, %v", j, err)
 	}
-	if err := a.Requeue(ctx, id, "lease"); !errors.Is(err, ledger.ErrNotAssigned) {
+	if err := a.Requeue(ctx, id, "lease", false); !errors.Is(err, ledger.ErrNotAssigned) {
 		t.Fatalf("requeued by the old owner: %v", err)
 	}
 	if _, err := a.Adopt(ctx, id, common.Address{2}, "lease"); err != nil {
@@ -154,7 +154,7 @@ func TestLeaseHasOneOwner(t *testing.T) {
 	if _, err := a.Beat(ctx, []byte("[]")); !errors.Is(err, ledger.ErrNotFound) {
 		t.Fatalf("the dead replica was not told: %v", err)
 	}
-	if err := b.Requeue(ctx, id, "lease"); err != nil {
+	if err := b.Requeue(ctx, id, "lease", false); err != nil {
 		t.Fatal(err)
 	}
 	stop()

@@ -64,13 +64,13 @@ func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address
 }
 
 // Requeue implements coordinator.Store.
-func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string) error {
+func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string, unheard bool) error {
 	return s.groups.do(ctx, need{job: id}, func(x *set) error {
 		j, err := x.job(id)
 		if err != nil {
 			return err
 		}
-		if j, err = ledger.Requeue(j, lease); err != nil {
+		if j, err = ledger.Requeue(j, lease, unheard); err != nil {
 			return err
 		}
 		if j.Owner != s.me.Load().id { // another replica minds this lease

@@ -210,7 +210,9 @@ func TestACrashAtAnyWriteLosesNothing(t *testing.T) {
 				key++
 			case 2:
 				id := pick().ID
-				both(func(s storetest.Store) error { return errors.Join(s.Requeue(ctx, id, "l"), s.RequestCancel(ctx, id)) })
+				both(func(s storetest.Store) error {
+					return errors.Join(s.Requeue(ctx, id, "l", step%2 == 0), s.RequestCancel(ctx, id))
+				})
 			}
 		}
 		s.run.Lock()

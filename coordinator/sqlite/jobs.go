@@ -186,13 +186,13 @@ func (s *Store) Assign(ctx context.Context, id common.Hash, miner common.Address
 }
 
 // Requeue implements coordinator.Store.
-func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string) error {
+func (s *Store) Requeue(ctx context.Context, id common.Hash, lease string, unheard bool) error {
 	return s.decide(ctx, onDisk, func(v view) (*change, error) {
 		j, err := v.job(id)
 		if err != nil {
 			return nil, err
 		}
-		now, err := ledger.Requeue(*j, lease)
+		now, err := ledger.Requeue(*j, lease, unheard)
 		return &change{job: &now}, err
 	})
 }

@@ -37,17 +37,17 @@ func (m *Memory) assign(ctx context.Context, owner uint64, id common.Hash, miner
 }
 
 // Requeue implements coordinator.Store.
-func (m *Memory) Requeue(ctx context.Context, id common.Hash, lease string) error {
-	return m.requeue(ctx, 0, id, lease)
+func (m *Memory) Requeue(ctx context.Context, id common.Hash, lease string, unheard bool) error {
+	return m.requeue(ctx, 0, id, lease, unheard)
 }
 
-func (m *Memory) requeue(ctx context.Context, owner uint64, id common.Hash, lease string) error {
+func (m *Memory) requeue(ctx context.Context, owner uint64, id common.Hash, lease string, unheard bool) error {
 	return m.in(ctx, func() error {
 		j, err := get(m.jobs, id)
 		if err != nil {
 			return err
 		}
-		if j, err = ledger.Requeue(j, lease); err != nil {
+		if j, err = ledger.Requeue(j, lease, unheard); err != nil {
 			return err
 		}
 		if j.Owner != owner {

@@ -77,8 +77,8 @@ func (r *Replica) Assign(ctx context.Context, id common.Hash, miner common.Addre
 }
 
 // Requeue implements coordinator.Store.
-func (r *Replica) Requeue(ctx context.Context, id common.Hash, lease string) error {
-	return r.told(id, r.requeue(ctx, r.by(), id, lease))
+func (r *Replica) Requeue(ctx context.Context, id common.Hash, lease string, unheard bool) error {
+	return r.told(id, r.requeue(ctx, r.by(), id, lease, unheard))
 }
 
 // RequestCancel implements coordinator.Store.

@@ -87,7 +87,8 @@ func (p *pair) step(open func() Store) {
 	case 6:
 		id := p.pick()
 		lease := p.lease(p.now(id).Lease)
-		p.agree("requeue", nil, nil, p.store.Requeue(p.ctx(), id, lease), p.model.Requeue(p.ctx(), id, lease))
+		unheard := rapid.Bool().Draw(rt, "unheard")
+		p.agree("requeue", nil, nil, p.store.Requeue(p.ctx(), id, lease, unheard), p.model.Requeue(p.ctx(), id, lease, unheard))
 	case 7:
 		p.settle(rapid.IntRange(1, 5).Draw(rt, "batch"))
 	case 8:

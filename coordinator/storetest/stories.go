@@ -356,7 +356,7 @@ func endings(t *testing.T, back New) {
 		if _, err := s.End(ctx, ledger.Ending{Job: j.ID, Lease: lease, State: market.Canceled}); !errors.Is(err, ledger.ErrNotAssigned) {
 			t.Fatalf("ended under lease %q: %v", lease, err)
 		}
-		if err := s.Requeue(ctx, j.ID, lease); !errors.Is(err, ledger.ErrNotAssigned) {
+		if err := s.Requeue(ctx, j.ID, lease, false); !errors.Is(err, ledger.ErrNotAssigned) {
 			t.Fatalf("requeued under lease %q: %v", lease, err)
 		}
 		if _, err := s.Complete(ctx, completion(j, 2, lease, market.Units(1))); !errors.Is(err, ledger.ErrNotAssigned) {
@@ -369,7 +369,10 @@ func endings(t *testing.T, back New) {
 	if _, err := s.Complete(ctx, completion(j, 2, "one", market.Units(11))); err == nil {
 		t.Fatal("more than the reservation was charged")
 	}
-	ok(t, s.Requeue(ctx, j.ID, "one"))
+	ok(t, s.Requeue(ctx, j.ID, "one", false))
+	_, err = s.Assign(ctx, j.ID, address(2), "unheard")
+	ok(t, err)
+	ok(t, s.Requeue(ctx, j.ID, "unheard", true))
 	te := (*market.TransitionError)(nil)
 	if _, err := s.Complete(ctx, completion(j, 2, "one", market.Units(1))); !errors.Is(err, ledger.ErrNotAssigned) {
 		t.Fatalf("completed out of the queue: %v", err)
@@ -429,7 +432,7 @@ func unknown(t *testing.T, back New) {
 	_, spender := s.Spender(ctx, address(100), address(9))
 	for name, err := range map[string]error{
 		"job": job, "session": session, "miner": miner, "key": key, "batch": batch, "receipt": byReceipt, "insert": insert, "assign": assign, "end": end, "spender": spender,
-		"requeue": s.Requeue(ctx, common.Hash{1}, "l"), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, ledger.Paid{}, 1),
+		"requeue": s.Requeue(ctx, common.Hash{1}, "l", true), "mined": s.BatchMined(ctx, 9, common.Hash{}, 1, ledger.Paid{}, 1),
 		"hold": s.HoldMiner(ctx, address(9), ledger.HoldBlock, ledger.Event{}), "remove": s.RemoveKey(ctx, address(1), common.Hash{1}, ledger.Event{}),
 	} {
 		if !errors.Is(err, ledger.ErrNotFound) {
