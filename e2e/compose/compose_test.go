@@ -147,12 +147,17 @@ func (p *project) healthy() map[string]string {
 	}
 }
 
-func (p *project) get(url string) string {
+func (p *project) get(url string) string { return p.ask(http.MethodGet, url, "") }
+
+func (p *project) post(url, body string) string { return p.ask(http.MethodPost, url, body) }
+
+func (p *project) ask(method, url, body string) string {
 	p.t.Helper()
-	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(p.t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	r.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		p.t.Fatal(err)
@@ -207,6 +212,9 @@ func TestQuickStart(t *testing.T) {
 		if got := p.get(url); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %s", url, got, want)
 		}
+	}
+	if got := p.post("http://localhost:5173/api/faucet", `{"to":"0x00000000000000000000000000000000000c0135"}`); !strings.Contains(got, `"amount"`) {
+		t.Errorf("first coins: %s", got)
 	}
 	first := p.next(&page, "submit")
 	if !strings.Contains(first, "AITBC is a market") {

@@ -31,6 +31,9 @@ import (
 // stopGrace is how long a part may take to stop.
 const stopGrace = 10 * time.Second
 
+// FaucetAccountVariable is the environment's name of [Config.FaucetAccount].
+const FaucetAccountVariable = "AITBC_MARKETPLACE_FAUCET_ACCOUNT"
+
 // Config is what an operator sets, in HOME/marketplace/config.toml, in the
 // environment or by flags.
 type Config struct {

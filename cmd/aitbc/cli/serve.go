@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -12,12 +13,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ethereum/go-ethereum/common"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/internal/pidlock"
+	"github.com/aitbc/aitbc/marketplace/daemon"
 	"github.com/aitbc/aitbc/wallet/keystore"
 )
 
@@ -36,6 +39,7 @@ all of them on this machine instead.`,
 			one("blockchain", "make the network's keys and first block unless they are there, and run its node", "The settings are those of aitbcd start.", (*call).serveBlockchain),
 			one("coordinator", "run the coordinator, and see to it that the network's client can pay", "The settings are those of aitbc coordinator.", (*call).serveCoordinator),
 			one("miner", "run the miner", "The settings are those of aitbc-miner start.", (*call).serveMiner),
+			one("marketplace", "run the marketplace, which gives new accounts their first coins", "The settings are those of aitbc marketplace.", (*call).serveMarketplace),
 		},
 	}
 }
@@ -110,18 +114,30 @@ func (c *call) serveCoordinator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	getenv := c.Getenv
-	own := *c
-	own.Getenv = func(name string) string {
-		if v := getenv(name); v != "" || name != keystore.PassphraseFileVariable {
-			return v
-		}
-		return n.PassphraseFile()
-	}
+	own := c.assuming(map[string]string{keystore.PassphraseFileVariable: n.PassphraseFile()})
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return own.coordinator(ctx, flag.NewFlagSet("serve", flag.ContinueOnError)) })
 	g.Go(func() error { return devnet.KeepClient(ctx, cfg, n) })
 	return g.Wait()
+}
+
+// assuming is the call with settings for variables that the environment leaves out.
+func (c *call) assuming(defaults map[string]string) *call {
+	own := *c
+	own.Getenv = func(name string) string { return cmp.Or(c.Getenv(name), defaults[name]) }
+	return &own
+}
+
+func (c *call) serveMarketplace(ctx context.Context) error {
+	n, _, err := c.neighbour(ctx)
+	if err != nil {
+		return err
+	}
+	defaults := map[string]string{keystore.PassphraseFileVariable: n.PassphraseFile()}
+	if n.Giver != (common.Address{}) {
+		defaults[daemon.FaucetAccountVariable] = n.Giver.Hex()
+	}
+	return c.assuming(defaults).marketplace(ctx, flag.NewFlagSet("serve", flag.ContinueOnError))
 }
 
 func (c *call) serveMiner(ctx context.Context) error {
