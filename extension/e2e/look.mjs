@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { launch } from './browser.mjs'
 import { ask, serve } from './dapp.mjs'
+import { forgetful } from './forgetful.mjs'
 import { addNetwork, address, approval, create, decide, passphrase, unlock } from './person.mjs'
 
 const [out] = process.argv.slice(2)
@@ -30,6 +31,7 @@ const complain = (text) => {
 
 const browser = await launch()
 const site = await serve()
+const node = await forgetful(rpc)
 const { context, url } = browser
 context.on('page', watch)
 function watch(page) {
@@ -76,7 +78,7 @@ await look(wallet, 'create-confirm-wrong')
 await wallet.goto('about:blank')
 await create(wallet, url)
 await look(wallet, 'home-offline')
-await addNetwork(wallet, url, { rpc, explorer, coordinator })
+await addNetwork(wallet, url, { rpc: node.url, explorer, coordinator })
 const me = await address(wallet, url)
 await go('', 'home-empty')
 await go('#/faucet', 'faucet-nothing')
@@ -101,6 +103,28 @@ await go('#/receive', 'receive')
 await wallet.goto(url('#/history'))
 await wallet.getByText('Send 1.5 AITBC').click()
 await look(wallet, 'history')
+node.forgetful = true
+await wallet.goto(url('#/send'))
+await wallet.getByLabel('To').fill('0x00000000000000000000000000000000000000b0')
+await wallet.getByLabel('Amount in AITBC').fill('0.75')
+await wallet.getByRole('button', { name: 'Look at it' }).click()
+await wallet.getByRole('button', { name: 'Sign and send' }).click()
+await wallet.getByText('It is on its way').waitFor()
+node.forgetful = false
+await wallet.goto(url('#/history'))
+for (const [name, press, then] of [['waits-faster', 'Speed up', 'Leave it'], ['waits-cancel', 'Cancel it', 'Sign and send']]) {
+  await wallet.getByText('Send 0.75 AITBC').click()
+  await wallet.getByRole('button', { name: press, exact: true }).waitFor()
+  if (press === 'Speed up') await look(wallet, 'waits')
+  await wallet.getByRole('button', { name: press, exact: true }).click()
+  await wallet.locator('.decide .primary:enabled').waitFor()
+  await look(wallet, name)
+  await wallet.getByRole('button', { name: then, exact: true }).click()
+  await wallet.getByRole('heading', { name: /(Not sent|Sent)$/ }).waitFor()
+  await wallet.getByRole('link', { name: 'Back' }).click()
+}
+await wallet.getByText('replaced').click()
+await look(wallet, 'waits-replaced')
 
 const page = await context.newPage()
 await page.goto(site.url)
@@ -153,5 +177,6 @@ await look(wallet, 'lost')
 
 await browser.close()
 site.close()
+node.close()
 console.log(`${seen} looks, ${bad} complaints`)
 process.exit(bad > 0 ? 1 : 0)

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import { createPublicClient, encodeFunctionData, getAddress, http, parseAbi, recoverTypedDataAddress, recoverMessageAddress, parseEther } from 'viem'
 import { launch, stopWorker } from './browser.mjs'
 import { ask, serve } from './dapp.mjs'
+import { forgetful } from './forgetful.mjs'
 import { addNetwork, address, approval, create, decide, lock, passphrase, unlock } from './person.mjs'
 
 const { ETH_RPC_URL: rpc, EXPLORER_URL: explorer, COORDINATOR_URL: coordinator, MARKETPLACE_URL: marketplace } = process.env
@@ -17,6 +18,7 @@ const stranger = getAddress(`0x${randomBytes(20).toString('hex')}`)
 
 const browser = await launch()
 const site = await serve()
+const node = await forgetful(rpc)
 const { context, url } = browser
 const started = Date.now()
 const step = (text) => console.error(`${((Date.now() - started) / 1000).toFixed(1)} s  ${text}`)
@@ -28,7 +30,7 @@ const mined = (hash) => chain.waitForTransactionReceipt({ hash })
 step('a wallet is made, and its phrase confirmed')
 const wallet = context.pages()[0] ?? (await context.newPage())
 await create(wallet, url)
-await addNetwork(wallet, url, { rpc, explorer, coordinator, marketplace })
+await addNetwork(wallet, url, { rpc: node.url, explorer, coordinator, marketplace })
 const me = await address(wallet, url)
 
 step('the faucet')
@@ -184,6 +186,33 @@ await wallet.goto(url('#/history'))
 await wallet.locator('li', { hasText: 'Send 0.125 AITBC' }).getByText('in a block').waitFor()
 await wallet.locator('li', { hasText: 'drip' }).first().waitFor() // others sent it: only the explorer knows
 
+step('one that waits is sped up, and another cancelled')
+for (const [press, title, sum] of [['Speed up', /Send 0.0625 AITBC/, '0.0625'], ['Cancel it', new RegExp(`Send 0 AITBC to ${me}`), '0']]) {
+  const before = await nonce()
+  const had = await chain.getBalance({ address: stranger })
+  node.forgetful = true
+  await wallet.goto(url('#/send'))
+  await wallet.getByLabel('To').fill(stranger)
+  await wallet.getByLabel('Amount in AITBC').fill('0.0625')
+  await wallet.getByRole('button', { name: 'Look at it' }).click()
+  await wallet.getByRole('button', { name: 'Sign and send' }).click()
+  await wallet.getByText('It is on its way').waitFor()
+  node.forgetful = false
+  await wallet.goto(url('#/history'))
+  const first = wallet.locator('li', { hasText: 'Send 0.0625 AITBC' }).first()
+  await first.getByText('waits for a block').waitFor()
+  await first.getByRole('button').first().click()
+  await first.getByRole('button', { name: press, exact: true }).click()
+  await wallet.getByRole('heading', { name: title }).waitFor()
+  await wallet.getByRole('button', { name: 'Sign and send' }).click()
+  await wallet.getByText('It is on its way').waitFor()
+  await wallet.getByRole('link', { name: 'Back' }).click()
+  await wallet.locator('li', { hasText: title }).first().getByText('in a block').waitFor()
+  assert.equal(await nonce(), before + 1, press)
+  assert.equal(await chain.getBalance({ address: stranger }), had + parseEther(sum), press)
+  await wallet.locator('li').getByText('replaced').first().waitFor()
+}
+
 step('a site that is disconnected is a stranger again')
 await wallet.goto(url('#/settings/sites'))
 await wallet.getByRole('button', { name: `Disconnect ${site.url}` }).click()
@@ -220,4 +249,5 @@ assert.ok(!stored.includes(passphrase) && !stored.includes('"entropy"'))
 
 await browser.close()
 site.close()
-console.log(JSON.stringify({ account: me, sent: 4 + stops.length }))
+node.close()
+console.log(JSON.stringify({ account: me, sent: 6 + stops.length }))

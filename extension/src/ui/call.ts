@@ -21,6 +21,18 @@ export async function call<K extends keyof Commands>(command: K, ...args: Parame
   return answer.value as Awaited<ReturnType<Commands[K]>>
 }
 
+/** Says again what a worker did not answer that the browser stopped just then, until one hears it that was started after. For what counts once however often it is said. */
+export async function insist<T>(say: () => Promise<T>): Promise<T> {
+  for (let pause = 50; ; pause *= 2) {
+    try {
+      return await say()
+    } catch (e) {
+      if ((e instanceof Failure && e.name !== 'Silent') || pause > 2000) throw e
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+}
+
 /** Something that is fetched, while there is none, and when there will be none. */
 export interface Loaded<T> {
   value: T | undefined

@@ -144,12 +144,12 @@ export function Facts({ list }: { list: [string, ReactNode][] }) {
   )
 }
 
-/** The title of a page, with the way back. */
-export function Title({ children, back }: { children: ReactNode; back?: string }) {
+/** The title of a page, with the way back. Leave is done on that way: it may lead to the page's own address. */
+export function Title({ children, back, leave }: { children: ReactNode; back?: string; leave?: () => void }) {
   return (
     <h1>
       {back && (
-        <a className="back plain" href={back} aria-label="Back">
+        <a className="back plain" href={back} onClick={leave} aria-label="Back">
           <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true"><path d="M10 2.5 4.5 8l5.5 5.5" fill="none" stroke="currentColor" strokeWidth="1.8" strokeLinecap="round" strokeLinejoin="round" /></svg>
         </a>
       )}

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import type { Address } from 'viem'
 import type { Review as Data, Shown } from '../worker/approvals.js'
-import { call, Failure, useLoad, useTask } from './call.js'
+import { call, insist, useLoad, useTask } from './call.js'
 import { allow } from './allow.js'
 import { Amount, Facts, Foreign, Form, Id, Notice, Problem, useWallet, Waiting } from './parts.js'
 
@@ -28,11 +28,7 @@ export function Review({ id, onDone }: { id: string; onDone: () => void }) {
     task.run(async () => {
       if (yes && r.ask.kind === 'add') await allow([r.ask.network.rpc, r.ask.network.explorer])
       try {
-        const say = async () => (yes ? call('approve', id, r.shown, r.ask.kind === 'connect' ? accounts : []) : call('reject', id))
-        await say().catch((e: unknown) => {
-          if (e instanceof Failure && e.name !== 'Silent') throw e
-          return say() // the browser stopped the worker before it answered: what is said twice counts once
-        })
+        await insist(() => (yes ? call('approve', id, r.shown, r.ask.kind === 'connect' ? accounts : []) : call('reject', id)))
       } finally {
         review.again()
       }
@@ -46,7 +42,7 @@ export function Review({ id, onDone }: { id: string; onDone: () => void }) {
       {r.problem && <Notice kind="bad">{r.problem}</Notice>}
       <Problem error={task.error} />
       <div className="decide">
-        <button type="button" onClick={() => decide(false)} disabled={task.busy}>{r.origin ? 'Reject' : 'Cancel'}</button>
+        <button type="button" onClick={() => decide(false)} disabled={task.busy}>{r.origin ? 'Reject' : r.ask.kind === 'transaction' && r.ask.replaces ? 'Leave it' : 'Cancel'}</button>
         <button type="submit" className="primary" disabled={task.busy || !armed || r.problem !== '' || (r.ask.kind === 'connect' && accounts.length === 0)}>{task.busy ? 'Working…' : yes}</button>
       </div>
     </Form>
@@ -136,7 +132,9 @@ function Intent({ of: i, review }: { of: Shown; review: Data }) {
       <p className="kind"><span className={i.blind ? 'badge bad' : 'badge plain'}>{i.blind ? 'Blind signature' : kinds[i.kind]}</span> <span className="soft">on {review.network}</span></p>
       <h1 className="says"><Foreign text={i.title} /></h1>
       {i.blind && <Notice kind="bad">Nobody can tell what this does. It may take all that the account has, now or later. You have allowed blind signing in the settings.</Notice>}
-      {review.ask.kind === 'transaction' && review.ask.replaces && <Notice>It takes the place of a transaction that waits, with the same number and higher fees. One of both will be in a block.</Notice>}
+      {review.ask.kind === 'transaction' && review.ask.replaces && (
+        <Notice>{i.to === i.from && i.amount === '0' ? 'It cancels a transaction that waits: it sends nothing, to yourself,' : 'It takes the place of a transaction that waits,'} with the same number and higher fees. One of both will be in a block.</Notice>
+      )}
       {i.warning && <Notice kind="warn"><Foreign text={i.warning} /></Notice>}
       {message && <pre className="message" tabIndex={0} aria-label="The message"><Foreign text={message.value} /></pre>}
       <Facts list={[['From', <Id of={i.from} />], ...(i.to ? [[isTx ? 'To' : 'For the contract', <Id of={i.to} />] as [string, ReactNode]] : []), ...cost, ...(review.balance ? [['Balance', <Amount of={review.balance} />] as [string, ReactNode]] : [])]} />

@@ -64,7 +64,7 @@ export function Outcome({ id, back, again }: { id: string; back: string; again: 
   if ('error' in o) {
     return (
       <>
-        <Title back={back}>Not sent</Title>
+        <Title back={back} leave={again}>Not sent</Title>
         <Notice>{o.error}</Notice>
         <p className="actions"><button type="button" onClick={again}>Back to what was asked</button></p>
       </>
@@ -72,7 +72,7 @@ export function Outcome({ id, back, again }: { id: string; back: string; again: 
   }
   return (
     <>
-      <Title back={back}>Sent</Title>
+      <Title back={back} leave={again}>Sent</Title>
       <Notice kind="good">It is on its way. A block takes a second or less.</Notice>
       <p className="soft">Hash</p>
       <p><span className="id whole">{o.hash}</span><Copy text={o.hash} what="the hash" /></p>
