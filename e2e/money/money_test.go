@@ -35,7 +35,10 @@ const (
 	// mostRefused is how often a buyer whose budget is spent tries again: it is quickly refused, and would use up all requests.
 	mostRefused = 40
 	everyKill   = 4 * time.Second
+	longKill    = 15 * time.Second // between kills in a long run, which is to be over some day
+	longRun     = 100_000          // requests
 	readAtOnce  = 8
+	tellEvery   = 30 * time.Second
 )
 
 // number reads a number from the environment.
@@ -142,7 +145,16 @@ func TestMoneyAddsUpWhateverHappens(t *testing.T) {
 	}
 	over := make(chan struct{})
 	go func() { wg.Wait(); close(over) }()
-	kills := killInTurn(n, over)
+	go tell(over, func() string {
+		left.Lock()
+		defer left.Unlock()
+		return fmt.Sprintf("%d of %d requests", requests-todo, requests)
+	})
+	pause := everyKill
+	if requests >= longRun {
+		pause = longKill
+	}
+	kills := killInTurn(n, pause, over)
 	t.Logf("%d requests, %d jobs, %d kills", requests, len(all.purchases), kills)
 	for i, p := range all.problems {
 		if i == 20 {
@@ -201,14 +213,29 @@ func spent(t *testing.T, n *network.Network, id common.Hash, budget market.Amoun
 	t.Logf("of a budget of %s, %s is spent; %d jobs were refused", budget.Coins(), cost.price.Coins(), refused)
 }
 
+// tell says now and then how far a long test is, until the channel is closed.
+func tell(over <-chan struct{}, far func() string) {
+	began := time.Now()
+	tick := time.NewTicker(tellEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			fmt.Fprintf(os.Stderr, "%s: %s\n", time.Since(began).Round(time.Second), far())
+		}
+	}
+}
+
 // killInTurn kills one service after another until the channel is closed, and says how many.
-func killInTurn(n *network.Network, over <-chan struct{}) (kills int) {
+func killInTurn(n *network.Network, pause time.Duration, over <-chan struct{}) (kills int) {
 	services := []string{"coordinator", "miner", "node"}
 	for {
 		select {
 		case <-over:
 			return kills
-		case <-time.After(everyKill):
+		case <-time.After(pause):
 			n.Kill(services[kills%len(services)])
 			kills++
 		}
