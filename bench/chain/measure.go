@@ -75,7 +75,7 @@ func (m *measurement) round(ctx context.Context) error {
 	for _, a := range funded {
 		o.Accounts = append(o.Accounts, a.Address())
 	}
-	o.Binary, o.Pruned = m.plan.bin, m.plan.pruned
+	o.Binary, o.Pruned, o.Patient = m.plan.bin, m.plan.pruned, m.plan.patient
 	ours, err := m.measure(ctx, o, target.Ours)
 	if err != nil {
 		return err
@@ -238,6 +238,7 @@ func (n *network) offer(ctx context.Context, name string, p load.Plan, heavy boo
 		n.note(name+", p99 after "+p.Warm.String(), "ms", figure.Millis(figure.Quantile(res.Steady, 0.99)))
 	}
 	n.note(name+", committed", "1/s", res.Rate())
+	n.note(name+", final within a second", "1/s", float64(figure.Within(res.Took, time.Second))/p.Time.Seconds())
 	n.note(name+", refused", "%", 100*float64(res.Refused)/float64(res.Offered))
 	n.note(name+", blocks", "1/s", float64(res.Blocks)/res.Span.Seconds())
 	n.note(name+", not offered in time", "%", 100*float64(res.Late)/float64(res.Late+res.Offered))
@@ -354,7 +355,7 @@ func (m *measurement) aims() {
 	for _, name := range []string{"flood, p99", "erc20, p99", "settle, p99"} {
 		s.AtMost(name+warm, 1000)
 	}
-	for _, name := range []string{"flood, committed, ratio", "erc20, committed, ratio", "vouchers, settled, ratio"} {
+	for _, name := range []string{"flood, committed, ratio", "erc20, committed, ratio", "flood, final within a second, ratio", "erc20, final within a second, ratio", "vouchers, settled, ratio"} {
 		s.AtLeast(name, 1)
 	}
 	for _, name := range []string{"idle, p50, ratio", "idle, p99, ratio", "load, p50, ratio", "load, p99, ratio"} {

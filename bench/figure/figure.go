@@ -156,6 +156,16 @@ func Quantile[T float64 | time.Duration](values []T, q float64) T {
 	return sorted[low] + T((at-float64(low))*float64(sorted[high]-sorted[low]))
 }
 
+// Within counts the values that are at most so long.
+func Within(values []time.Duration, most time.Duration) (n int) {
+	for _, v := range values {
+		if v <= most {
+			n++
+		}
+	}
+	return n
+}
+
 // Micros returns d in microseconds.
 func Micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/aitbc/aitbc/chain/genesis"
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 // Duration is a time.Duration that is written like "1s" in TOML.
@@ -96,6 +97,9 @@ type Config struct {
 	BlockTime        Duration     `toml:"block_time"`
 	ValidatorAddress string       `toml:"validator_address"`
 	LogLevel         string       `toml:"log_level"`
+	// PoolWait is how long a transaction may wait in the pool: while they wait longer, others are refused. A longer time
+	// makes blocks fuller and everybody slower.
+	PoolWait Duration `toml:"pool_wait"`
 	// MemoryLimit makes the garbage collector work harder before the process grows past it.
 	MemoryLimit Size `toml:"memory_limit"`
 	// CheckEvery has the node add up all money after every so many blocks, as aitbcd check does; 0 is never. It reads
@@ -124,7 +128,7 @@ const (
 // Default is a node of one machine: every door on loopback.
 func Default() Config {
 	return Config{
-		ConsensusMode: genesis.Hybrid, BlockTime: Duration(time.Second), LogLevel: "info",
+		ConsensusMode: genesis.Hybrid, BlockTime: Duration(time.Second), PoolWait: Duration(intake.Target), LogLevel: "info",
 		Listen: Listen{
 			P2P: "127.0.0.1:26656", RPC: "127.0.0.1:26657", WS: "127.0.0.1:26658",
 			EthHTTP: "127.0.0.1:8545", EthWS: "127.0.0.1:8546",
@@ -209,6 +213,9 @@ func (c Config) Validate() error {
 	}
 	if t := time.Duration(c.BlockTime); t < MinBlockTime || t > MaxBlockTime {
 		return fmt.Errorf("block time %v is not between %v and %v", t, MinBlockTime, MaxBlockTime)
+	}
+	if t := time.Duration(c.PoolWait); t < intake.MinTarget || t > intake.MaxTarget {
+		return fmt.Errorf("pool_wait %v is not between %v and %v", t, intake.MinTarget, intake.MaxTarget)
 	}
 	if c.ValidatorAddress != "" && !addressPattern.MatchString(c.ValidatorAddress) {
 		return fmt.Errorf("validator address %q is not 0x and 40 hex digits", c.ValidatorAddress)

@@ -68,6 +68,7 @@ func TestMistakesAreNamed(t *testing.T) {
 	for name, c := range map[string]struct{ file, want, key, value string }{
 		"unknown key":         {file: "blok_time = \"1s\"", want: `unknown key "blok_time"`},
 		"unknown nested key":  {file: "[listen]\nhttp = \"x\"", want: `unknown key "listen.http"`},
+		"endless wait":        {file: "pool_wait = \"1m\"", want: "pool_wait"},
 		"bad duration":        {file: "block_time = \"fast\"", want: "duration"},
 		"bad duration in env": {key: "BLOCK_TIME", value: "1 second", want: "BLOCK_TIME"},
 		"too fast":            {key: "BLOCK_TIME", value: "10ms", want: "not between"},

@@ -1,6 +1,7 @@
 package evm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/big"
@@ -99,7 +100,7 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 		return nil, fmt.Errorf("open chain in %s: %w", cfg.Dir, err)
 	}
 	c := &Chain{
-		bc: svc.BlockChain(), pool: svc.TxPool(), gate: intake.New(), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
+		bc: svc.BlockChain(), pool: svc.TxPool(), gate: intake.New(cmp.Or(cfg.PoolWait, intake.Target)), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
 		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
 		recovering: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
 	}

@@ -36,6 +36,8 @@ type Config struct {
 	StateHistory uint64
 	// FlushEvery is the number of blocks between forced writes of the state to disk: the longest replay after a crash.
 	FlushEvery uint64
+	// PoolWait is how long a transaction may wait in the pool before others are refused; 0 is [intake.Target].
+	PoolWait time.Duration
 	// Refused, if set, is told of every transaction that the pool does not take.
 	Refused func(Refusal)
 }

@@ -26,10 +26,13 @@ const (
 	// SenderSlots is the most transactions of one account that may wait; all together they may take three quarters of the
 	// room.
 	SenderSlots = 256
-	// Target is how long a transaction may wait. When the slowest of a block waited longer, less is taken from then on.
-	// But nothing waits less than for the end of the block that is being made and for the next: where those take longer,
-	// to refuse more would make nobody faster.
+	// Target is how long a transaction may wait unless the operator says otherwise. When the slowest of a block waited
+	// longer, less is taken from then on. But nothing waits less than for the end of the block that is being made and for
+	// the next: where those take longer, to refuse more would make nobody faster.
 	Target = 450 * time.Millisecond
+	// MinTarget and MaxTarget bound what an operator may say.
+	MinTarget = 100 * time.Millisecond
+	MaxTarget = 10 * time.Second
 )
 
 // settleTime is how long the way into the pool may take, forgetAfter how long a transaction counts that no block takes,
@@ -102,11 +105,12 @@ type Gate struct {
 	rate    float64       // of work a second that blocks take meanwhile, smoothed
 	bar     *big.Int      // the tip that gets in while the room is taken; nil: none is known
 	uses    uses
+	wait    time.Duration // how long a transaction may
 }
 
-// New makes a gate with nothing waiting.
-func New() *Gate {
-	return &Gate{waiting: map[common.Hash]entry{}, senders: map[common.Address]share{}, room: Room, uses: newUses()}
+// New makes a gate with nothing waiting, for a time that a transaction may wait, such as [Target].
+func New(wait time.Duration) *Gate {
+	return &Gate{wait: wait, waiting: map[common.Hash]entry{}, senders: map[common.Address]share{}, room: Room, uses: newUses()}
 }
 
 // Admit counts a transaction as waiting, or returns ErrFull or ErrSender. One that waits already is admitted again.
@@ -250,7 +254,7 @@ func (g *Gate) Committed(block []Done, has func(common.Hash) bool, now time.Time
 }
 
 // pace learns from a block that carried so much of what waited. It returns how long a transaction may wait, as blocks
-// come now, and the room that blocks have lately shown to empty within Target: less would leave them half empty.
+// come now, and the room that blocks have lately shown to empty within its time: less would leave them half empty.
 func (g *Gate) pace(now time.Time, carried uint64, paused time.Duration) (target time.Duration, proven uint64) {
 	if took := now.Sub(g.last) - paused; !g.last.IsZero() && took > 0 {
 		g.cycle += (took - g.cycle) / 4
@@ -260,7 +264,7 @@ func (g *Gate) pace(now time.Time, carried uint64, paused time.Duration) (target
 	if len(g.waiting) == 0 {
 		g.last = time.Time{}
 	}
-	return max(Target, 2*g.cycle), uint64(g.rate * Target.Seconds())
+	return max(g.wait, 2*g.cycle), uint64(g.rate * g.wait.Seconds())
 }
 
 // State is what waits now and how much may.

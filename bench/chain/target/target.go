@@ -54,6 +54,8 @@ type Options struct {
 	Accounts []common.Address
 	// Pruned lets our node keep no old states and flush seldom.
 	Pruned bool
+	// Patient lets our pool keep transactions waiting for seconds before it refuses others.
+	Patient bool
 }
 
 // Ours starts a network of our node, as aitbcd testnet makes it.
@@ -119,14 +121,26 @@ func Ours(ctx context.Context, o Options) (*Chain, error) {
 
 // configure changes a node's settings as the options say.
 func (o Options) configure(path string) error {
-	if !o.Pruned {
+	var change []string
+	if o.Pruned {
+		change = append(change, "archive = true", "archive = false", "flush_every = 1\n", "flush_every = 256\n")
+	}
+	if o.Patient {
+		change = append(change, `pool_wait = "450ms"`, `pool_wait = "10s"`)
+	}
+	if len(change) == 0 {
 		return nil
 	}
 	raw, err := os.ReadFile(path) //nolint:gosec // in our own folder
 	if err != nil {
 		return fmt.Errorf("settings of the node: %w", err)
 	}
-	text := strings.NewReplacer("archive = true", "archive = false", "flush_every = 1\n", "flush_every = 256\n").Replace(string(raw))
+	text := strings.NewReplacer(change...).Replace(string(raw))
+	for i := 1; i < len(change); i += 2 {
+		if !strings.Contains(text, change[i]) {
+			return fmt.Errorf("the settings of the node lack %q", change[i-1])
+		}
+	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil { //nolint:gosec // in our own folder
 		return fmt.Errorf("settings of the node: %w", err)
 	}
