@@ -81,7 +81,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, exec: exec.New(cfg.Chain.BlockChain(), cfg.Genesis.Calls()),
-		inbox: newInbox(), pace: pace{most: cfg.BuildTime, budget: cfg.BuildTime},
+		inbox: newInbox(), pace: newPace(cfg.BuildTime, cfg.Chain.PoolWait()),
 		cache: map[common.Hash]*exec.Result{}, stop: make(chan struct{}), synced: make(chan error, 1), needed: make(chan struct{}),
 	}
 	if a.lookAhead(); a.halt != nil {

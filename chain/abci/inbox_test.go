@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/aitbc/aitbc/chain/intake"
 )
 
 func TestTheInboxIsBoundedAndGivesAllAtOnce(t *testing.T) {
@@ -34,7 +36,7 @@ func TestTheInboxIsBoundedAndGivesAllAtOnce(t *testing.T) {
 func TestBlocksAreFilledSoThatTheyComeInTime(t *testing.T) {
 	const most = 200 * time.Millisecond
 	at := time.Unix(1_800_000_000, 0)
-	p := pace{most: most, budget: most}
+	p := newPace(most, intake.Target)
 	follow := func(times int, waiting bool, cost float64) time.Duration { // a cycle is the gap and cost times what making it took
 		var cycle time.Duration
 		for range times {
@@ -48,8 +50,8 @@ func TestBlocksAreFilledSoThatTheyComeInTime(t *testing.T) {
 	}
 	follow(5, false, 4)
 	require.Equal(t, most, p.budget, "nothing waits: there is no hurry")
-	require.InDelta(t, cycleGoal.Seconds(), follow(30, true, 4).Seconds(), 0.02, "four nodes share the processors")
-	require.InDelta(t, cycleGoal.Seconds(), follow(30, true, 2).Seconds(), 0.02, "two do")
+	require.InDelta(t, p.goal.Seconds(), follow(30, true, 4).Seconds(), 0.02, "four nodes share the processors")
+	require.InDelta(t, p.goal.Seconds(), follow(30, true, 2).Seconds(), 0.02, "two do")
 	follow(30, true, 0.5)
 	require.Equal(t, most, p.budget, "others are quick: all the time there is")
 	for i := range 40 { // every fourth block comes two seconds late, as its first proposer is dead
@@ -66,4 +68,8 @@ func TestBlocksAreFilledSoThatTheyComeInTime(t *testing.T) {
 	require.Equal(t, leastBuild, p.budget)
 	follow(30, false, 40)
 	require.Equal(t, most, p.budget)
+
+	p = newPace(most, 10*time.Second)
+	follow(30, true, 4)
+	require.Equal(t, most, p.budget, "who may wait for long gets full blocks")
 }

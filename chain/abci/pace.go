@@ -4,9 +4,6 @@ import "time"
 
 // The bounds of a pace.
 const (
-	// cycleGoal is how long the time from block to block should be while transactions wait: about half of what one that
-	// comes when the room before it is taken may wait.
-	cycleGoal = 300 * time.Millisecond
 	// leastBuild is the least time for making a block: with less, what every block costs would be most of the work.
 	leastBuild = 20 * time.Millisecond
 	// proposalWay is what a proposal may take to come, beside being made: the gap between blocks, and the network.
@@ -15,13 +12,20 @@ const (
 
 // pace decides how long a proposer may take to fill a block. All validators run what it chose, one after another in
 // part, and on a slow or busy machine for longer than it took the proposer: blocks that are full to the proposer's limit
-// would then come seldom, and everybody would wait for long. The zero value begins with all the time there is.
+// would then come seldom, and everybody would wait for long.
 type pace struct {
 	most   time.Duration // for making a block, as configured
+	goal   time.Duration // from block to block while transactions wait
 	budget time.Duration // now
 	last   time.Time     // of the last block after which something waited; zero after one that left nothing
 
 	ended, began time.Time // of the last block, of the last proposal
+}
+
+// newPace begins with all the time there is. From block to block it should be two thirds of how long a transaction may
+// wait in the pool: one that comes when the room before it is taken waits for about two blocks.
+func newPace(most, wait time.Duration) pace {
+	return pace{most: most, goal: wait / 3 * 2, budget: most}
 }
 
 // proposed notes that a proposal of the next block is here, or begins to be made.
@@ -43,10 +47,10 @@ func (p *pace) committed(now time.Time, waiting bool) {
 	switch took := now.Sub(p.last) - paused; {
 	case p.last.IsZero() || took <= 0:
 		p.budget += p.most / 10 // nothing waited for this block: there is no telling how a full one would do
-	case took > cycleGoal:
-		p.budget = time.Duration(float64(p.budget) * max(0.5, float64(cycleGoal)/float64(took)))
+	case took > p.goal:
+		p.budget = time.Duration(float64(p.budget) * max(0.5, float64(p.goal)/float64(took)))
 	default:
-		p.budget = time.Duration(float64(p.budget) * min(1.2, float64(cycleGoal)/float64(took)))
+		p.budget = time.Duration(float64(p.budget) * min(1.2, float64(p.goal)/float64(took)))
 	}
 	p.budget = min(max(p.budget, leastBuild), p.most)
 	if p.last = now; !waiting {

@@ -136,6 +136,9 @@ func (c *Chain) Close() error {
 // BlockChain is go-ethereum's view of the chain.
 func (c *Chain) BlockChain() *core.BlockChain { return c.bc }
 
+// PoolWait is how long a transaction may wait in the pool.
+func (c *Chain) PoolWait() time.Duration { return c.gate.Wait() }
+
 // Pool is the transaction pool.
 func (c *Chain) Pool() *txpool.TxPool { return c.pool }
 

@@ -113,6 +113,9 @@ func New(wait time.Duration) *Gate {
 	return &Gate{wait: wait, waiting: map[common.Hash]entry{}, senders: map[common.Address]share{}, room: Room, uses: newUses()}
 }
 
+// Wait is how long a transaction may wait.
+func (g *Gate) Wait() time.Duration { return g.wait }
+
 // Admit counts a transaction as waiting, or returns ErrFull or ErrSender. One that waits already is admitted again.
 // Whoever then finds that the pool does not take it must call Forget.
 func (g *Gate) Admit(tx Tx, from Source, now time.Time) error {
