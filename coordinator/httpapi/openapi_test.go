@@ -7,6 +7,7 @@ import (
 
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/coordinator/httpapi"
+	"github.com/aitbc/aitbc/internal/openapitest"
 )
 
 func TestOpenAPIDescribesEveryRouteAndNoOther(t *testing.T) {
@@ -37,28 +38,5 @@ func TestOpenAPIDescribesEveryRouteAndNoOther(t *testing.T) {
 
 func TestOpenAPIReferencesResolve(t *testing.T) {
 	t.Parallel()
-	var doc map[string]any
-	if err := json.Unmarshal(api.OpenAPI, &doc); err != nil {
-		t.Fatal(err)
-	}
-	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if ref, ok := v["$ref"].(string); ok {
-				if name := strings.TrimPrefix(ref, "#/components/schemas/"); schemas[name] == nil {
-					t.Errorf("%s does not exist", ref)
-				}
-			}
-			for _, x := range v {
-				walk(x)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		}
-	}
-	walk(doc)
+	openapitest.References(t, api.OpenAPI)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/ethereum/go-ethereum/common/hexutil"
 
 	"github.com/aitbc/aitbc/explorer/httpapi"
+	"github.com/aitbc/aitbc/internal/openapitest"
 	"github.com/aitbc/aitbc/market"
 )
 
@@ -41,30 +42,7 @@ func TestOpenAPIDescribesEveryRouteAndNoOther(t *testing.T) {
 
 func TestOpenAPIReferencesResolve(t *testing.T) {
 	t.Parallel()
-	var doc map[string]any
-	if err := json.Unmarshal(httpapi.OpenAPI, &doc); err != nil {
-		t.Fatal(err)
-	}
-	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if ref, ok := v["$ref"].(string); ok {
-				if name := strings.TrimPrefix(ref, "#/components/schemas/"); schemas[name] == nil {
-					t.Errorf("%s does not exist", ref)
-				}
-			}
-			for _, x := range v {
-				walk(x)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		}
-	}
-	walk(doc)
+	openapitest.References(t, httpapi.OpenAPI)
 }
 
 type object = map[string]any

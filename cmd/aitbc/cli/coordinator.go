@@ -5,12 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
-	"path/filepath"
 
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
-	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/coordinator"
 	"github.com/aitbc/aitbc/coordinator/daemon"
 	"github.com/aitbc/aitbc/trace"
@@ -58,8 +55,7 @@ func (c *call) coordinatorSettings(fs *flag.FlagSet) (devnet.Network, daemon.Con
 	}
 	cfg := daemon.Default(n.Home, n.PortOffset)
 	cfg.Account = n.Coordinator // of a devnet; the zero address elsewhere
-	src := config.Source{File: filepath.Join(n.Home.Coordinator(), "config.toml"), Optional: true, Env: c.Getenv, Flags: fs}
-	return n, cfg, config.Load(&cfg, src)
+	return n, cfg, c.settings(&cfg, n.Home.Coordinator(), fs)
 }
 
 func coordinatorCheckCommand() command {
@@ -123,12 +119,10 @@ func (c *call) coordinator(ctx context.Context, fs *flag.FlagSet) error {
 	if err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return fmt.Errorf("log_level is %q: use debug, info, warn or error", cfg.LogLevel)
+	log, err := c.log(cfg.LogLevel)
+	if err != nil {
+		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
 	store, err := keystore.Open(n.Home.Keystore(), keystore.Standard())
 	if err != nil {
 		return err

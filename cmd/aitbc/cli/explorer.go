@@ -3,11 +3,7 @@ package cli
 import (
 	"context"
 	"flag"
-	"fmt"
-	"log/slog"
-	"path/filepath"
 
-	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/explorer/daemon"
 )
 
@@ -40,15 +36,12 @@ func (c *call) explorer(ctx context.Context, fs *flag.FlagSet) error {
 		return err
 	}
 	cfg := daemon.Default(n.Home, n.PortOffset)
-	src := config.Source{File: filepath.Join(n.Home.Explorer(), "config.toml"), Optional: true, Env: c.Getenv, Flags: fs}
-	if err := config.Load(&cfg, src); err != nil {
+	if err := c.settings(&cfg, n.Home.Explorer(), fs); err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return fmt.Errorf("log_level is %q: use debug, info, warn or error", cfg.LogLevel)
+	log, err := c.log(cfg.LogLevel)
+	if err != nil {
+		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
 	return daemon.Run(ctx, cfg, buildVersion(), log)
 }

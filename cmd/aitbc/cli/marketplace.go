@@ -3,14 +3,10 @@ package cli
 import (
 	"context"
 	"flag"
-	"fmt"
-	"log/slog"
-	"path/filepath"
 
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/chainclient"
-	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/marketplace/daemon"
 )
 
@@ -46,16 +42,13 @@ func (c *call) marketplace(ctx context.Context, fs *flag.FlagSet) error {
 		return err
 	}
 	cfg := daemon.Default(n.Home, n.PortOffset)
-	src := config.Source{File: filepath.Join(n.Home.Marketplace(), "config.toml"), Optional: true, Env: c.Getenv, Flags: fs}
-	if err := config.Load(&cfg, src); err != nil {
+	if err := c.settings(&cfg, n.Home.Marketplace(), fs); err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return fmt.Errorf("log_level is %q: use debug, info, warn or error", cfg.LogLevel)
+	log, err := c.log(cfg.LogLevel)
+	if err != nil {
+		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
 	var key chainclient.Signer
 	if cfg.FaucetAccount != (common.Address{}) {
 		if key, err = c.unlock(cfg.FaucetAccount); err != nil {

@@ -6,17 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/aitbc/aitbc/api/walletapi"
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/cmd/aitbc/devnet"
-	"github.com/aitbc/aitbc/config"
 	"github.com/aitbc/aitbc/httpx"
 	"github.com/aitbc/aitbc/internal/home"
 	"github.com/aitbc/aitbc/internal/secret"
@@ -59,15 +56,13 @@ func (c *call) walletDaemon(ctx context.Context, flags *flag.FlagSet) error {
 		return err
 	}
 	cfg := serve.Default(n.PortOffset)
-	if err := config.Load(&cfg, config.Source{File: filepath.Join(n.Home.Wallet(), "config.toml"), Optional: true, Env: c.Getenv, Flags: flags}); err != nil {
+	if err := c.settings(&cfg, n.Home.Wallet(), flags); err != nil {
 		return err
 	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return fmt.Errorf("log_level is %q: use debug, info, warn or error", cfg.LogLevel)
+	log, err := c.log(cfg.LogLevel)
+	if err != nil {
+		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Stderr, &slog.HandlerOptions{Level: level}))
-	slog.SetDefault(log)
 	return serve.Run(ctx, n.Home, cfg, log)
 }
 
