@@ -26,6 +26,9 @@ func Whole(a market.Amount) uint64 {
 	return new(big.Int).Div(a.Big(), one.Big()).Uint64()
 }
 
+// StakeVariable is the environment's name of mining.stake_amount, over which it counts.
+const StakeVariable = "AITBC_STAKE_AMOUNT"
+
 // SetStake changes mining.stake_amount in the settings of a data directory, and
 // nothing else there. It returns [ErrNoLine] if the file does not say it once.
 func SetStake(d home.Dir, whole uint64) error {

@@ -146,7 +146,11 @@ func (c *call) follow(stake market.Amount) string {
 	if err := settings.SetStake(c.home, whole); err != nil {
 		return fmt.Sprintf("set mining.stake_amount = %d yourself, or the next start goes by the old one: %v", whole, err)
 	}
-	return fmt.Sprintf("mining.stake_amount = %d", whole)
+	said := fmt.Sprintf("mining.stake_amount = %d", whole)
+	if v := c.Getenv(settings.StakeVariable); v != "" && v != fmt.Sprint(whole) {
+		said += fmt.Sprintf(", but %s=%s counts over it: the next start goes by that unless you change it", settings.StakeVariable, v)
+	}
+	return said
 }
 
 func moment(seconds uint64) string {
