@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -91,10 +92,14 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
 	AND (s.spender_n <> 0 OR j.finished <= ? OR s.due_at <= ? OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
 
+// settleCols are a job's columns but for what was asked and answered: most of its
+// bytes, and nothing to who settles it.
+var settleCols = strings.NewReplacer("j.spec,", "'',", "j.request,", "x'',", "j.output,", "'',").Replace(jobCols)
+
 // settleable returns ripe jobs below their session's oldest open job, by
-// session and number.
+// session and number, with [settleCols].
 func settleable(tx *txn, g ledger.Gathering) ([]*ledger.Job, error) {
-	rows, err := tx.Query("SELECT "+jobCols+jobFrom+"WHERE "+ripe+`
+	rows, err := tx.Query("SELECT "+settleCols+jobFrom+"WHERE "+ripe+`
 		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
 		ORDER BY j.session, j.number LIMIT ?`, g.Alone, g.Due, g.Max)
 	if err != nil {
