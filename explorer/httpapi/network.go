@@ -22,12 +22,12 @@ import (
 )
 
 // begin claims a place among costly questions and fixes the block that they are about.
-func (s *Server) begin(r *http.Request) (head uint64, release func(), err error) {
-	release, err = s.busy.Claim(r.Context())
+func (s *Server) begin(ctx context.Context) (head uint64, release func(), err error) {
+	release, err = s.busy.Claim(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
-	if head, err = s.Eth.BlockNumber(r.Context()); err != nil {
+	if head, err = s.Eth.BlockNumber(ctx); err != nil {
 		release()
 		return 0, nil, node(err)
 	}
@@ -35,35 +35,34 @@ func (s *Server) begin(r *http.Request) (head uint64, release func(), err error)
 }
 
 func (s *Server) validators(w http.ResponseWriter, r *http.Request) error {
-	head, release, err := s.begin(r)
-	if err != nil {
-		return err
-	}
-	defer release()
-	ctx, at := r.Context(), chainclient.At(head)
+	return latest(s, w, r, &s.listed.validators, s.askValidators)
+}
+
+func (s *Server) askValidators(ctx context.Context, head uint64) (p Page[Validator], err error) {
+	at := chainclient.At(head)
 	staking := predeploy.NewStaking(s.Eth)
 	list, err := staking.Validators(ctx, at)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
 	mode, err := staking.Mode(ctx, at)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
 	params, err := staking.Params(ctx, at)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
 	keys := each(list, func(v predeploy.Validator) common.Address { return v.Consensus })
 	t, err := s.Index.Totals(ctx)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
+		return p, err
 	}
 	strips, from, err := s.signing.strips(ctx, s.Comet, max(t.First, 1), head, keys)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
-	p := Page[Validator]{Items: make([]Validator, len(list))}
+	p = Page[Validator]{Items: make([]Validator, len(list))}
 	for i, v := range list {
 		p.Items[i] = Validator{
 			Operator: v.Operator, Consensus: v.Consensus, Moniker: v.Moniker, Standing: string(v.Standing(mode, params.MinSelfStake)), Power: v.Power,
@@ -72,30 +71,37 @@ func (s *Server) validators(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	slices.SortStableFunc(p.Items, func(a, b Validator) int { return cmp.Or(cmp.Compare(b.Power, a.Power), b.Tokens.Cmp(a.Tokens)) })
-	return writePage(w, r, p)
+	return p, nil
 }
 
 // minersMost is how many miners are asked about on the chain.
 const minersMost = 200
 
 func (s *Server) miners(w http.ResponseWriter, r *http.Request) error {
-	release, err := s.busy.Claim(r.Context())
+	p, err := s.listed.miners.get(r.Context(), 0, s.askMiners)
 	if err != nil {
 		return err
 	}
+	return writePage(w, r, p)
+}
+
+func (s *Server) askMiners(ctx context.Context) (p Page[Miner], err error) {
+	release, err := s.busy.Claim(ctx)
+	if err != nil {
+		return p, err
+	}
 	defer release()
-	ctx := r.Context()
 	var list api.MinerList
 	if _, err := s.Coordinator.Do(ctx, httpx.Request{Method: http.MethodGet, Path: "/v1/miners", Timeout: nodeWithin}, &list); err != nil {
-		return apierr.Wrap(err, apierr.Unavailable, "the coordinator does not answer: its miners are not known now")
+		return p, apierr.Wrap(err, apierr.Unavailable, "the coordinator does not answer: its miners are not known now")
 	}
 	var net struct {
 		Coordinator common.Address `json:"coordinator"`
 	}
 	if _, err := s.Coordinator.Do(ctx, httpx.Request{Method: http.MethodGet, Path: "/v1/network", Timeout: nodeWithin}, &net); err != nil {
-		return apierr.Wrap(err, apierr.Unavailable, "the coordinator does not answer: its miners are not known now")
+		return p, apierr.Wrap(err, apierr.Unavailable, "the coordinator does not answer: its miners are not known now")
 	}
-	p := Page[Miner]{Items: make([]Miner, 0, len(list.Miners))}
+	p = Page[Miner]{Items: make([]Miner, 0, len(list.Miners))}
 	for i, m := range list.Miners {
 		row := Miner{
 			Miner: m.Miner, State: m.State, Slots: m.Slots, FreeSlots: m.FreeSlots, Completed: m.Completed, Reputation: m.Reputation, LastSeen: m.LastSeen,
@@ -104,50 +110,49 @@ func (s *Server) miners(w http.ResponseWriter, r *http.Request) error {
 		if i < minersMost {
 			entry, err := predeploy.NewRegistry(s.Eth).Participant(ctx, predeploy.RoleMiner, m.Miner, chainclient.Latest)
 			if err != nil {
-				return node(err)
+				return p, node(err)
 			}
 			row.Stake, row.Jailed = entry.Stake, entry.JailedUntil
 			if row.Earned, err = predeploy.NewMarket(s.Eth).Credited(ctx, net.Coordinator, m.Miner, chainclient.Latest); err != nil {
-				return node(err)
+				return p, node(err)
 			}
 		}
 		p.Items = append(p.Items, row)
 	}
-	return writePage(w, r, p)
+	return p, nil
 }
 
 // proposalsMost is how many proposals are shown, the newest.
 const proposalsMost = 50
 
 func (s *Server) proposals(w http.ResponseWriter, r *http.Request) error {
-	head, release, err := s.begin(r)
-	if err != nil {
-		return err
-	}
-	defer release()
-	ctx, at := r.Context(), chainclient.At(head)
+	return latest(s, w, r, &s.listed.proposals, s.askProposals)
+}
+
+func (s *Server) askProposals(ctx context.Context, head uint64) (p Page[Proposal], err error) {
+	at := chainclient.At(head)
 	h, err := s.Eth.Header(ctx, at)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
 	governor := predeploy.NewGovernor(s.Eth)
 	count, err := governor.Count(ctx, at)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
 	texts, err := governor.Descriptions(ctx, head)
 	if err != nil {
-		return node(err)
+		return p, node(err)
 	}
-	p := Page[Proposal]{Items: []Proposal{}}
+	p = Page[Proposal]{Items: []Proposal{}}
 	for n := count; n > 0 && len(p.Items) < proposalsMost; n-- {
 		v, err := governor.Proposal(ctx, n, at)
 		if err != nil {
-			return node(err)
+			return p, node(err)
 		}
 		b, err := governor.Ballot(ctx, v, h.Time, at)
 		if err != nil {
-			return node(err)
+			return p, node(err)
 		}
 		p.Items = append(p.Items, Proposal{
 			Number: n, ID: v.ID.String(), State: b.State.String(), Proposer: v.Proposer, Description: texts[v.ID.String()],
@@ -155,29 +160,28 @@ func (s *Server) proposals(w http.ResponseWriter, r *http.Request) error {
 			VoteStart: v.VoteStart, VoteEnd: v.VoteEnd, For: b.For, Against: b.Against, Abstain: b.Abstain, Quorum: b.Quorum, ETA: b.ETA,
 		})
 	}
-	return writePage(w, r, p)
+	return p, nil
 }
 
 func (s *Server) parameters(w http.ResponseWriter, r *http.Request) error {
-	head, release, err := s.begin(r)
-	if err != nil {
-		return err
-	}
-	defer release()
-	p := Page[Parameter]{Items: []Parameter{}}
+	return latest(s, w, r, &s.listed.parameters, s.askParameters)
+}
+
+func (s *Server) askParameters(ctx context.Context, head uint64) (p Page[Parameter], err error) {
+	p = Page[Parameter]{Items: []Parameter{}}
 	for _, name := range predeploy.Names() {
-		list, err := predeploy.Params(r.Context(), s.Eth, name, chainclient.At(head))
+		list, err := predeploy.Params(ctx, s.Eth, name, chainclient.At(head))
 		if errors.Is(err, predeploy.ErrNotDeployed) {
 			continue // a network with no faucet
 		}
 		if err != nil {
-			return node(err)
+			return p, node(err)
 		}
 		for _, v := range list {
 			p.Items = append(p.Items, Parameter{name, v.Name, v.Type, v.Value})
 		}
 	}
-	return writePage(w, r, p)
+	return p, nil
 }
 
 // genesisCoins are those of the first block, or why they are not known.

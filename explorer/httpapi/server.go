@@ -70,6 +70,7 @@ type Server struct {
 	tokens   facts
 	waiting  waiting
 	speakers speakers
+	listed   lists
 	busy     origin.Turns    // a place for each question that costs the node much
 	stopping <-chan struct{} // closed when the server stops
 
@@ -82,7 +83,7 @@ const costly = 4
 
 // New returns a server. When ctx ends, those who watch the head are told no more.
 func New(ctx context.Context, cfg Config) *Server {
-	return &Server{Config: cfg, started: time.Now(), hub: newHub(), busy: make(origin.Turns, costly), stopping: ctx.Done()}
+	return &Server{Config: cfg, started: time.Now(), hub: newHub(), listed: newLists(), busy: make(origin.Turns, costly), stopping: ctx.Done()}
 }
 
 // Added tells who watches the head of new blocks. It is what

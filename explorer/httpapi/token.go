@@ -142,7 +142,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	head, release, err := s.begin(r)
+	head, release, err := s.begin(r.Context())
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (s *Server) addressTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	head, release, err := s.begin(r)
+	head, release, err := s.begin(r.Context())
 	if err != nil {
 		return err
 	}
