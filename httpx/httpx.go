@@ -139,7 +139,7 @@ func serve(h Handler, write ErrorWriter, w http.ResponseWriter, r *http.Request)
 	}
 	if public.Code.Status() >= http.StatusInternalServerError && r.Context().Err() == nil {
 		level := slog.LevelError
-		if public.Code == apierr.Unavailable { // for the moment, and said so: not this program's fault
+		if public.Code == apierr.Unavailable || public.Code == apierr.JobFailed { // for the moment, or a miner's: not this program's fault
 			level = slog.LevelWarn
 		}
 		slog.Log(r.Context(), level, "request failed", "method", r.Method, "path", r.URL.Path, "err", err)
