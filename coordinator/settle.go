@@ -37,61 +37,89 @@ func (s *Service) settleAll(ctx context.Context) error {
 		return err
 	}
 	for _, b := range open {
-		if err := s.push(ctx, b); err != nil {
-			return fmt.Errorf("batch %d: %w", b.ID, err)
-		}
-	}
-	for s.leads() {
-		head, _, err := s.cfg.Chain.Head(ctx)
-		if err != nil {
-			return fmt.Errorf("head: %w", err)
-		}
-		b, err := s.cfg.Store.BuildBatch(ctx, s.gathering(head, time.Now()), func(p *ledger.Plan) common.Hash {
-			p.Leaves = nil
-			for _, r := range p.Receipts {
-				p.Leaves = append(p.Leaves, receipt.Leaf(s.cfg.Domain.ReceiptID(r.Order), receipt.Digest(s.cfg.Domain, *r)))
-			}
-			return receipt.NewSortedTree(p.Leaves).Root()
-		})
-		if err != nil || b == nil {
+		if err := s.pay(ctx, b); err != nil {
 			return err
 		}
-		if err := s.push(ctx, b); err != nil {
-			return fmt.Errorf("batch %d: %w", b.ID, err)
+		if err := s.prove(ctx, b); err != nil {
+			return err
+		}
+	}
+	// A batch can be proved when there is a block after its own: the next batch's, if there is one, for which the chain
+	// then need not be waited.
+	var last *ledger.Batch
+	for s.leads() {
+		b, err := s.build(ctx)
+		if err == nil && b != nil {
+			err = s.pay(ctx, b)
+		}
+		if err == nil && last != nil {
+			err = s.prove(ctx, last)
+		}
+		if err != nil {
+			return err
+		}
+		if last = b; b == nil {
+			break
 		}
 	}
 	return nil
 }
 
-// push brings a batch to its end: mined, then proved.
-func (s *Service) push(ctx context.Context, b *ledger.Batch) error {
-	m := Mined{Tx: b.Tx, Block: b.Block}
-	if b.State == ledger.BatchBuilt {
-		began := time.Now()
-		var found bool
-		var err error
-		if m, found, err = s.cfg.Chain.FindSettlement(ctx, b.Root, b.FromBlock); err != nil {
-			return fmt.Errorf("look for it: %w", err)
-		}
-		if !found {
-			vouchers, err := s.signVouchers(b.Plan)
-			if err != nil {
-				return err
-			}
-			orders, err := s.singles(ctx, b.Plan)
-			if err != nil {
-				return err
-			}
-			if m, err = s.cfg.Chain.Settle(ctx, Settlement{Vouchers: vouchers, Orders: orders, Credits: b.Plan.Credits, Root: b.Root, Count: len(b.Plan.Leaves), Pin: s.pin(b)}); err != nil {
-				return fmt.Errorf("settle: %w", err)
-			}
-		}
-		s.meters.settlement.Observe(time.Since(began).Seconds())
-		if err := s.mined(ctx, b, m, began); err != nil {
-			return err
-		}
+// build makes a batch of what can be settled now; nil if nothing can.
+func (s *Service) build(ctx context.Context) (*ledger.Batch, error) {
+	head, _, err := s.cfg.Chain.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("head: %w", err)
 	}
-	return s.prove(ctx, b, m.Tx)
+	return s.cfg.Store.BuildBatch(ctx, s.gathering(head, time.Now()), func(p *ledger.Plan) common.Hash {
+		p.Leaves = nil
+		for _, r := range p.Receipts {
+			p.Leaves = append(p.Leaves, receipt.Leaf(s.cfg.Domain.ReceiptID(r.Order), receipt.Digest(s.cfg.Domain, *r)))
+		}
+		return receipt.NewSortedTree(p.Leaves).Root()
+	})
+}
+
+// pay brings a batch into a block and notes what the chain paid of it.
+func (s *Service) pay(ctx context.Context, b *ledger.Batch) error {
+	if b.State != ledger.BatchBuilt {
+		return nil
+	}
+	began := time.Now()
+	m, err := s.send(ctx, b)
+	if err != nil {
+		return fmt.Errorf("batch %d: %w", b.ID, err)
+	}
+	s.meters.settlement.Observe(time.Since(began).Seconds())
+	if err := s.mined(ctx, b, m, began); err != nil {
+		return fmt.Errorf("batch %d: %w", b.ID, err)
+	}
+	b.State, b.Tx, b.Block = ledger.BatchMined, m.Tx, m.Block
+	return nil
+}
+
+// send has the chain settle a batch, unless it has.
+func (s *Service) send(ctx context.Context, b *ledger.Batch) (Mined, error) {
+	m, found, err := s.cfg.Chain.FindSettlement(ctx, b.Root, b.FromBlock)
+	if err != nil {
+		return m, fmt.Errorf("look for it: %w", err)
+	}
+	if found {
+		return m, nil
+	}
+	vouchers, err := s.signVouchers(b.Plan)
+	if err != nil {
+		return m, err
+	}
+	orders, err := s.singles(ctx, b.Plan)
+	if err != nil {
+		return m, err
+	}
+	m, err = s.cfg.Chain.Settle(ctx, Settlement{Vouchers: vouchers, Orders: orders, Credits: b.Plan.Credits, Root: b.Root, Count: len(b.Plan.Leaves), Pin: s.pin(b)})
+	if err != nil {
+		return m, fmt.Errorf("settle: %w", err)
+	}
+	return m, nil
 }
 
 func (s *Service) signVouchers(p ledger.Plan) ([]SignedVoucher, error) {
@@ -178,14 +206,14 @@ func (s *Service) mined(ctx context.Context, b *ledger.Batch, m Mined, began tim
 
 // prove fetches and stores what the receipts of a batch need to be verified
 // offline, while the chain still has the state of its block.
-func (s *Service) prove(ctx context.Context, b *ledger.Batch, tx common.Hash) error {
-	p, err := s.cfg.Chain.Prove(ctx, tx, b.Plan.Signers, b.Plan.Sessions())
+func (s *Service) prove(ctx context.Context, b *ledger.Batch) error {
+	p, err := s.cfg.Chain.Prove(ctx, b.Tx, b.Plan.Signers, b.Plan.Sessions())
 	if err != nil {
-		return fmt.Errorf("prove: %w", err)
+		return fmt.Errorf("prove batch %d: %w", b.ID, err)
 	}
 	raw, err := json.Marshal(p)
 	if err != nil {
-		return fmt.Errorf("encode proof: %w", err)
+		return fmt.Errorf("encode proof of batch %d: %w", b.ID, err)
 	}
 	return s.cfg.Store.BatchProved(ctx, b.ID, string(raw))
 }

@@ -47,7 +47,7 @@ type plan struct {
 	rounds         int
 	short, json    bool
 	pruned         bool
-	patient        bool
+	poolWait       time.Duration
 }
 
 // phases are what is measured of a network, in this order.
@@ -65,7 +65,7 @@ func options(args []string, usage io.Writer) (plan, error) {
 	f.StringVar(&only, "only", strings.Join(phases, ","), "what to measure")
 	f.IntVar(&p.rounds, "rounds", 3, "how often each network is started and measured")
 	f.BoolVar(&p.pruned, "pruned", false, "our node keeps no old states and flushes every 256 blocks, as the prototype does")
-	f.BoolVar(&p.patient, "patient", false, "our pool lets transactions wait for seconds before it refuses others, as the prototype does that refuses none")
+	f.DurationVar(&p.poolWait, "pool-wait", 0, "how long our pool lets transactions wait before it refuses others (default: the node's own; the prototype refuses none)")
 	f.BoolVar(&p.short, "short", false, "short phases, to see that it works; the figures are rough")
 	f.BoolVar(&p.json, "json", false, "print one JSON value instead of tables")
 	if err := f.Parse(args); err != nil {

@@ -75,7 +75,7 @@ func (m *measurement) round(ctx context.Context) error {
 	for _, a := range funded {
 		o.Accounts = append(o.Accounts, a.Address())
 	}
-	o.Binary, o.Pruned, o.Patient = m.plan.bin, m.plan.pruned, m.plan.patient
+	o.Binary, o.Pruned, o.PoolWait = m.plan.bin, m.plan.pruned, m.plan.poolWait
 	ours, err := m.measure(ctx, o, target.Ours)
 	if err != nil {
 		return err

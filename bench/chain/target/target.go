@@ -54,8 +54,8 @@ type Options struct {
 	Accounts []common.Address
 	// Pruned lets our node keep no old states and flush seldom.
 	Pruned bool
-	// Patient lets our pool keep transactions waiting for seconds before it refuses others.
-	Patient bool
+	// PoolWait is how long our pool lets transactions wait before it refuses others; 0 is its default.
+	PoolWait time.Duration
 }
 
 // Ours starts a network of our node, as aitbcd testnet makes it.
@@ -125,8 +125,8 @@ func (o Options) configure(path string) error {
 	if o.Pruned {
 		change = append(change, "archive = true", "archive = false", "flush_every = 1\n", "flush_every = 256\n")
 	}
-	if o.Patient {
-		change = append(change, `pool_wait = "450ms"`, `pool_wait = "10s"`)
+	if o.PoolWait != 0 {
+		change = append(change, `pool_wait = "450ms"`, fmt.Sprintf("pool_wait = %q", o.PoolWait))
 	}
 	if len(change) == 0 {
 		return nil
