@@ -19,7 +19,7 @@ import (
 // broken; a transaction may use 16.7 million.
 const maxBatch = 180
 
-// settle sends batches to the chain until nothing is left to settle. A batch is
+// settle sends batches to the chain until one is not full. A batch is
 // on disk before it is sent; one that was sent and not seen in a block is
 // looked for before it is sent again. Sending twice moves no money twice.
 func (s *Service) settle(ctx context.Context) {
@@ -55,12 +55,13 @@ func (s *Service) settleAll(ctx context.Context) error {
 		if err == nil && last != nil {
 			err = s.prove(ctx, last)
 		}
-		if err != nil {
+		if err != nil || b == nil {
 			return err
 		}
-		if last = b; b == nil {
-			break
+		if len(b.Plan.Jobs) < maxBatch && len(b.Plan.Singles) < ledger.MaxSingles {
+			return s.prove(ctx, b) // what has come since goes with the next ones: a transaction for a few jobs is dear
 		}
+		last = b
 	}
 	return nil
 }

@@ -23,9 +23,9 @@ type Gathering struct {
 	Due   uint64
 }
 
-// maxSingles bounds the orders that one batch settles alone: each takes a
+// MaxSingles bounds the orders that one batch settles alone: each takes a
 // thousand bytes of the transaction, and more gas than a voucher.
-const maxSingles = 16
+const MaxSingles = 16
 
 // Single is an order that is settled alone, at its price.
 type Single struct {
@@ -127,7 +127,7 @@ func (s *settling) signed(x *Session, jobs []*Job, vouchers []Voucher, cut bool)
 		return nil // the rest goes by that voucher
 	}
 	for _, j := range jobs[n:] {
-		if len(s.plan.Singles) >= maxSingles {
+		if len(s.plan.Singles) >= MaxSingles {
 			break
 		}
 		if err := s.add(x, j); err != nil {
