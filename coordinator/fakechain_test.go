@@ -31,6 +31,7 @@ type fakeChain struct {
 	pinned   func()       // called when a settlement has its nonce, before it is sent
 	fail     func() error // asked before each settlement is mined
 	lose     bool         // the next settlement is mined, and its answer lost
+	done     []string     // "settle" and "prove", as they came
 
 	claimed   map[common.Address]market.Amount
 	alone     map[[2]uint64]bool // sessions and numbers of orders that were settled so
@@ -123,6 +124,7 @@ func (f *fakeChain) Settle(ctx context.Context, b coordinator.Settlement) (coord
 	f.nonce++
 	f.blocks++
 	f.settles++
+	f.done = append(f.done, "settle")
 	f.sent[b.Root]++
 	m := coordinator.Mined{Tx: common.Hash{31: byte(f.blocks), 30: byte(f.blocks >> 8)}, Block: f.blocks}
 	for _, v := range b.Vouchers {
@@ -257,5 +259,8 @@ func (f *fakeChain) Flows(context.Context) (market.Amount, market.Amount, error)
 }
 
 func (f *fakeChain) Prove(_ context.Context, _ common.Hash, _ []common.Address, _ []uint64) (*receipt.ChainProof, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done = append(f.done, "prove")
 	return &receipt.ChainProof{}, nil
 }

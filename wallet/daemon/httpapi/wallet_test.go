@@ -16,6 +16,7 @@ import (
 
 	"github.com/aitbc/aitbc/api/walletapi"
 	"github.com/aitbc/aitbc/apierr"
+	"github.com/aitbc/aitbc/internal/openapitest"
 	"github.com/aitbc/aitbc/market"
 	"github.com/aitbc/aitbc/wallet/hd"
 )
@@ -399,24 +400,11 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	r := start(t)
 	var doc map[string]any
 	r.must("GET", "/openapi.json", nil, &doc)
-	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			if ref, ok := v["$ref"].(string); ok && schemas[strings.TrimPrefix(ref, "#/components/schemas/")] == nil {
-				t.Errorf("%s does not exist", ref)
-			}
-			for _, x := range v {
-				walk(x)
-			}
-		case []any:
-			for _, x := range v {
-				walk(x)
-			}
-		}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
 	}
-	walk(doc)
+	openapitest.References(t, raw)
 	paths := doc["paths"].(map[string]any)
 	for _, want := range []string{
 		"POST /v1/wallet/create", "POST /v1/wallet/import", "GET /v1/wallet/balance", "POST /v1/wallet/send", "POST /v1/wallet/unlock", "POST /v1/wallet/lock", "POST /v1/wallet/sign",
