@@ -100,10 +100,16 @@ func syncDir(name string) error {
 // Close closes the files and lets others open them.
 func (l *Log) Close() error {
 	var errs []error
-	for _, f := range l.files {
-		if f != nil {
-			errs = append(errs, f.Close())
+	for i, f := range l.files {
+		if f == nil {
+			continue
 		}
+		if i == 0 {
+			// A child that is just being started has the file open, too, and would
+			// keep the lock until it runs its own program.
+			errs = append(errs, syscall.Flock(int(f.Fd()), syscall.LOCK_UN))
+		}
+		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"syscall"
 	"testing"
 
 	"github.com/aitbc/aitbc/coordinator/wal"
@@ -94,6 +96,40 @@ func TestTheSecondToOpenIsRefused(t *testing.T) {
 	l := open(t, path)
 	if _, err := wal.Open(path, wal.Options{}); !errors.Is(err, wal.ErrHeld) {
 		t.Fatalf("%v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+}
+
+// A child that was forked and has not run its program yet shares the open file.
+// It must not keep the lock after its parent has closed the log.
+func TestAChildBeingStartedDoesNotKeepTheLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "log")
+	l := open(t, path)
+	fds, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil || len(fds) == 0 {
+		t.Skip("this system does not show which files are open")
+	}
+	shared := false
+	for _, name := range fds {
+		if file, err := os.Readlink(name); err != nil || file != path+".0" {
+			continue
+		}
+		fd, err := strconv.Atoi(filepath.Base(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fd, err = syscall.Dup(fd); err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Close(fd) //nolint:errcheck // a test ends here
+		shared = true
+	}
+	if !shared {
+		t.Fatal("the log's file is not open")
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
