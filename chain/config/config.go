@@ -65,6 +65,9 @@ type Storage struct {
 	Archive bool `toml:"archive"`
 	// StateHistory is the number of blocks whose changes are kept without Archive.
 	StateHistory uint64 `toml:"state_history"`
+	// IndexLogs keeps an index of all events: eth_getLogs over many blocks is fast then, and every few thousand events
+	// cost half a second of a processor. Without it each header of the range is looked at.
+	IndexLogs bool `toml:"index_logs"`
 	// FlushEvery is the longest replay after a crash, in blocks. Every block costs its 10 to 30 ms whenever that
 	// happens, so one at a time, hidden in the gap after each block, is better than many at once.
 	FlushEvery uint64 `toml:"flush_every"`
@@ -136,7 +139,7 @@ func Default() Config {
 		},
 		P2P:     P2P{Peers: []string{}},
 		RPC:     RPC{CORSOrigins: []string{}, VirtualHosts: []string{"localhost"}},
-		Storage: Storage{Archive: true, StateHistory: 90_000, FlushEvery: 1, MinFreeMiB: 64, SnapshotEvery: 1000, SnapshotKeep: 2},
+		Storage: Storage{Archive: true, StateHistory: 90_000, IndexLogs: true, FlushEvery: 1, MinFreeMiB: 64, SnapshotEvery: 1000, SnapshotKeep: 2},
 
 		StateSync: StateSync{RPCServers: []string{}, TrustPeriod: Duration(24 * time.Hour)},
 	}

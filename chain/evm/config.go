@@ -36,6 +36,9 @@ type Config struct {
 	StateHistory uint64
 	// FlushEvery is the number of blocks between forced writes of the state to disk: the longest replay after a crash.
 	FlushEvery uint64
+	// IndexLogs keeps an index of all events, so that eth_getLogs need not look at every header of a long range. The index
+	// is made in maps of 65,536 entries, and writing one takes half a second of a processor.
+	IndexLogs bool
 	// PoolWait is how long a transaction may wait in the pool before others are refused; 0 is [intake.Target].
 	PoolWait time.Duration
 	// Refused, if set, is told of every transaction that the pool does not take.
@@ -125,6 +128,7 @@ func (c Config) service() *ethconfig.Config {
 	e.EthDiscoveryURLs, e.SnapDiscoveryURLs = nil, nil
 	e.RPCTxFeeCap = 0        // the sender's own wallet decides what a transaction may cost
 	e.TransactionHistory = 0 // every transaction can be found
+	e.LogNoHistory = !c.IndexLogs
 	e.StateHistory, e.TrienodeHistory = c.StateHistory, -1
 	if c.Archive {
 		e.NoPruning, e.StateHistory, e.TrienodeHistory = true, 0, 0

@@ -89,8 +89,9 @@ func once(ctx context.Context, o Options) error {
 		Dir: o.Home.EVM(), Genesis: p.state.EVM, HTTP: o.Config.Listen.EthHTTP, WS: o.Config.Listen.EthWS,
 		CORSOrigins: o.Config.RPC.CORSOrigins, VirtualHosts: o.Config.RPC.VirtualHosts,
 		Archive: o.Config.Storage.Archive, StateHistory: o.Config.Storage.StateHistory, FlushEvery: o.Config.Storage.FlushEvery,
-		PoolWait: time.Duration(o.Config.PoolWait),
-		Refused:  func(why evm.Refusal) { figures.Refused(string(why)) },
+		IndexLogs: o.Config.Storage.IndexLogs,
+		PoolWait:  time.Duration(o.Config.PoolWait),
+		Refused:   func(why evm.Refusal) { figures.Refused(string(why)) },
 	})
 	if err != nil {
 		return err

@@ -73,6 +73,7 @@ func stopped(ctx context.Context, h home.Home, conf config.Config, height int64)
 	elog.SetDefault(elog.NewLogger(slog.DiscardHandler))
 	chain, err := evm.Open(evm.Config{
 		Dir: h.EVM(), Genesis: state.EVM, Archive: conf.Storage.Archive, StateHistory: conf.Storage.StateHistory, FlushEvery: conf.Storage.FlushEvery,
+		IndexLogs: conf.Storage.IndexLogs,
 	})
 	if err != nil {
 		return nil, err

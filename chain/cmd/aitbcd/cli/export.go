@@ -40,6 +40,7 @@ func export(_ context.Context, c *call) (err error) {
 	elog.SetDefault(elog.NewLogger(slog.DiscardHandler))
 	chain, err := evm.Open(evm.Config{
 		Dir: h.EVM(), Genesis: state.EVM, Archive: conf.Storage.Archive, StateHistory: conf.Storage.StateHistory, FlushEvery: conf.Storage.FlushEvery,
+		IndexLogs: conf.Storage.IndexLogs,
 	})
 	if err != nil {
 		return err

@@ -117,7 +117,7 @@ func (o opened) chain() (*evm.Chain, error) {
 	elog.SetDefault(elog.NewLogger(slog.DiscardHandler))
 	return evm.Open(evm.Config{
 		Dir: o.home.EVM(), Genesis: o.state.EVM, Archive: o.conf.Storage.Archive, StateHistory: o.conf.Storage.StateHistory,
-		FlushEvery: o.conf.Storage.FlushEvery,
+		FlushEvery: o.conf.Storage.FlushEvery, IndexLogs: o.conf.Storage.IndexLogs,
 	})
 }
 

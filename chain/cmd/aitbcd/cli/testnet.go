@@ -59,6 +59,10 @@ func testnet(_ context.Context, c *call) error {
 		return err
 	}
 	conf.ValidatorAddress = "" // the keys are drawn now
+	if n > 1 {
+		// All of them write a map of the index at the same time, and the network waits: validators keep to their work.
+		conf.Storage.IndexLogs = false
+	}
 	o, err := network.options(conf)
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ func TestTestnetMakesHomesThatKnowEachOther(t *testing.T) {
 			doors[a] = true
 		}
 		require.Len(t, conf.P2P.Peers, 2)
+		require.False(t, conf.Storage.IndexLogs, "validators do not index events")
 		for j, peer := range made.Nodes {
 			if j != i {
 				require.Contains(t, conf.P2P.Peers, peer.NodeID+"@"+peer.P2P)
