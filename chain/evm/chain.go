@@ -7,7 +7,6 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -102,7 +101,7 @@ func open(stack *node.Node, cfg Config) (*Chain, error) {
 	c := &Chain{
 		bc: svc.BlockChain(), pool: svc.TxPool(), gate: intake.New(cmp.Or(cfg.PoolWait, intake.Target)), db: svc.ChainDb(), stack: stack, flushEvery: cfg.FlushEvery,
 		archive: cfg.Archive, refused: cfg.Refused, dir: cfg.Dir,
-		recovering: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		recovering: make(chan struct{}, cfg.checks()),
 	}
 	c.imported.Store(marked(cfg.Dir, imported))
 	submit, err := newSubmitAPI(c, svc.APIs())

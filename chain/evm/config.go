@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -39,6 +40,9 @@ type Config struct {
 	// IndexLogs keeps an index of all events, so that eth_getLogs need not look at every header of a long range. The index
 	// is made in maps of 65,536 entries, and writing one takes half a second of a processor.
 	IndexLogs bool
+	// Alone says that there are no other nodes, whose votes a flood of signatures to check could delay: all processors
+	// may check them then, otherwise half.
+	Alone bool
 	// PoolWait is how long a transaction may wait in the pool before others are refused; 0 is [intake.Target].
 	PoolWait time.Duration
 	// Refused, if set, is told of every transaction that the pool does not take.
@@ -112,6 +116,15 @@ func (c Config) stack() (*node.Config, error) {
 		n.WSModules = modules(n.WSHost)
 	}
 	return n, nil
+}
+
+// checks is how many signatures may be checked at once.
+func (c Config) checks() int {
+	n := runtime.GOMAXPROCS(0)
+	if c.Alone {
+		return n
+	}
+	return max(1, n/2)
 }
 
 // pendingTime bounds the making of the pending state from the pool.

@@ -116,8 +116,8 @@ func (c *Chain) room(tx *types.Transaction, from intake.Source) error {
 	return c.gate.Admit(t, from, time.Now()) //nolint:forbidigo // of the pool, outside block execution
 }
 
-// sender recovers the sender of a transaction, a few at a time: the rest of the processor is for consensus, which a flood
-// of signatures to check must not delay.
+// sender recovers the sender of a transaction, as many at a time as [Config.Alone] says: the rest of the processor is for
+// consensus, which a flood of signatures to check must not delay.
 func (c *Chain) sender(tx *types.Transaction) (common.Address, error) {
 	c.recovering <- struct{}{}
 	defer func() { <-c.recovering }()

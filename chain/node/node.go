@@ -90,6 +90,7 @@ func once(ctx context.Context, o Options) error {
 		CORSOrigins: o.Config.RPC.CORSOrigins, VirtualHosts: o.Config.RPC.VirtualHosts,
 		Archive: o.Config.Storage.Archive, StateHistory: o.Config.Storage.StateHistory, FlushEvery: o.Config.Storage.FlushEvery,
 		IndexLogs: o.Config.Storage.IndexLogs,
+		Alone:     len(o.Config.P2P.Peers) == 0,
 		PoolWait:  time.Duration(o.Config.PoolWait),
 		Refused:   func(why evm.Refusal) { figures.Refused(string(why)) },
 	})
