@@ -120,6 +120,7 @@ type Service struct {
 
 	meters    *meters
 	bulkWake  chan struct{} // buffered by one
+	turn      uint64        // the session with which the next batch begins; of the loop that settles
 	comparing sync.Mutex    // held while an admin has the books compared
 
 	// mu guards what follows; it is never held across I/O.

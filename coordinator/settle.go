@@ -58,7 +58,7 @@ func (s *Service) settleAll(ctx context.Context) error {
 		if err != nil || b == nil {
 			return err
 		}
-		if len(b.Plan.Jobs) < maxBatch && len(b.Plan.Singles) < ledger.MaxSingles {
+		if !b.Plan.More {
 			return s.prove(ctx, b) // what has come since goes with the next ones: a transaction for a few jobs is dear
 		}
 		last = b
@@ -72,13 +72,19 @@ func (s *Service) build(ctx context.Context) (*ledger.Batch, error) {
 	if err != nil {
 		return nil, fmt.Errorf("head: %w", err)
 	}
-	return s.cfg.Store.BuildBatch(ctx, s.gathering(head, time.Now()), func(p *ledger.Plan) common.Hash {
+	g := s.gathering(head, time.Now())
+	g.From = s.turn
+	b, err := s.cfg.Store.BuildBatch(ctx, g, func(p *ledger.Plan) common.Hash {
 		p.Leaves = nil
 		for _, r := range p.Receipts {
 			p.Leaves = append(p.Leaves, receipt.Leaf(s.cfg.Domain.ReceiptID(r.Order), receipt.Digest(s.cfg.Domain, *r)))
 		}
 		return receipt.NewSortedTree(p.Leaves).Root()
 	})
+	if err == nil && b != nil {
+		s.turn = b.Plan.Next
+	}
+	return b, err
 }
 
 // pay brings a batch into a block and notes what the chain paid of it.

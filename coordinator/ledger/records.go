@@ -187,6 +187,10 @@ type Plan struct {
 	Singles  []Single           `json:"singles,omitempty"`
 	Signers  []common.Address   `json:"signers"` // keys that signed the jobs' receipts and countersignatures, each once
 	Receipts []*receipt.Receipt `json:"-"`       // beside Jobs
+	// More says that not all that could be settled is in the plan, and Next with
+	// which session the next one should begin.
+	More bool   `json:"-"`
+	Next uint64 `json:"-"`
 }
 
 // Credit is a miner's cumulative earnings of all batches.

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -13,7 +12,10 @@ import (
 
 // Gathering says what goes into a batch.
 type Gathering struct {
-	Max       int    // jobs
+	Max int // jobs
+	// From is the session that comes first; those with lower numbers come last. Who
+	// always began with the first might never come to the last.
+	From      uint64
 	FromBlock uint64 // newest when it is built
 	At        int64  // milliseconds since 1970
 	// Orders of clients that sign themselves wait for a voucher. Those that ended
@@ -43,22 +45,25 @@ type Paid struct {
 // A settling is a plan while it is made.
 type settling struct {
 	plan    *Plan
+	left    []uint64 // sessions of which something may be left over
 	batched map[common.Address]market.Amount
 	credits map[common.Address]market.Amount
 }
 
-// Settle gathers charged jobs into a plan, and returns the sessions as they then
-// are. sessions and batched are what the jobs' sessions and miners have, and
-// vouchers what clients signed that sign themselves, by session and number.
+// Settle makes a plan of the charged jobs that were gathered, which come session by
+// session, and by number within one. It returns the sessions as they then are.
+// sessions and batched are what the jobs' sessions and miners have, and vouchers
+// what clients signed that sign themselves, by session and number.
 //
 // A voucher of the coordinator's reaches up to its session's last job of the
 // plan. Jobs of clients that sign themselves are gathered as far as a voucher
-// reaches, and beyond the newest one each alone. cut says that the last session
-// may have more jobs than these. The plan may lack jobs that were offered, and be
-// nil.
-func Settle(jobs []*Job, sessions map[uint64]Session, batched map[common.Address]market.Amount, vouchers map[uint64][]Voucher, cut bool) (*Plan, []Session, error) {
-	jobs = slices.Clone(jobs)
-	slices.SortFunc(jobs, func(a, b *Job) int { return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Number, b.Number)) })
+// reaches, and beyond the newest one each alone. The plan may lack jobs that were
+// offered, and be nil.
+func Settle(g Gathering, jobs []*Job, sessions map[uint64]Session, batched map[common.Address]market.Amount, vouchers map[uint64][]Voucher) (*Plan, []Session, error) {
+	if len(jobs) == 0 {
+		return nil, nil, nil
+	}
+	cut, first := len(jobs) == g.Max, jobs[0].Session // the last session may have more jobs than these
 	s := &settling{plan: &Plan{}, batched: batched, credits: map[common.Address]market.Amount{}}
 	var changed []Session
 	for len(jobs) > 0 {
@@ -79,10 +84,18 @@ func Settle(jobs []*Job, sessions map[uint64]Session, batched map[common.Address
 		if len(s.plan.Jobs) > before {
 			changed = append(changed, x)
 		}
+		if cut && n == len(jobs) {
+			s.left = append(s.left, x.ID)
+		}
 		jobs = jobs[n:]
 	}
 	if len(changed) == 0 {
 		return nil, nil, nil
+	}
+	if s.plan.More = len(s.left) > 0; s.plan.More {
+		if s.plan.Next = s.left[0]; s.plan.Next == first {
+			s.plan.Next++ // it had its turn
+		}
 	}
 	for m, a := range s.credits {
 		s.plan.Credits = append(s.plan.Credits, Credit{m, a})
@@ -128,6 +141,7 @@ func (s *settling) signed(x *Session, jobs []*Job, vouchers []Voucher, cut bool)
 	}
 	for _, j := range jobs[n:] {
 		if len(s.plan.Singles) >= MaxSingles {
+			s.left = append(s.left, x.ID)
 			break
 		}
 		if err := s.add(x, j); err != nil {

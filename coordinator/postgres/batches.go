@@ -13,9 +13,16 @@ import (
 
 // BuildBatch implements coordinator.Store.
 func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(*ledger.Plan) (root common.Hash)) (batch *ledger.Batch, err error) {
-	some, err := query(ctx, s, pgx.RowTo[uint64], "SELECT DISTINCT j.session FROM jobs j WHERE "+ripe+" ORDER BY j.session LIMIT $3", g.Alone, g.Due, g.Max)
-	if err != nil || len(some) == 0 {
-		return nil, err
+	var some []uint64
+	for _, span := range spans {
+		ids, err := query(ctx, s, pgx.RowTo[uint64], "SELECT DISTINCT j.session FROM jobs j WHERE "+ripe+span+" ORDER BY j.session LIMIT $4", g.Alone, g.Due, g.From, g.Max-len(some))
+		if err != nil {
+			return nil, err
+		}
+		some = append(some, ids...)
+	}
+	if len(some) == 0 {
+		return nil, nil
 	}
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		batch = nil
@@ -46,6 +53,9 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
 	AND (s.spender_n <> 0 OR j.finished <= $1 OR s.due_at <= $2 OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
 
+// spans are the sessions that come first in a batch, and those that come last.
+var spans = []string{" AND j.session >= $3", " AND j.session < $3"}
+
 // plan gathers what is to be settled of some sessions and books it as batched.
 func plan(ctx context.Context, tx pgx.Tx, ids []uint64, g ledger.Gathering) (*ledger.Plan, error) {
 	// The sessions' locks keep their jobs as they are.
@@ -54,10 +64,15 @@ func plan(ctx context.Context, tx pgx.Tx, ids []uint64, g ledger.Gathering) (*le
 		return nil, err
 	}
 	var jobs []*ledger.Job
-	if err := rows(ctx, tx, scanJob, func(j *ledger.Job) { jobs = append(jobs, j) }, "SELECT "+jobCols+jobFrom+"WHERE "+ripe+` AND j.session = ANY($3)
+	for _, span := range spans {
+		if err := rows(ctx, tx, scanJob, func(j *ledger.Job) { jobs = append(jobs, j) }, "SELECT "+jobCols+jobFrom+"WHERE "+ripe+span+` AND j.session = ANY($4)
 		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
-		ORDER BY j.session, j.number LIMIT $4`, g.Alone, g.Due, ids, g.Max); err != nil || len(jobs) == 0 {
-		return nil, err
+		ORDER BY j.session, j.number LIMIT $5`, g.Alone, g.Due, g.From, ids, g.Max-len(jobs)); err != nil {
+			return nil, err
+		}
+	}
+	if len(jobs) == 0 {
+		return nil, nil
 	}
 	var miners []common.Address
 	for _, j := range jobs {
@@ -72,7 +87,7 @@ func plan(ctx context.Context, tx pgx.Tx, ids []uint64, g ledger.Gathering) (*le
 		"SELECT v.session, v.through, v.cumulative, v.signature FROM vouchers v JOIN sessions s ON s.id = v.session AND v.through > s.through WHERE v.session = ANY($1) ORDER BY v.session, v.through", ids); err != nil {
 		return nil, err
 	}
-	p, changed, err := ledger.Settle(jobs, sessions, batched, vouchers, len(jobs) == g.Max)
+	p, changed, err := ledger.Settle(g, jobs, sessions, batched, vouchers)
 	if err != nil || p == nil {
 		return nil, err
 	}

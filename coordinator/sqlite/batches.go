@@ -51,7 +51,7 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 				batched[j.Miner] = a.Amount
 			}
 		}
-		p, changed, err := ledger.Settle(jobs, sessions, batched, vouchers, len(jobs) == g.Max)
+		p, changed, err := ledger.Settle(g, jobs, sessions, batched, vouchers)
 		if err != nil || p == nil {
 			return err
 		}
@@ -99,13 +99,23 @@ var settleCols = strings.NewReplacer("j.spec,", "'',", "j.request,", "x'',", "j.
 // settleable returns ripe jobs below their session's oldest open job, by
 // session and number, with [settleCols].
 func settleable(tx *txn, g ledger.Gathering) ([]*ledger.Job, error) {
-	rows, err := tx.Query("SELECT "+settleCols+jobFrom+"WHERE "+ripe+`
-		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
-		ORDER BY j.session, j.number LIMIT ?`, g.Alone, g.Due, g.Max)
-	if err != nil {
-		return nil, err
+	const rest = ` AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
+		ORDER BY j.session, j.number LIMIT ?`
+	var out []*ledger.Job
+	for _, span := range []string{" AND j.session >= ?", " AND j.session < ?"} {
+		rows, err := tx.Query("SELECT "+settleCols+jobFrom+"WHERE "+ripe+span+rest, g.Alone, g.Due, g.From, g.Max-len(out))
+		if err != nil {
+			return nil, err
+		}
+		jobs, err := collect(rows, scanJob)
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, jobs...); len(out) == g.Max || g.From == 0 {
+			break
+		}
 	}
-	return collect(rows, scanJob)
+	return out, nil
 }
 
 const batchCols = "id, root, payload, state, block_from, tx, block, anchor"

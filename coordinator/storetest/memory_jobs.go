@@ -160,7 +160,8 @@ func (m *Memory) build(ctx context.Context, g ledger.Gathering, finish func(*led
 		}
 		jobs = slices.DeleteFunc(jobs, func(j *ledger.Job) bool { return j.Number > cmp.Or(open[j.Session], math.MaxUint64) })
 		slices.SortFunc(jobs, func(a, b *ledger.Job) int {
-			return cmp.Or(cmp.Compare(a.Session, b.Session), cmp.Compare(a.Number, b.Number))
+			// What is below From wraps around to the end.
+			return cmp.Or(cmp.Compare(a.Session-g.From, b.Session-g.From), cmp.Compare(a.Number, b.Number))
 		})
 		jobs = jobs[:min(g.Max, len(jobs))]
 		if len(jobs) == 0 {
@@ -174,12 +175,14 @@ func (m *Memory) build(ctx context.Context, g ledger.Gathering, finish func(*led
 		for id, x := range m.sessions {
 			vouchers[id] = slices.DeleteFunc(slices.Clone(m.vouchers[id]), func(v ledger.Voucher) bool { return v.Through <= x.Through })
 		}
-		p, changed, err := ledger.Settle(jobs, m.sessions, batched, vouchers, len(jobs) == g.Max)
+		p, changed, err := ledger.Settle(g, jobs, m.sessions, batched, vouchers)
 		if err != nil || p == nil {
 			return err
 		}
 		b := ledger.Batch{ID: uint64(len(m.batches) + 1), Root: finish(p), Plan: *p, State: ledger.BatchBuilt, FromBlock: g.FromBlock}
-		m.batches = append(m.batches, b)
+		kept := b
+		kept.Plan.More, kept.Plan.Next = false, 0 // of the gathering alone
+		m.batches = append(m.batches, kept)
 		for _, x := range changed {
 			m.sessions[x.ID] = x
 		}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -11,11 +12,11 @@ import (
 	"github.com/aitbc/aitbc/receipt"
 )
 
-// selfSigned puts a session into a store whose client signs, and a miner.
-func selfSigned(t testing.TB, s Store, session uint64, miner byte) {
+// selfSigned puts a session into a store whose client signs, and miner 2.
+func selfSigned(t testing.TB, s Store, session uint64) {
 	t.Helper()
 	ok(t, s.PutSession(t.Context(), ledger.Session{ID: session, Client: address(100), Account: market.SessionAccount{Deposit: market.Units(1_000_000)}, Expiry: 1000, DueAt: 1000, FeeBps: feeBps, State: ledger.SessionOpen}))
-	ok(t, s.PutMiner(t.Context(), ledger.Miner{Address: address(miner), Offers: []byte("[]"), Slots: 1}))
+	ok(t, s.PutMiner(t.Context(), ledger.Miner{Address: address(2), Offers: []byte("[]"), Slots: 1}))
 }
 
 func voucher(session, through, cumulative uint64) ledger.Voucher {
@@ -29,7 +30,7 @@ var later = ledger.Gathering{Max: 10, Alone: 100}
 
 func clientsVoucher(t *testing.T, back New) {
 	ctx, s := t.Context(), fresh(t, back)
-	selfSigned(t, s, 1, 2)
+	selfSigned(t, s, 1)
 	for n := range 3 {
 		j := insert(t, s, 1, market.Units(100))
 		if n == 1 {
@@ -86,7 +87,7 @@ func clientsVoucher(t *testing.T, back New) {
 // A client that goes away after its orders has still paid.
 func alone(t *testing.T, back New) {
 	ctx, s := t.Context(), fresh(t, back)
-	selfSigned(t, s, 1, 2)
+	selfSigned(t, s, 1)
 	var jobs []*ledger.Job
 	for range 3 {
 		jobs = append(jobs, charge(t, s, insert(t, s, 1, market.Units(100)), 2, market.Units(50)))
@@ -125,12 +126,52 @@ func alone(t *testing.T, back New) {
 	balanced(t, s)
 }
 
+// A session with more than a batch has room for lets the others come to their turn,
+// also one whose voucher needs nearly all of a batch.
+func turns(t *testing.T, back New) {
+	ctx, s := t.Context(), fresh(t, back)
+	seed(t, s, 1, 2, market.Units(1000))
+	selfSigned(t, s, 2)
+	seed(t, s, 3, 2, market.Units(1000))
+	do := func(session uint64, n int) {
+		t.Helper()
+		for range n {
+			charge(t, s, insert(t, s, session, market.Units(100)), 2, market.Units(50))
+		}
+	}
+	do(1, 2)
+	do(2, 3)
+	do(3, 1)
+	ok(t, s.PutVoucher(ctx, voucher(2, 3, 150)))
+	from := uint64(0)
+	for i, want := range []struct {
+		jobs     int
+		sessions []uint64
+		more     bool
+		next     uint64
+	}{
+		{2, []uint64{1}, true, 2},    // two of the next session's three, which one voucher pays for
+		{3, []uint64{2}, true, 3},    // and another two of the first session have come
+		{3, []uint64{1, 3}, true, 1}, // begins with the last, wraps to the first
+		{2, []uint64{1}, false, 0},
+	} {
+		b, err := s.BuildBatch(ctx, ledger.Gathering{Max: 4 - min(i, 1), From: from, Alone: 100}, root)
+		if err != nil || b == nil || len(b.Plan.Jobs) != want.jobs || !slices.Equal(b.Plan.Sessions(), want.sessions) || b.Plan.More != want.more || b.Plan.Next != want.next {
+			t.Fatalf("batch %d: %+v, %v", i, b, err)
+		}
+		if from = b.Plan.Next; i < 2 {
+			do(1, 2)
+		}
+	}
+	balanced(t, s)
+}
+
 // A voucher pays for all its orders at once: a batch that has no room for them
 // takes an older voucher, or waits.
 func voucherWhole(t *testing.T, back New) {
 	ctx, s := t.Context(), fresh(t, back)
 	seed(t, s, 1, 2, market.Units(1000))
-	selfSigned(t, s, 2, 2)
+	selfSigned(t, s, 2)
 	charge(t, s, insert(t, s, 1, market.Units(100)), 2, market.Units(50))
 	for range 4 {
 		charge(t, s, insert(t, s, 2, market.Units(100)), 2, market.Units(50))
