@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/ethereum/go-ethereum/accounts/abi"
 	"github.com/ethereum/go-ethereum/common"
+	"github.com/ethereum/go-ethereum/common/hexutil"
 	"github.com/ethereum/go-ethereum/core/types"
 
 	"github.com/aitbc/aitbc/chainclient"
@@ -204,5 +207,26 @@ func TestClientReads(t *testing.T) {
 	var asked map[string]json.RawMessage
 	if err := json.Unmarshal(logs[0].Data, &asked); err != nil || string(asked["fromBlock"]) != `"0x1"` || string(asked["toBlock"]) != `"0x2"` {
 		t.Errorf("asked %s, %v", logs[0].Data, err)
+	}
+}
+
+// A node without an index of events could not answer for a long chain in time.
+func TestLogsOfALongChainAreAskedForInParts(t *testing.T) {
+	t.Parallel()
+	_, c := newNode(t)
+	logs, err := c.Logs(t.Context(), chainclient.Filter{From: 5, To: 250_000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range logs {
+		var asked struct{ FromBlock, ToBlock hexutil.Uint64 }
+		if err := json.Unmarshal(l.Data, &asked); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%d-%d", asked.FromBlock, asked.ToBlock))
+	}
+	if want := []string{"5-100004", "100005-200004", "200005-250000"}; !slices.Equal(got, want) {
+		t.Errorf("asked for %v, want %v", got, want)
 	}
 }

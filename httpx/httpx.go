@@ -84,6 +84,27 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(append(b, '\n')) // the client is gone: nobody to tell
 }
 
+// Answer writes v with 200, or returns err if there is one.
+func Answer(w http.ResponseWriter, v any, err error) error {
+	if err == nil {
+		WriteJSON(w, http.StatusOK, v)
+	}
+	return err
+}
+
+// Limit reads the query's limit, which is from 1 to most; usual where there is none.
+func Limit(r *http.Request, usual, most int) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, apierr.New(apierr.Invalid, "limit must be from 1 to %d", most)
+	}
+	return n, nil
+}
+
 // recorder notes whether and how a response began.
 type recorder struct {
 	http.ResponseWriter

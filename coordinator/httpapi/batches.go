@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"slices"
-	"strconv"
 
 	"github.com/aitbc/aitbc/apierr"
 	"github.com/aitbc/aitbc/coordinator"
@@ -66,14 +65,11 @@ func batch(b *ledger.Bulk) object {
 
 // pageOf cuts a list as OpenAI's parameters limit, after and order say.
 func pageOf[T any](r *http.Request, all []T, id func(T) string, most int, shape func(T) object) (object, error) {
-	n := 20
-	q := r.URL.Query()
-	if text := q.Get("limit"); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > most {
-			return nil, apierr.New(apierr.Invalid, "limit must be from 1 to %d", most)
-		}
+	n, err := httpx.Limit(r, 20, most)
+	if err != nil {
+		return nil, err
 	}
+	q := r.URL.Query()
 	switch order := q.Get("order"); order {
 	case "", "desc":
 	case "asc":

@@ -64,11 +64,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, c coordinato
 		return err
 	}
 	out, err := embedded(done, len(in.Input), q.EncodingFormat == "base64")
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 // embedded shapes a job's embeddings of n texts as OpenAI's list.

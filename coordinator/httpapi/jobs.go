@@ -57,11 +57,7 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request, c coordinator.Calle
 		return err
 	}
 	j, err := s.svc.Job(r.Context(), c, id)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, j)
-	return nil
+	return httpx.Answer(w, j, err)
 }
 
 func (s *Server) cancel(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
@@ -71,11 +67,7 @@ func (s *Server) cancel(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 	}
 	// A cancellation that was asked for is carried out even if the client goes.
 	j, err := s.svc.Cancel(context.WithoutCancel(r.Context()), c, id)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, j)
-	return nil
+	return httpx.Answer(w, j, err)
 }
 
 func (s *Server) result(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
@@ -98,11 +90,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, c coordinator.C
 		return err
 	}
 	out, err := s.svc.Explain(r.Context(), c, id)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 // events streams a job's timeline and tokens as server-sent events. A token's
@@ -204,9 +192,5 @@ func (s *Server) receipt(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b, err := s.svc.Receipt(r.Context(), c, job)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, b)
-	return nil
+	return httpx.Answer(w, b, err)
 }

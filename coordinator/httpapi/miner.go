@@ -23,11 +23,7 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out, err := s.svc.Register(r.Context(), in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
@@ -36,11 +32,7 @@ func (s *Server) heartbeat(w http.ResponseWriter, r *http.Request, c coordinator
 		return err
 	}
 	out, err := s.svc.Heartbeat(r.Context(), c, in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) claim(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
@@ -128,11 +120,7 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, c coordinator.
 		return err
 	}
 	out, err := s.svc.Complete(r.Context(), c, id, in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {

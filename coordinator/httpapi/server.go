@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -207,18 +206,7 @@ func parseHash(text, name string) (common.Hash, error) {
 	return h, nil
 }
 
-func limit(r *http.Request) (int, error) {
-	const most = 1000
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return 100, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, apierr.New(apierr.Invalid, "limit must be from 1 to %d", most)
-	}
-	return n, nil
-}
+func limit(r *http.Request) (int, error) { return httpx.Limit(r, 100, 1000) }
 
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) error {
 	out := map[string]any{"status": "ok", "service": "coordinator", "uptime_seconds": int(time.Since(s.started).Seconds())}
@@ -242,11 +230,7 @@ func (s *Server) network(w http.ResponseWriter, _ *http.Request) error {
 
 func (s *Server) miners(w http.ResponseWriter, r *http.Request) error {
 	list, err := s.svc.Miners(r.Context())
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, list)
-	return nil
+	return httpx.Answer(w, list, err)
 }
 
 func (s *Server) models(w http.ResponseWriter, _ *http.Request) error {
@@ -260,11 +244,7 @@ func (s *Server) prepare(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out, err := s.svc.Prepare(r.Context(), in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
@@ -277,18 +257,10 @@ func (s *Server) issueKey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out, err := s.svc.IssueKey(r.Context(), session, in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) account(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
 	out, err := s.svc.Account(r.Context(), c)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }

@@ -20,11 +20,7 @@ func pathSession(r *http.Request) (uint64, error) {
 
 func (s *Server) sessions(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
 	out, err := s.svc.AccountSessions(r.Context(), c)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) quote(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
@@ -33,11 +29,7 @@ func (s *Server) quote(w http.ResponseWriter, r *http.Request, c coordinator.Cal
 		return err
 	}
 	out, err := s.svc.Quote(r.Context(), c, in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *Server) vouch(w http.ResponseWriter, r *http.Request, c coordinator.Caller) error {
@@ -50,9 +42,5 @@ func (s *Server) vouch(w http.ResponseWriter, r *http.Request, c coordinator.Cal
 		return err
 	}
 	out, err := s.svc.Vouch(r.Context(), c, session, in)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }

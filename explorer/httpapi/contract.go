@@ -80,11 +80,7 @@ func (s *Server) contract(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out, err := s.detail(r.Context(), a, code)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 // detail is all that is known of a contract.
@@ -223,11 +219,7 @@ func (s *Server) verify(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.speakers.forget(a)
 	out, err := s.detail(r.Context(), a, code)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 // creation is the code that made a contract, with its arguments, or nil if that is

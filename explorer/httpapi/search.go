@@ -44,11 +44,7 @@ func (s *Server) search(w http.ResponseWriter, r *http.Request) error {
 			out.Items, err = s.searchName(r.Context(), q)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func isHex(s string) bool { return strings.Trim(strings.ToLower(s), "0123456789abcdef") == "" }

@@ -179,17 +179,7 @@ const (
 	pageMost  = 1000
 )
 
-func limit(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return pageUsual, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > pageMost {
-		return 0, apierr.New(apierr.Invalid, "limit must be from 1 to %d", pageMost)
-	}
-	return n, nil
-}
+func limit(r *http.Request) (int, error) { return httpx.Limit(r, pageUsual, pageMost) }
 
 // place reads before, as the page before gave it: HEIGHT or HEIGHT.PLACE.
 func place(r *http.Request) (store.Place, error) {

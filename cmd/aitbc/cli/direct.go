@@ -164,6 +164,30 @@ func knownJob(ctx context.Context, m *predeploy.Market, id uint64, at chainclien
 	return j, err
 }
 
+// askedJob is the job that a command's argument names, as it is now.
+type askedJob struct {
+	id     uint64
+	chain  *chainclient.Client
+	market *predeploy.Market
+	head   head
+	job    predeploy.Job
+}
+
+func (c *call) askedJob(ctx context.Context) (x askedJob, err error) {
+	if x.id, err = c.jobID(); err != nil {
+		return x, err
+	}
+	if x.chain, err = c.chain(); err != nil {
+		return x, err
+	}
+	x.market = predeploy.NewMarket(x.chain)
+	if x.head, err = newest(ctx, x.chain); err != nil {
+		return x, err
+	}
+	x.job, err = knownJob(ctx, x.market, x.id, x.head.at)
+	return x, err
+}
+
 // printActed shows a job after a transaction about it.
 func (c *call) printActed(ctx context.Context, s signing, r *types.Receipt, id uint64) error {
 	m := predeploy.NewMarket(s.chain)

@@ -227,23 +227,11 @@ func (c *call) answerJob(ctx context.Context, file, from string) error {
 
 // jobOutput opens what was delivered, and holds it against the signed receipt.
 func (c *call) jobOutput(ctx context.Context, file, to string) error {
-	id, err := c.jobID()
+	x, err := c.askedJob(ctx)
 	if err != nil {
 		return err
 	}
-	eth, err := c.chain()
-	if err != nil {
-		return err
-	}
-	m := predeploy.NewMarket(eth)
-	h, err := newest(ctx, eth)
-	if err != nil {
-		return err
-	}
-	j, err := knownJob(ctx, m, id, h.at)
-	if err != nil {
-		return err
-	}
+	id, m, h, j := x.id, x.market, x.head, x.job
 	events, err := m.JobEvents(ctx, id, 0, h.height)
 	if err != nil {
 		return err
@@ -261,7 +249,7 @@ func (c *call) jobOutput(ctx context.Context, file, to string) error {
 	if delivery == nil {
 		return hint(fmt.Errorf("the output of job %d was not posted on the chain", id), "give the file that you have from the miner with --file, or have it posted by aitbc job challenge %d", id)
 	}
-	d, job, err := jobDigest(ctx, eth, m, id, j)
+	d, job, err := jobDigest(ctx, x.chain, m, id, j)
 	if err != nil {
 		return err
 	}

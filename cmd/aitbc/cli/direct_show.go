@@ -24,28 +24,16 @@ type jobDetails struct {
 }
 
 func (c *call) showJob(ctx context.Context) error {
-	id, err := c.jobID()
+	x, err := c.askedJob(ctx)
 	if err != nil {
 		return err
 	}
-	eth, err := c.chain()
-	if err != nil {
-		return err
-	}
-	m := predeploy.NewMarket(eth)
-	h, err := newest(ctx, eth)
-	if err != nil {
-		return err
-	}
-	j, err := knownJob(ctx, m, id, h.at)
-	if err != nil {
-		return err
-	}
+	id, m, h, j := x.id, x.market, x.head, x.job
 	d := jobDetails{jobLine: lineOf(id, j)}
 	if d.Miners, err = m.JobMiners(ctx, id, h.at); err != nil {
 		return err
 	}
-	if _, d.Key, err = jobDigest(ctx, eth, m, id, j); err != nil {
+	if _, d.Key, err = jobDigest(ctx, x.chain, m, id, j); err != nil {
 		return err
 	}
 	if j.State.Ended() {

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -214,11 +213,7 @@ func (s *server) serveOpenAPI(w http.ResponseWriter, _ *http.Request) error {
 
 func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	out, err := s.svc.List(r.Context())
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *server) lock(ctx context.Context, in walletapi.LockRequest) (walletapi.LockResponse, error) {
@@ -263,11 +258,7 @@ func (s *server) balance(w http.ResponseWriter, r *http.Request) error {
 		address = &a
 	}
 	out, err := s.svc.Balances(r.Context(), r.URL.Query().Get("wallet"), address)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *server) transaction(w http.ResponseWriter, r *http.Request) error {
@@ -280,11 +271,7 @@ func (s *server) transaction(w http.ResponseWriter, r *http.Request) error {
 		return apierr.New(apierr.Invalid, "the hash is not 0x and 64 hex digits")
 	}
 	out, err := s.svc.Transaction(r.Context(), h)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *server) history(w http.ResponseWriter, r *http.Request) error {
@@ -293,11 +280,7 @@ func (s *server) history(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out, err := s.svc.History(r.URL.Query().Get("wallet"), n)
-	if err != nil {
-		return err
-	}
-	httpx.WriteJSON(w, http.StatusOK, out)
-	return nil
+	return httpx.Answer(w, out, err)
 }
 
 func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
@@ -308,15 +291,4 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) error {
 	return get(func(ctx context.Context, id string) (walletapi.AuditResponse, error) { return s.svc.Audit(ctx, id, n) })(w, r)
 }
 
-func limit(r *http.Request) (int, error) {
-	const most = 1000
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return 100, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > most {
-		return 0, apierr.New(apierr.Invalid, "limit must be from 1 to %d", most)
-	}
-	return n, nil
-}
+func limit(r *http.Request) (int, error) { return httpx.Limit(r, 100, 1000) }
