@@ -134,7 +134,7 @@ func (h *house) start() {
 	cfg := coordinator.Config{
 		Domain: domain, Account: coordKey.Address(), Signer: coordKey, Store: tilted{h.store, h}, Chain: h.chain, Log: h.log, MarginBps: marginBps, MinerLimit: market.Coins(1),
 		Spender:   func(n uint64) (receipt.Signer, error) { return newAccount(1000 + n), nil },
-		Heartbeat: 2 * time.Second, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, MaxOutput: h.maxOutput, ReconcileEvery: h.reconcileEvery, VoucherWait: h.voucherWait,
+		Heartbeat: 5 * time.Second, SettleEvery: 50 * time.Millisecond, Translate: httpapi.Translate, KeepContent: h.keepContent, Tracer: h.tracer, MaxOutput: h.maxOutput, ReconcileEvery: h.reconcileEvery, VoucherWait: h.voucherWait,
 	}
 	if c, ok := h.store.(coordinator.Cluster); ok {
 		cfg.Cluster = muted{c, h.mute}

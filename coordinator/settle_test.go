@@ -24,6 +24,7 @@ func TestAFullBatchDoesNotWaitForTheProofOfTheLast(t *testing.T) {
 	}
 	chain.mu.Unlock()
 	m := h.miner(1)
+	defer m.alive()()
 	last := h.submit("hello")
 	m.finish(m.claim(), "Hi")
 	for range 2 * 180 {
