@@ -256,7 +256,7 @@ func TestNewTransactionsAreGossipedOnce(t *testing.T) {
 		require.NoError(t, err)
 		got = append(got, reaped.Txs...)
 		return len(got) > 1
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	for _, raw := range got {
 		require.True(t, sent[string(raw)], "told twice, or never sent")
 		delete(sent, string(raw))

@@ -54,13 +54,13 @@ func (n *node) offered(t *testing.T, height uint64) *abcitypes.Snapshot {
 			s = res.Snapshots[0]
 		}
 		return s != nil && s.Height >= height
-	}, 20*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	return s
 }
 
 func TestStateSyncTakesASnapshotAndRefusesLies(t *testing.T) {
 	old := storing(t, abci.Retention{})
-	require.Eventually(t, func() bool { return old.Chain.BlockChain().TrieDB().SnapshotCompleted() }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return old.Chain.BlockChain().TrieDB().SnapshotCompleted() }, 2*time.Minute, time.Millisecond)
 	for range 10 {
 		raw, err := old.Send(0, &bob, 1, nil).MarshalBinary()
 		require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestOldBlocksMayGoWhenNobodyNeedsThem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := storing(t, c.retention)
-			require.Eventually(t, func() bool { return n.Chain.BlockChain().TrieDB().SnapshotCompleted() }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return n.Chain.BlockChain().TrieDB().SnapshotCompleted() }, 2*time.Minute, time.Millisecond)
 			for h := int64(1); h <= 128; h++ {
 				n.now = n.now.Add(time.Second)
 				_, err := n.app.FinalizeBlock(ctx, &abcitypes.RequestFinalizeBlock{

@@ -15,6 +15,6 @@ func TestTheNodeAddsUpItsMoneyByItself(t *testing.T) {
 	n.start(t)
 	require.Eventually(t, func() bool {
 		return !strings.Contains(scrape(t, n.doors.Metrics), "_money_checks_total{chain=\""+n.made.CometID+"\"} 0\n")
-	}, 20*time.Second, 100*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond)
 	require.Contains(t, scrape(t, n.doors.Metrics), "_money_check_problems{chain=\""+n.made.CometID+"\"} 0\n")
 }

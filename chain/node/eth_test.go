@@ -35,7 +35,7 @@ func mined(ctx context.Context, t *testing.T, c *ethclient.Client, tx *types.Tra
 		var err error
 		r, err = c.TransactionReceipt(ctx, tx.Hash())
 		return err == nil
-	}, 20*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	require.Equal(t, types.ReceiptStatusSuccessful, r.Status)
 	return r
 }
@@ -195,7 +195,7 @@ func TestEthereumDoorAnswersBatchesTracesAndThePool(t *testing.T) {
 	require.Eventually(t, func() bool { // the state before it is read from history, which is indexed a moment later
 		err = raw.CallContext(ctx, &steps, "debug_traceTransaction", call.Hash())
 		return err == nil || !strings.Contains(err.Error(), "historical state")
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 	require.NoError(t, err)
 	require.False(t, steps.Failed)
 	require.Len(t, steps.StructLogs, 11, "one for each instruction of the counter")

@@ -35,7 +35,7 @@ func follower(ctx context.Context, t *testing.T, n *network) *light.Client {
 			Hash string `json:"hash"`
 		} `json:"block_id"`
 	}
-	require.Eventually(t, func() bool { return n.get(t, "/commit?height=1", nil) == 200 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return n.get(t, "/commit?height=1", nil) == 200 }, 2*time.Minute, 10*time.Millisecond)
 	n.get(t, "/block?height=1", &first)
 	primary, err := lighthttp.New(n.made.CometID, "http://"+n.doors.RPC)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func signed(ctx context.Context, t *testing.T, c *light.Client, number *big.Int)
 		var err error
 		lb, err = c.VerifyLightBlockAtHeight(ctx, number.Int64()+1, time.Now())
 		return err == nil // until then the next block is not decided
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 2*time.Minute, 20*time.Millisecond)
 	return lb
 }
 
@@ -114,7 +114,7 @@ func TestALightClientChecksAnyBalance(t *testing.T) {
 	require.Eventually(t, func() bool { // old states are there when their index has been looked through
 		_, err := geth.GetProof(ctx, bob, nil, heights[0])
 		return err == nil
-	}, 30*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 	for _, i := range []int{149, 148, 100, 20, 3, 0} {
 		t.Run(fmt.Sprint(heights[len(heights)-1].Int64()-heights[i].Int64(), " blocks old"), func(t *testing.T) {
 			header, err := c.HeaderByNumber(ctx, heights[i])

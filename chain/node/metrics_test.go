@@ -36,7 +36,7 @@ func TestMetricsShowTheNodeAndItsConsensus(t *testing.T) {
 	require.NoError(t, client.SendTransaction(t.Context(), chaintest.Sign(t, 0, 0, &bob, 1, nil)))
 	require.Eventually(t, func() bool {
 		return strings.Contains(scrape(t, n.doors.Metrics), "_committed_transactions_total{chain=\""+n.made.CometID+"\"} 1\n")
-	}, 10*time.Second, 50*time.Millisecond)
+	}, 2*time.Minute, 50*time.Millisecond)
 	require.Error(t, client.SendTransaction(t.Context(), chaintest.Sign(t, 0, 0, &bob, 2, nil)), "the nonce is used")
 	text := scrape(t, n.doors.Metrics)
 	for _, word := range []string{

@@ -138,7 +138,7 @@ func (n *network) included(t *testing.T, hash common.Hash) rpc.Tx {
 		}
 		n.get(t, uri, &tx)
 		return tx.Height != nil
-	}, 20*time.Second, 5*time.Millisecond)
+	}, 2*time.Minute, 5*time.Millisecond)
 	return tx
 }
 

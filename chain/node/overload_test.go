@@ -65,7 +65,7 @@ func TestWhatAnOverloadedNodeTakesIsCommitted(t *testing.T) {
 		var info rpc.Info
 		n.get(t, "/chain_info", &info)
 		return info.Pending+info.Queued == 0
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	var report audit.Report
 	n.get(t, "/check", &report)
 	require.True(t, report.OK, report.Problems)

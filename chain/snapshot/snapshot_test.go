@@ -49,7 +49,7 @@ func take(t testing.TB, n *chaintest.Net, s *snapshot.Store) snapshot.Entry {
 		var err error
 		v, err = n.Chain.View(context.Background())
 		return err == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	e, err := s.Create(context.Background(), v, 0)
 	require.NoError(t, err)
 	return e

@@ -20,7 +20,7 @@ func FuzzClient(f *testing.F) {
 	f.Add(byte(0), []byte{}, []byte{0xc1, 0x00}, "none")
 	f.Fuzz(func(t *testing.T, kind byte, message, raw []byte, topics string) {
 		clients := func(n int) { // a handshake is over before the client is one of them
-			require.Eventually(t, func() bool { return hub.Clients() == n }, 20*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return hub.Clients() == n }, 2*time.Minute, time.Millisecond)
 		}
 		good := dial(t, url+"?topics=block")
 		clients(1)

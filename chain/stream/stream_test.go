@@ -106,7 +106,7 @@ func TestClientsSeeBlocksAndTransactionsInOrder(t *testing.T) {
 // joined waits until the hub has n clients.
 func joined(t *testing.T, hub *stream.Hub, n int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return hub.Clients() == n }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return hub.Clients() == n }, 2*time.Minute, time.Millisecond)
 }
 
 func TestAClientThatDoesNotReadIsDroppedAndTheOthersStay(t *testing.T) {

@@ -92,7 +92,7 @@ func TestASnapshotTravelsAsAFile(t *testing.T) {
 	require.Eventually(t, func() bool {
 		n, err := client.BlockNumber(context.Background())
 		return err == nil && n >= list[0].Height+3
-	}, 30*time.Second, 50*time.Millisecond, "the light client needs the two blocks after it")
+	}, 2*time.Minute, 50*time.Millisecond, "the light client needs the two blocks after it")
 	servers := a.doors.RPC + "," + a.doors.RPC
 	restore := func(file, hash string) (int, string, string) {
 		return run(nil, "snapshot", "restore", "--home", guest, "--rpc-servers", servers, "--trust-height", "2", "--trust-hash", hash, file)
@@ -121,7 +121,7 @@ func TestASnapshotTravelsAsAFile(t *testing.T) {
 	require.Eventually(t, func() bool {
 		n, err := other.BlockNumber(context.Background())
 		return err == nil && n > list[0].Height+3
-	}, 60*time.Second, 50*time.Millisecond, "%s", b.log)
+	}, 2*time.Minute, 50*time.Millisecond, "%s", b.log)
 	h, err := other.HeaderByNumber(context.Background(), nil)
 	require.NoError(t, err)
 	same, err := client.HeaderByNumber(context.Background(), h.Number)

@@ -49,7 +49,7 @@ func TestStatusTellsHowANodeIs(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.NoError(t, json.Unmarshal([]byte(out), &h))
 		return h.Height > 1
-	}, 20*time.Second, 100*time.Millisecond)
+	}, 2*time.Minute, 100*time.Millisecond)
 	require.Equal(t, h.Hash, h.AppHash)
 	require.False(t, h.CatchingUp)
 	require.True(t, h.Validates)
