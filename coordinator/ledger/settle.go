@@ -25,9 +25,9 @@ type Gathering struct {
 	Due   uint64
 }
 
-// MaxSingles bounds the orders that one batch settles alone: each takes a
+// maxSingles bounds the orders that one batch settles alone: each takes a
 // thousand bytes of the transaction, and more gas than a voucher.
-const MaxSingles = 16
+const maxSingles = 16
 
 // Single is an order that is settled alone, at its price.
 type Single struct {
@@ -140,7 +140,7 @@ func (s *settling) signed(x *Session, jobs []*Job, vouchers []Voucher, cut bool)
 		return nil // the rest goes by that voucher
 	}
 	for _, j := range jobs[n:] {
-		if len(s.plan.Singles) >= MaxSingles {
+		if len(s.plan.Singles) >= maxSingles {
 			s.left = append(s.left, x.ID)
 			break
 		}

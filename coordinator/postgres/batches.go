@@ -19,7 +19,9 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 		if err != nil {
 			return nil, err
 		}
-		some = append(some, ids...)
+		if some = append(some, ids...); len(some) == g.Max || g.From == 0 {
+			break
+		}
 	}
 	if len(some) == 0 {
 		return nil, nil
@@ -69,6 +71,9 @@ func plan(ctx context.Context, tx pgx.Tx, ids []uint64, g ledger.Gathering) (*le
 		AND j.number < coalesce((SELECT min(o.number) FROM jobs o WHERE o.session = j.session AND o.payment = 'reserved'), 9223372036854775807)
 		ORDER BY j.session, j.number LIMIT $5`, g.Alone, g.Due, g.From, ids, g.Max-len(jobs)); err != nil {
 			return nil, err
+		}
+		if len(jobs) == g.Max || g.From == 0 {
+			break
 		}
 	}
 	if len(jobs) == 0 {
