@@ -19,7 +19,7 @@ type slowDisk struct {
 	wrote chan struct{}
 }
 
-func (s slowDisk) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (*ledger.Job, error) {
+func (s slowDisk) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func() (wait bool)) (*ledger.Job, error) {
 	old, err := s.Store.InsertJob(ctx, j, sign, decided)
 	<-s.wrote
 	return old, err

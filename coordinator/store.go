@@ -73,8 +73,9 @@ type Store interface {
 	// [market.ErrInsufficient] when the deposit does not suffice, and a [*ledger.BudgetError] when the budget of the
 	// job's key does not, in which the price is reserved in the same transaction.
 	// decided, if not nil, is called when nothing but a crash can undo the job, which may be before it is on the disk;
-	// InsertJob returns after that.
-	InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error)
+	// InsertJob returns after that, or at once if decided says not to wait. The job is then on the disk before anything
+	// else that is done to it, and within milliseconds, and [Store.Job] waits for that.
+	InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func() (wait bool)) (existing *ledger.Job, err error)
 	// Job returns a job, or [ledger.ErrNotFound].
 	Job(ctx context.Context, id common.Hash) (*ledger.Job, error)
 	// Jobs returns the newest jobs of a client's session, at most limit.

@@ -43,11 +43,15 @@ type Extras struct {
 	Tools          json.RawMessage
 	ResponseFormat json.RawMessage
 
+	// Whole says that whoever orders is told nothing before the job has ended. The order then goes to the disk with what
+	// comes next of the job, or of others, and costs no sync of its own.
+	Whole bool
+
 	bulk bool // it is a line of a batch
 }
 
 // Submit reserves money for a job and queues it. When it returns, the job is on
-// disk.
+// disk, unless x.Whole.
 func (s *Service) Submit(ctx context.Context, c Caller, r api.SubmitRequest, x Extras) (*ledger.Job, error) {
 	if r.Signed != nil {
 		return s.submitSigned(ctx, c, r, x)
@@ -130,7 +134,7 @@ func (s *Service) admit(ctx context.Context, c Caller, session ledger.Session, j
 	began := time.Now()
 	// A miner may begin while the order goes to the disk: whoever ordered is answered, and sees a token, only after that. A
 	// crash in between takes the order with it, and nobody is charged for what that miner began.
-	old, err := s.cfg.Store.InsertJob(ctx, j, sign, func() { s.enqueue(j) })
+	old, err := s.cfg.Store.InsertJob(ctx, j, sign, func() (wait bool) { s.enqueue(j); return !x.Whole })
 	budget := (*ledger.BudgetError)(nil)
 	switch {
 	case errors.Is(err, market.ErrInsufficient):
@@ -153,7 +157,9 @@ func (s *Service) admit(ctx context.Context, c Caller, session ledger.Session, j
 	case old != nil:
 		return old, nil
 	}
-	s.meters.ledgerSync.Observe(time.Since(began).Seconds())
+	if !x.Whole {
+		s.meters.ledgerSync.Observe(time.Since(began).Seconds())
+	}
 	return j, nil
 }
 

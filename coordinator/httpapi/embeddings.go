@@ -52,7 +52,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, c coordinato
 	if err != nil {
 		return err
 	}
-	j, err := s.order(w, r, c, in, coordinator.Extras{Body: append([]byte("embeddings\x00"), body...)})
+	j, err := s.order(w, r, c, in, coordinator.Extras{Body: append([]byte("embeddings\x00"), body...), Whole: true})
 	if err != nil {
 		return err
 	}

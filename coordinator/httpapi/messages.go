@@ -180,7 +180,7 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request, c coordinator.
 	if err != nil {
 		return err
 	}
-	j, err := s.order(w, r, c, in, coordinator.Extras{Body: append([]byte("messages\x00"), body...), Tools: tools})
+	j, err := s.order(w, r, c, in, coordinator.Extras{Body: append([]byte("messages\x00"), body...), Tools: tools, Whole: !q.Stream})
 	if err != nil {
 		return err
 	}

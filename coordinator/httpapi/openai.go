@@ -209,7 +209,7 @@ func (s *Server) openAI(w http.ResponseWriter, r *http.Request, c coordinator.Ca
 
 // extras are what the request has beside what every job has.
 func (q *openAIRequest) extras(body []byte) coordinator.Extras {
-	x := coordinator.Extras{Body: append([]byte("openai\x00"), body...)}
+	x := coordinator.Extras{Body: append([]byte("openai\x00"), body...), Whole: !q.Stream}
 	if !null(q.Tools) {
 		x.Tools = q.Tools
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // InsertJob implements coordinator.Store.
-func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error) {
+func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func() (wait bool)) (existing *ledger.Job, err error) {
 	err = s.groups.do(ctx, need{session: j.Session, idemKey: j.IdemKey, key: j.Key}, func(x *set) error {
 		existing = nil
 		if old := x.keys[idem{j.Session, j.IdemKey}]; j.IdemKey != "" && old != nil {

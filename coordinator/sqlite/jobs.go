@@ -43,7 +43,7 @@ func scanJob(r scanner) (*ledger.Job, error) {
 }
 
 // InsertJob implements coordinator.Store.
-func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error) {
+func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func() (wait bool)) (existing *ledger.Job, err error) {
 	if s.crowded() {
 		if err := s.catchUp(ctx); err != nil {
 			return nil, err
@@ -97,10 +97,15 @@ func (s *Store) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.
 			return &change{job: &own, fresh: true, spec: spec, session: balanceOf(x), budget: budget, entries: entries}, nil
 		})
 		if err == nil {
+			wait := true
 			if decided != nil && !again && known == (common.Hash{}) {
-				decided()
+				wait = decided()
 			}
-			err = s.await(g)
+			if wait {
+				err = s.await(g)
+			} else {
+				s.nudge()
+			}
 		}
 		if again && err == nil {
 			continue

@@ -247,14 +247,30 @@ func shown[T any](ctx context.Context, s *Store, want missing, from func(*memory
 	}
 }
 
-// Job implements coordinator.Store.
+// Job implements coordinator.Store. A job that is on its way to the disk it waits
+// for.
 func (s *Store) Job(ctx context.Context, id common.Hash) (*ledger.Job, error) {
-	s.shows.RLock()
-	j := s.shown.jobs[id]
-	s.shows.RUnlock()
+	j := s.shownJob(id)
+	if j == nil {
+		s.run.Lock()
+		coming, g := s.working.jobs[id] != nil, s.open
+		s.run.Unlock()
+		if coming {
+			if err := s.await(g); err != nil {
+				return nil, err
+			}
+			j = s.shownJob(id)
+		}
+	}
 	if j != nil {
 		own := *j
 		return &own, nil
 	}
 	return scanJob(s.read.QueryRowContext(ctx, "SELECT "+jobCols+jobFrom+"WHERE j.id = ?", id[:]))
+}
+
+func (s *Store) shownJob(id common.Hash) *ledger.Job {
+	s.shows.RLock()
+	defer s.shows.RUnlock()
+	return s.shown.jobs[id]
 }

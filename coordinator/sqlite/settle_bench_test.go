@@ -24,7 +24,7 @@ func BenchmarkSettle(b *testing.B) {
 		b.StopTimer()
 		for range each {
 			j := &ledger.Job{Session: 1, Client: common.Address{9}, Model: "m", State: market.Queued, MaxPrice: market.Units(100), Created: 5, Expires: 900, Request: []byte(`{"prompt":"` + text + `"}`)}
-			_, err := s.InsertJob(ctx, j, sign, func() {})
+			_, err := s.InsertJob(ctx, j, sign, nil)
 			must(b, err)
 			_, err = s.Assign(ctx, j.ID, common.Address{1}, "l")
 			must(b, err)

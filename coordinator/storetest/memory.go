@@ -201,7 +201,7 @@ func (m *Memory) minersLocked() []ledger.Miner {
 }
 
 // InsertJob implements coordinator.Store.
-func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (existing *ledger.Job, err error) {
+func (m *Memory) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func() (wait bool)) (existing *ledger.Job, err error) {
 	err = m.in(ctx, func() error {
 		for _, old := range m.jobs {
 			if j.IdemKey != "" && old.Session == j.Session && old.IdemKey == j.IdemKey {

@@ -62,7 +62,7 @@ func (r *Replica) Listen(ctx context.Context, fn func(ledger.Note)) error {
 }
 
 // InsertJob implements coordinator.Store.
-func (r *Replica) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func()) (*ledger.Job, error) {
+func (r *Replica) InsertJob(ctx context.Context, j *ledger.Job, sign func(*ledger.Job) error, decided func() (wait bool)) (*ledger.Job, error) {
 	existing, err := r.Memory.InsertJob(ctx, j, sign, decided)
 	if existing != nil {
 		return existing, err

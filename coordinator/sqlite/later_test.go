@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/coordinator/ledger"
+)
+
+// An order that nobody waits for is taken while the disk is busy; who asks for it
+// waits until it is there, and what is done to it comes after it.
+func TestAnOrderThatNobodyWaitsFor(t *testing.T) {
+	t.Parallel()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
+	s, err := Open(ctx, Options{Path: path, flushEvery: time.Hour})
+	must(t, err)
+	defer s.Close() //nolint:errcheck // a test ends here
+	must(t, seed(ctx, s))
+	s.writing <- struct{}{} // nothing comes to the disk
+	j := order(1, 100)
+	_, err = s.InsertJob(ctx, j, sign, func() bool { return false })
+	must(t, err)
+	if x, err := s.Session(ctx, 1); err != nil || x.Number != 0 {
+		t.Errorf("what is not on the disk is shown: %+v, %v", x, err)
+	}
+	asked := make(chan *ledger.Job, 1)
+	go func() {
+		got, err := s.Job(ctx, j.ID)
+		if err != nil {
+			t.Error(err)
+		}
+		asked <- got
+	}()
+	select {
+	case got := <-asked:
+		t.Errorf("shown before it is on the disk: %+v", got)
+	case <-time.After(4 * linger): // nor does it come by itself
+	}
+	<-s.writing
+	if got := <-asked; got == nil || got.Number != 1 {
+		t.Errorf("%+v", got)
+	}
+
+	second := order(1, 100)
+	_, err = s.InsertJob(ctx, second, sign, func() bool { return false })
+	must(t, err)
+	_, err = s.Assign(ctx, second.ID, common.Address{1}, "l")
+	must(t, err)
+	_, err = s.Complete(ctx, result(second, common.Address{1}, "l", 40))
+	must(t, err)
+	all := []common.Hash{j.ID, second.ID}
+	if now, then := look(t, s, all), reopened(t, copyTo(t, path, 0, "none"), all); now != then {
+		t.Errorf("after a crash\n%s\nbefore\n%s", then, now)
+	}
+}
