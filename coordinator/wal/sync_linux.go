@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -8,3 +9,14 @@ import (
 // datasync has the disk keep what was written, without a time of change that
 // nobody reads.
 func datasync(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
+
+// openDirect opens a file once more, so that a write goes past the system's cache
+// and returns when the disk has it: open(2), O_DIRECT and O_DSYNC. It returns nil
+// where the file system has no such writes.
+func openDirect(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|syscall.O_DIRECT|syscall.O_DSYNC, 0) //nolint:gosec // the log's own file
+	if errors.Is(err, syscall.EINVAL) {
+		return nil, nil
+	}
+	return f, err
+}

@@ -52,6 +52,7 @@ type Options struct {
 // Log is an open log. One caller at a time may use it.
 type Log struct {
 	files    [2]*os.File
+	direct   [2]*direct // nil where there are no such writes
 	size     [2]int64
 	current  int
 	at       int64
@@ -78,6 +79,12 @@ func Open(path string, o Options) (*Log, error) {
 		}
 		if err == nil {
 			l.size[i], err = f.Seek(0, io.SeekEnd)
+		}
+		if err == nil && !o.Volatile {
+			var past *os.File
+			if past, err = openDirect(name); past != nil {
+				l.direct[i] = &direct{file: past}
+			}
 		}
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open log %s: %w", name, err), l.Close())
@@ -110,6 +117,9 @@ func (l *Log) Close() error {
 			errs = append(errs, syscall.Flock(int(f.Fd()), syscall.LOCK_UN))
 		}
 		errs = append(errs, f.Close())
+		if d := l.direct[i]; d != nil {
+			errs = append(errs, d.file.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -227,7 +237,27 @@ func (l *Log) write(records []byte) error {
 		if _, err := f.WriteAt(make([]byte, more), size); err != nil {
 			return err
 		}
+		if !l.volatile {
+			if err := datasync(f); err != nil { // the blocks are given out now, not with each write
+				return err
+			}
+		}
 		l.size[l.current] = size + more
+	}
+	if d := l.direct[l.current]; d != nil {
+		err := d.write(records, l.at)
+		if err == nil {
+			l.at = end
+			return nil
+		}
+		if !errors.Is(err, syscall.EINVAL) {
+			return err
+		}
+		// This file system takes such writes only when it opens files: nothing was written.
+		l.direct[l.current] = nil
+		if err := d.file.Close(); err != nil {
+			return err
+		}
 	}
 	if _, err := f.WriteAt(records, l.at); err != nil {
 		return err
