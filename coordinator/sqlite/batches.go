@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/ethereum/go-ethereum/common"
 
@@ -92,9 +91,22 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
 	AND (s.spender_n <> 0 OR j.finished <= ? OR s.due_at <= ? OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
 
-// settleCols are a job's columns but for what was asked and answered: most of its
-// bytes, and nothing to who settles it.
-var settleCols = strings.NewReplacer("j.spec,", "'',", "j.request,", "x'',", "j.output,", "'',").Replace(jobCols)
+// settleCols are what of a job its settlement needs: what was asked and answered is most of its bytes.
+const settleCols = "j.id, j.session, j.number, j.miner, j.price, j.earned, j.receipt"
+
+func scanCharged(r scanner) (*ledger.Job, error) {
+	var id, miner []byte
+	var price, earned amt
+	j := ledger.Job{Signed: &ledger.Signed{}}
+	if err := r.Scan(&id, &j.Session, &j.Number, &miner, &price, &earned, doc[ledger.Signed]{j.Signed}); err != nil {
+		return nil, err
+	}
+	j.ID, j.Miner, j.Price, j.Earned = common.BytesToHash(id), common.BytesToAddress(miner), price.Amount, earned.Amount
+	if j.Signed.Receipt.Version == 0 {
+		j.Signed = nil
+	}
+	return &j, nil
+}
 
 // settleable returns ripe jobs below their session's oldest open job, by
 // session and number, with [settleCols].
@@ -103,11 +115,11 @@ func settleable(tx *txn, g ledger.Gathering) ([]*ledger.Job, error) {
 		ORDER BY j.session, j.number LIMIT ?`
 	var out []*ledger.Job
 	for _, span := range []string{" AND j.session >= ?", " AND j.session < ?"} {
-		rows, err := tx.Query("SELECT "+settleCols+jobFrom+"WHERE "+ripe+span+rest, g.Alone, g.Due, g.From, g.Max-len(out))
+		rows, err := tx.Query("SELECT "+settleCols+" FROM jobs j WHERE "+ripe+span+rest, g.Alone, g.Due, g.From, g.Max-len(out))
 		if err != nil {
 			return nil, err
 		}
-		jobs, err := collect(rows, scanJob)
+		jobs, err := collect(rows, scanCharged)
 		if err != nil {
 			return nil, err
 		}

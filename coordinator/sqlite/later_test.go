@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
@@ -54,5 +55,35 @@ func TestAnOrderThatNobodyWaitsFor(t *testing.T) {
 	all := []common.Hash{j.ID, second.ID}
 	if now, then := look(t, s, all), reopened(t, copyTo(t, path, 0, "none"), all); now != then {
 		t.Errorf("after a crash\n%s\nbefore\n%s", then, now)
+	}
+}
+
+// What fails in a transaction of its own is undone whole, and what the log had for
+// the database comes there with the next.
+func TestWhatFailsAloneIsUndone(t *testing.T) {
+	t.Parallel()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
+	s, err := Open(ctx, Options{Path: path, flushEvery: time.Hour})
+	must(t, err)
+	defer s.Close() //nolint:errcheck // a test ends here
+	must(t, seed(ctx, s))
+	j := order(1, 100)
+	_, err = s.InsertJob(ctx, j, sign, nil)
+	must(t, err)
+	bad := errors.New("bad")
+	err = s.do(ctx, func(tx *txn) error {
+		if _, err := tx.Exec("INSERT INTO meta (key, value) VALUES ('half', 'done')"); err != nil {
+			return err
+		}
+		return bad
+	})
+	if !errors.Is(err, bad) || !s.behind() {
+		t.Fatalf("%v, behind: %v", err, s.behind())
+	}
+	if half, err := s.Meta(ctx, "half"); err != nil || half != "" {
+		t.Errorf("%q, %v", half, err)
+	}
+	if all, err := s.Jobs(ctx, j.Client, 1, 10); err != nil || len(all) != 1 || all[0].ID != j.ID || s.behind() {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

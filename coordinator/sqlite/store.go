@@ -261,6 +261,9 @@ func (s *Store) commit(first *op) {
 	group, d, err := s.transact(first)
 	if err != nil {
 		s.giveBack(d)
+		if errors.Is(err, errUndone) {
+			err = nil // but the op's own
+		}
 	} else {
 		s.spare = true
 		if err = s.saved(d, &s.tx.touched); err != nil {
@@ -275,6 +278,9 @@ func (s *Store) commit(first *op) {
 		close(o.done)
 	}
 }
+
+// errUndone says that the first op of a transaction failed, and that nothing was done.
+var errUndone = errors.New("undone")
 
 // transact runs ops in one transaction and commits it. It returns those that it
 // took, and what of the log went with them.
@@ -297,7 +303,12 @@ func (s *Store) transact(first *op) (group []*op, d *delta, err error) {
 		if o == nil {
 			break
 		}
-		if err := s.tx.run(o); err != nil {
+		if o == first {
+			// It mostly is the only one, and a savepoint would have SQLite copy every page that it changes.
+			if o.err = o.fn(s.tx); o.err != nil {
+				return group, d, cmp.Or(s.tx.undo(nil), errUndone)
+			}
+		} else if err := s.tx.run(o); err != nil {
 			return group, d, s.tx.undo(err)
 		}
 		if o = s.next(len(group)); o == nil {
