@@ -2,6 +2,7 @@ package receipt
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/ethereum/go-ethereum/common"
 	"github.com/ethereum/go-ethereum/crypto"
@@ -18,6 +19,9 @@ type Domain struct {
 
 // words builds the ABI encoding of static values, 32 bytes each.
 type words []byte
+
+// room returns no words, with room for n.
+func room(n int) words { return make(words, 0, 32*n) }
 
 func (w words) hash(h common.Hash) words { return append(w, h[:]...) }
 func (w words) address(a common.Address) words {
@@ -39,14 +43,33 @@ var (
 	versHash   = crypto.Keccak256Hash([]byte("1"))
 )
 
+// lately is the domain of which a separator was computed last. A process mostly has
+// one, and signs and verifies in it all the time.
+var lately atomic.Pointer[struct {
+	domain    Domain
+	separator common.Hash
+}]
+
 // Separator returns the domain separator of EIP-712.
 func (d Domain) Separator() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(domainType).hash(nameHash).hash(versHash).uint(d.ChainID).address(d.Market))
+	if l := lately.Load(); l != nil && l.domain == d {
+		return l.separator
+	}
+	l := &struct {
+		domain    Domain
+		separator common.Hash
+	}{d, d.separator()}
+	lately.Store(l)
+	return l.separator
+}
+
+func (d Domain) separator() common.Hash {
+	return crypto.Keccak256Hash(room(5).hash(domainType).hash(nameHash).hash(versHash).uint(d.ChainID).address(d.Market))
 }
 
 // ReceiptID returns the id of the receipt of a job: keccak256(abi.encode(chain id, job id)).
 func (d Domain) ReceiptID(job common.Hash) common.Hash {
-	return crypto.Keccak256Hash(words(nil).uint(d.ChainID).hash(job))
+	return crypto.Keccak256Hash(room(2).uint(d.ChainID).hash(job))
 }
 
 // Typed is an object of the protocol that can be signed.
@@ -78,7 +101,7 @@ var orderType = crypto.Keccak256Hash([]byte("Order(uint64 session,uint64 number,
 
 // StructHash implements [Typed].
 func (o Order) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(orderType).uint(o.Session).uint(o.Number).hash(o.Model).hash(o.Class).
+	return crypto.Keccak256Hash(room(9).hash(orderType).uint(o.Session).uint(o.Number).hash(o.Model).hash(o.Class).
 		hash(o.Input).hash(o.Miners).amount(o.MaxPrice).uint(o.Deadline))
 }
 
@@ -130,7 +153,7 @@ func (r Receipt) Rates() market.Rates {
 
 // StructHash implements [Typed].
 func (r Receipt) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(receiptType).uint(uint64(r.Version)).hash(r.Order).uint(r.Session).
+	return crypto.Keccak256Hash(room(27).hash(receiptType).uint(uint64(r.Version)).hash(r.Order).uint(r.Session).
 		address(r.Client).address(r.Coordinator).address(r.Miner).hash(r.Model).hash(r.Class).hash(r.Output).
 		uint(r.PromptTokens).uint(r.CompletionTokens).uint(r.ComputeMillis).uint(r.Items).amount(r.PromptRate).amount(r.CompletionRate).amount(r.SecondRate).amount(r.ItemRate).amount(r.Price).
 		uint(uint64(r.TemperatureMilli)).uint(uint64(r.TopPMilli)).uint(uint64(r.TopK)).uint(r.Seed).
@@ -149,7 +172,7 @@ var counterType = crypto.Keccak256Hash([]byte("Countersignature(bytes32 receipt,
 
 // StructHash implements [Typed].
 func (c Countersignature) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(counterType).hash(c.Receipt).address(c.Miner).amount(c.MinerTotal))
+	return crypto.Keccak256Hash(room(4).hash(counterType).hash(c.Receipt).address(c.Miner).amount(c.MinerTotal))
 }
 
 // Voucher pays for all orders of a session up to number Through.
@@ -163,7 +186,7 @@ var voucherType = crypto.Keccak256Hash([]byte("Voucher(uint64 session,uint64 thr
 
 // StructHash implements [Typed].
 func (v Voucher) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(voucherType).uint(v.Session).uint(v.Through).amount(v.Cumulative))
+	return crypto.Keccak256Hash(room(4).hash(voucherType).uint(v.Session).uint(v.Through).amount(v.Cumulative))
 }
 
 // Close is the coordinator's consent to end a session at a final amount.
@@ -176,7 +199,7 @@ var closeType = crypto.Keccak256Hash([]byte("Close(uint64 session,uint128 cumula
 
 // StructHash implements [Typed].
 func (c Close) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(closeType).uint(c.Session).amount(c.Cumulative))
+	return crypto.Keccak256Hash(room(3).hash(closeType).uint(c.Session).amount(c.Cumulative))
 }
 
 // MinerLogin introduces a miner, with its offers, to a coordinator.
@@ -191,7 +214,7 @@ var loginType = crypto.Keccak256Hash([]byte("MinerLogin(address miner,address co
 
 // StructHash implements [Typed].
 func (l MinerLogin) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(loginType).address(l.Miner).address(l.Coordinator).hash(l.Offers).uint(l.IssuedAt))
+	return crypto.Keccak256Hash(room(5).hash(loginType).address(l.Miner).address(l.Coordinator).hash(l.Offers).uint(l.IssuedAt))
 }
 
 // KeyRequest asks a coordinator for an API key to a session of the client's.
@@ -205,5 +228,5 @@ var keyRequestType = crypto.Keccak256Hash([]byte("KeyRequest(address client,uint
 
 // StructHash implements [Typed].
 func (k KeyRequest) StructHash() common.Hash {
-	return crypto.Keccak256Hash(words(nil).hash(keyRequestType).address(k.Client).uint(k.Session).uint(k.IssuedAt))
+	return crypto.Keccak256Hash(room(4).hash(keyRequestType).address(k.Client).uint(k.Session).uint(k.IssuedAt))
 }

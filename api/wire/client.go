@@ -24,8 +24,12 @@ import (
 // request was heard is not known.
 var ErrClosed = errors.New("the link to the coordinator broke")
 
-// lines bounds how much of a token stream goes into one frame.
-const lines = 32 << 10
+// lines bounds how much of a token stream goes into one frame, and some is what a
+// stream has room for at first: most answers come in small parts.
+const (
+	lines = 32 << 10
+	some  = 2 << 10
+)
 
 // Client is a miner's end of the link. Its methods may be called concurrently
 // while [Client.Run] runs.
@@ -247,7 +251,7 @@ func (c *Client) Stream(ctx context.Context, job common.Hash, lease string, body
 	}
 	defer c.forget(n)
 	prefix := JobPrefix(job, lease)
-	buf, kept := make([]byte, lines), 0
+	buf, kept := make([]byte, some), 0
 	for {
 		m, err := body.Read(buf[kept:])
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -260,11 +264,12 @@ func (c *Client) Stream(ctx context.Context, job common.Hash, lease string, body
 			}
 			sent.Delivered += uint64(bytes.Count(buf[:whole], []byte{'\n'})) //nolint:gosec // a count
 		}
+		full := kept+m == len(buf)
 		kept = copy(buf, buf[whole:kept+m])
 		if err != nil && kept > 0 {
 			return sent, io.ErrUnexpectedEOF // half a line
 		}
-		if kept == len(buf) { // one line is longer: make room
+		if full && len(buf) < lines || kept == len(buf) { // more comes at a time, or one line is longer: make room
 			buf = slices.Concat(buf, make([]byte, len(buf)))
 		}
 		select {

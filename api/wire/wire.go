@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/ethereum/go-ethereum/common"
 )
@@ -51,8 +52,11 @@ var ErrTooLong = errors.New("a frame is too long")
 
 // Append adds a frame to b.
 func Append(b []byte, k Kind, number uint32, body ...[]byte) []byte {
-	start := len(b)
-	b = append(b, 0, 0, 0, 0, byte(k))
+	start, size := len(b), header
+	for _, part := range body {
+		size += len(part)
+	}
+	b = append(slices.Grow(b, size), 0, 0, 0, 0, byte(k))
 	b = binary.BigEndian.AppendUint32(b, number)
 	for _, part := range body {
 		b = append(b, part...)

@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/aitbc/aitbc/api"
 	"github.com/aitbc/aitbc/api/wire"
 	"github.com/aitbc/aitbc/apierr"
@@ -94,8 +92,8 @@ func (l *link) serve(ctx context.Context, rest *bufio.Reader) error {
 	defer done()
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetReadDeadline(time.Now()) })
 	defer stop()
-	var g errgroup.Group
-	g.SetLimit(linkCalls)
+	var answers sync.WaitGroup
+	room := make(chan struct{}, linkCalls)
 	for {
 		if err = l.conn.SetReadDeadline(time.Now().Add(linkSilence)); err != nil || ctx.Err() != nil {
 			break
@@ -104,7 +102,7 @@ func (l *link) serve(ctx context.Context, rest *bufio.Reader) error {
 		if f, err = wire.Read(frames); err != nil {
 			break
 		}
-		var answer func() error
+		var answer func()
 		switch f.Kind {
 		case wire.Pieces: // in their order
 			err = l.pieces(calls, f)
@@ -115,23 +113,31 @@ func (l *link) serve(ctx context.Context, rest *bufio.Reader) error {
 			l.mu.Lock()
 			l.claims[f.Number] = cancel
 			l.mu.Unlock()
-			answer = func() error {
+			answer = func() {
 				defer l.withdraw(f.Number)
 				l.answer(ctx, f)
-				return nil
 			}
 		default:
-			answer = func() error { l.answer(calls, f); return nil }
+			answer = func() { l.answer(calls, f) }
 		}
-		if answer != nil && !g.TryGo(answer) {
-			err = errors.New("too many requests at a time")
+		if answer != nil {
+			select {
+			case room <- struct{}{}:
+				answers.Add(1)
+				l.s.crew.run(func() {
+					defer func() { <-room; answers.Done() }()
+					answer()
+				})
+			default:
+				err = errors.New("too many requests at a time")
+			}
 		}
 		if err != nil {
 			break
 		}
 	}
 	hangUp()
-	_ = g.Wait() // answers tell their errors
+	answers.Wait()
 	return err
 }
 
@@ -175,7 +181,7 @@ func (l *link) reply(number uint32, out any, err error) error {
 			return fmt.Errorf("encode answer: %w", err)
 		}
 	}
-	return l.write(wire.Append(make([]byte, 0, len(body)+16), kind, number, body))
+	return l.write(wire.Append(nil, kind, number, body))
 }
 
 func (l *link) write(b []byte) error {
