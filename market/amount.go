@@ -138,12 +138,25 @@ func (a Amount) Sub(b Amount) (Amount, error) {
 }
 
 // MarshalJSON writes the decimal string.
-func (a Amount) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
+func (a Amount) MarshalJSON() ([]byte, error) {
+	return append(append([]byte{'"'}, a.String()...), '"'), nil
+}
+
+func digits(b []byte) bool {
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
 
 // UnmarshalJSON reads a decimal string; numbers are refused, as JSON numbers lose digits.
 func (a *Amount) UnmarshalJSON(b []byte) error {
 	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	if n := len(b); n > 2 && b[0] == '"' && digits(b[1:n-1]) {
+		s = string(b[1 : n-1])
+	} else if err := json.Unmarshal(b, &s); err != nil {
 		return fmt.Errorf("%w: want a decimal string of base units", ErrAmount)
 	}
 	v, err := ParseAmount(s)

@@ -42,6 +42,17 @@ func TestAmountRefusesWhatItWouldNotWrite(t *testing.T) {
 		}
 	}
 	var a market.Amount
+	for _, written := range []string{`"12"`, `"\u00312"`, `"012"`} {
+		var got market.Amount
+		if err := json.Unmarshal([]byte(written), &got); (err == nil) != (written != `"012"`) || err == nil && got != market.Units(12) {
+			t.Errorf("%s: %s, %v", written, got, err)
+		}
+	}
+	for _, no := range []string{`""`, `null`, `"-1"`, `"+1"`, `" 1"`, `"1\u002e"`} {
+		if err := json.Unmarshal([]byte(no), new(market.Amount)); !errors.Is(err, market.ErrAmount) {
+			t.Errorf("%s: %v", no, err)
+		}
+	}
 	if err := json.Unmarshal([]byte(`12`), &a); !errors.Is(err, market.ErrAmount) {
 		t.Errorf("a JSON number was taken: %v", err)
 	}

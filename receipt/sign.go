@@ -87,12 +87,20 @@ func (s Signature) Compact() (r, vs [32]byte) {
 func (s Signature) String() string { return "0x" + hex.EncodeToString(s[:]) }
 
 // MarshalJSON writes the hex form.
-func (s Signature) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
+func (s Signature) MarshalJSON() ([]byte, error) {
+	b := append(make([]byte, 0, quotedSignature), `"0x`...)
+	return append(hex.AppendEncode(b, s[:]), '"'), nil
+}
+
+// quotedSignature is the length of a signature's JSON, unless it has escapes.
+const quotedSignature = 2 + 2 + 130
 
 // UnmarshalJSON reads the hex form, in lower case only.
 func (s *Signature) UnmarshalJSON(b []byte) error {
 	var text string
-	if err := json.Unmarshal(b, &text); err != nil {
+	if len(b) == quotedSignature && b[0] == '"' { // what is no hex digit is refused below
+		text = string(b[1 : len(b)-1])
+	} else if err := json.Unmarshal(b, &text); err != nil {
 		return fmt.Errorf("signature: %w", err)
 	}
 	digits, ok := strings.CutPrefix(text, "0x")

@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -330,5 +331,28 @@ func TestMerkleVectors(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Fatal("the vectors changed")
+	}
+}
+
+func TestASignatureInJSON(t *testing.T) {
+	t.Parallel()
+	s := receipt.Signature{0: 0xab, 64: 28}
+	raw, err := json.Marshal(s)
+	if err != nil || string(raw) != `"`+s.String()+`"` {
+		t.Fatalf("%s, %v", raw, err)
+	}
+	escaped := `"\u0030` + string(raw[2:])
+	for _, good := range []string{string(raw), escaped} {
+		var got receipt.Signature
+		if err := json.Unmarshal([]byte(good), &got); err != nil || got != s {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{
+		`null`, `1`, `"0x"`, strings.Replace(string(raw), "ab", "AB", 1), strings.Replace(string(raw), "ab", "zz", 1), strings.Replace(string(raw), "ab", `\\`, 1), strings.Replace(string(raw), "0x", "00", 1),
+	} {
+		if err := json.Unmarshal([]byte(bad), new(receipt.Signature)); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
 	}
 }
