@@ -38,7 +38,10 @@ const (
 var Domain = receipt.Domain{ChainID: 424242, Market: common.HexToAddress("0xA102")}
 
 // Key is a signing key in memory.
-type Key struct{ k *ecdsa.PrivateKey }
+type Key struct {
+	k       *ecdsa.PrivateKey
+	address common.Address
+}
 
 // NewKey returns the key of a name.
 func NewKey(name string) Key {
@@ -46,11 +49,11 @@ func NewKey(name string) Key {
 	if err != nil {
 		panic(err) // the hash is no key: with the names that we use it is
 	}
-	return Key{k}
+	return Key{k, crypto.PubkeyToAddress(k.PublicKey)}
 }
 
 // Address implements [receipt.Signer].
-func (k Key) Address() common.Address { return crypto.PubkeyToAddress(k.k.PublicKey) }
+func (k Key) Address() common.Address { return k.address }
 
 // SignDigest implements [receipt.Signer].
 func (k Key) SignDigest(d common.Hash) ([]byte, error) { return crypto.Sign(d[:], k.k) }

@@ -79,6 +79,7 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 			if _, err := tx.Exec("UPDATE jobs SET batch = ? WHERE id = ?", id, j[:]); err != nil {
 				return err
 			}
+			delete(tx.receipts, j) // if this is undone, the database has it
 		}
 		batch = &ledger.Batch{ID: uint64(id), Root: root, Plan: *p, State: ledger.BatchBuilt, FromBlock: g.FromBlock}
 		return nil
@@ -91,21 +92,40 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
 	AND (s.spender_n <> 0 OR j.finished <= ? OR s.due_at <= ? OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
 
-// settleCols are what of a job its settlement needs: what was asked and answered is most of its bytes.
-const settleCols = "j.id, j.session, j.number, j.miner, j.price, j.earned, j.receipt"
+// settleCols are what of a job its settlement needs, beside its receipt: what was asked and answered is most of its bytes.
+const settleCols = "j.id, j.session, j.number, j.miner, j.price, j.earned"
 
 func scanCharged(r scanner) (*ledger.Job, error) {
+	var j ledger.Job
 	var id, miner []byte
 	var price, earned amt
-	j := ledger.Job{Signed: &ledger.Signed{}}
-	if err := r.Scan(&id, &j.Session, &j.Number, &miner, &price, &earned, doc[ledger.Signed]{j.Signed}); err != nil {
+	err := r.Scan(&id, &j.Session, &j.Number, &miner, &price, &earned)
+	j.ID, j.Miner, j.Price, j.Earned = common.BytesToHash(id), common.BytesToAddress(miner), price.Amount, earned.Amount
+	return &j, err
+}
+
+// keepReceipts bounds the receipts that stay in memory until their jobs are settled.
+const keepReceipts = 8192
+
+// keep remembers the receipts of a delta, most of which are settled within seconds.
+func (t *txn) keep(d *delta) {
+	for id, r := range d.jobs {
+		if r.signed != nil && r.job.Signed != nil && len(t.receipts) < keepReceipts {
+			t.receipts[id] = r.job.Signed
+		}
+	}
+}
+
+// receipt returns what was signed about a job, nil for nothing.
+func (t *txn) receipt(job common.Hash) (*ledger.Signed, error) {
+	if signed := t.receipts[job]; signed != nil {
+		return signed, nil
+	}
+	var signed ledger.Signed
+	if err := t.QueryRow("SELECT receipt FROM jobs WHERE id = ?", job[:]).Scan(doc[ledger.Signed]{&signed}); err != nil || signed.Receipt.Version == 0 {
 		return nil, err
 	}
-	j.ID, j.Miner, j.Price, j.Earned = common.BytesToHash(id), common.BytesToAddress(miner), price.Amount, earned.Amount
-	if j.Signed.Receipt.Version == 0 {
-		j.Signed = nil
-	}
-	return &j, nil
+	return &signed, nil
 }
 
 // settleable returns ripe jobs below their session's oldest open job, by
@@ -122,6 +142,11 @@ func settleable(tx *txn, g ledger.Gathering) ([]*ledger.Job, error) {
 		jobs, err := collect(rows, scanCharged)
 		if err != nil {
 			return nil, err
+		}
+		for _, j := range jobs {
+			if j.Signed, err = tx.receipt(j.ID); err != nil {
+				return nil, fmt.Errorf("receipt of job %s: %w", j.ID, err)
+			}
 		}
 		if out = append(out, jobs...); len(out) == g.Max || g.From == 0 {
 			break

@@ -48,9 +48,9 @@ func TestAnOrderThatNobodyWaitsFor(t *testing.T) {
 	second := order(1, 100)
 	_, err = s.InsertJob(ctx, second, sign, func() bool { return false })
 	must(t, err)
-	_, err = s.Assign(ctx, second.ID, common.Address{1}, "l")
+	_, err = s.Assign(ctx, second.ID, common.Address{1}, "m")
 	must(t, err)
-	_, err = s.Complete(ctx, result(second, common.Address{1}, "l", 40))
+	_, err = s.Complete(ctx, result(second, common.Address{1}, "m", 40))
 	must(t, err)
 	all := []common.Hash{j.ID, second.ID}
 	if now, then := look(t, s, all), reopened(t, copyTo(t, path, 0, "none"), all); now != then {

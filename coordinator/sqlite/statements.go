@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/ethereum/go-ethereum/common"
+
+	"github.com/aitbc/aitbc/coordinator/ledger"
 )
 
 // statements compiles each query once. All queries are constants of this
@@ -99,6 +103,8 @@ type txn struct {
 	conn    *sql.Conn
 	stmts   *statements
 	touched touched
+	// receipts are those of jobs that were charged lately and are not settled.
+	receipts map[common.Hash]*ledger.Signed
 }
 
 func newTxn(ctx context.Context, db *sql.DB) (*txn, error) {
@@ -106,7 +112,7 @@ func newTxn(ctx context.Context, db *sql.DB) (*txn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing connection: %w", err)
 	}
-	return &txn{conn: conn, stmts: newStatements(conn.PrepareContext)}, nil
+	return &txn{conn: conn, stmts: newStatements(conn.PrepareContext), receipts: map[common.Hash]*ledger.Signed{}}, nil
 }
 
 func (t *txn) Exec(query string, args ...any) (sql.Result, error) {
