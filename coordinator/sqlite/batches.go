@@ -92,7 +92,7 @@ func (s *Store) BuildBatch(ctx context.Context, g ledger.Gathering, finish func(
 const ripe = `j.payment = 'charged' AND j.batch IS NULL AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = j.session
 	AND (s.spender_n <> 0 OR j.finished <= ? OR s.due_at <= ? OR j.number <= (SELECT max(v.through) FROM vouchers v WHERE v.session = j.session)))`
 
-// settleCols are what of a job its settlement needs, beside its receipt: what was asked and answered is most of its bytes.
+// settleCols are what of a job its settlement needs, beside its receipt.
 const settleCols = "j.id, j.session, j.number, j.miner, j.price, j.earned"
 
 func scanCharged(r scanner) (*ledger.Job, error) {
@@ -122,7 +122,7 @@ func (t *txn) receipt(job common.Hash) (*ledger.Signed, error) {
 		return signed, nil
 	}
 	var signed ledger.Signed
-	if err := t.QueryRow("SELECT receipt FROM jobs WHERE id = ?", job[:]).Scan(doc[ledger.Signed]{&signed}); err != nil || signed.Receipt.Version == 0 {
+	if err := t.QueryRow("SELECT t.receipt FROM jobs j JOIN texts t ON t.n = j.texts WHERE j.id = ?", job[:]).Scan(doc[ledger.Signed]{&signed}); err != nil || signed.Receipt.Version == 0 {
 		return nil, err
 	}
 	return &signed, nil

@@ -206,7 +206,7 @@ func (s *Store) DropContent(ctx context.Context, before int64, limit int) (n int
 			WHERE id < coalesce((SELECT min(rowid) FROM (SELECT rowid, created FROM jobs WHERE rowid > ? ORDER BY rowid LIMIT ?) WHERE created >= ?), 9223372036854775807)`, from, limit, from, limit, before).Scan(&to, &n); err != nil || n == 0 {
 			return err
 		}
-		if _, err := tx.Exec("UPDATE jobs SET request = x'', output = '' WHERE rowid > ? AND rowid <= ?", from, to.Int64); err != nil {
+		if _, err := tx.Exec("UPDATE texts SET request = x'', output = '' WHERE n IN (SELECT texts FROM jobs WHERE rowid > ? AND rowid <= ?)", from, to.Int64); err != nil {
 			return err
 		}
 		_, err = tx.Exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", mark, strconv.FormatInt(to.Int64, 10))

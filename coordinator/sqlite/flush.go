@@ -127,17 +127,30 @@ func (r *row) save(tx *txn) (err error) {
 		if j.IdemKey != "" {
 			idem = j.IdemKey
 		}
-		_, err = tx.Exec(`INSERT INTO jobs (id, session, number, client, model, class, spec, request, idem_key, idem_hash, state, payment, max_price, miner, lease, attempts,
-			price, fee, earned, prompt_tokens, completion_tokens, finish_reason, output, receipt, receipt_id, cancel, error_code, error_message, created, finished, expires, key, first_token)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			j.ID[:], j.Session, j.Number, j.Client[:], j.Model, j.Class, string(r.spec), j.Request, idem, j.IdemHash, string(j.State), string(j.Payment), amt{j.MaxPrice}, orNull(j.Miner[:]), j.Lease, j.Attempts,
-			amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens, j.FinishReason, j.Output, string(r.signed), orNull(j.ReceiptID[:]), j.Cancel, j.ErrorCode, j.ErrorMessage, j.Created, j.Finished, j.Expires, orNull(j.Key[:]), j.FirstToken)
+		texts, err := tx.Exec("INSERT INTO texts (spec, request, output, receipt) VALUES (?, ?, ?, ?)", string(r.spec), j.Request, j.Output, string(r.signed))
+		if err != nil {
+			return err
+		}
+		n, err := texts.LastInsertId()
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO jobs (id, session, number, client, model, class, idem_key, idem_hash, state, payment, max_price, miner, lease, attempts,
+			price, fee, earned, prompt_tokens, completion_tokens, finish_reason, receipt_id, cancel, error_code, error_message, created, finished, expires, key, first_token, texts)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			j.ID[:], j.Session, j.Number, j.Client[:], j.Model, j.Class, idem, j.IdemHash, string(j.State), string(j.Payment), amt{j.MaxPrice}, orNull(j.Miner[:]), j.Lease, j.Attempts,
+			amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens, j.FinishReason, orNull(j.ReceiptID[:]), j.Cancel, j.ErrorCode, j.ErrorMessage, j.Created, j.Finished, j.Expires, orNull(j.Key[:]), j.FirstToken, n)
 		return err
 	}
+	if r.signed != nil {
+		if _, err := tx.Exec("UPDATE texts SET output = ?, receipt = ? WHERE n = (SELECT texts FROM jobs WHERE id = ?)", j.Output, string(r.signed), j.ID[:]); err != nil {
+			return err
+		}
+	}
 	_, err = tx.Exec(`UPDATE jobs SET class = ?, state = ?, payment = ?, miner = ?, lease = ?, attempts = ?, price = ?, fee = ?, earned = ?, prompt_tokens = ?, completion_tokens = ?,
-		finish_reason = ?, output = ?, receipt = ?, receipt_id = ?, cancel = ?, error_code = ?, error_message = ?, finished = ?, first_token = ? WHERE id = ?`,
+		finish_reason = ?, receipt_id = ?, cancel = ?, error_code = ?, error_message = ?, finished = ?, first_token = ? WHERE id = ?`,
 		j.Class, string(j.State), string(j.Payment), orNull(j.Miner[:]), j.Lease, j.Attempts, amt{j.Price}, amt{j.Fee}, amt{j.Earned}, j.Usage.PromptTokens, j.Usage.CompletionTokens,
-		j.FinishReason, j.Output, string(r.signed), orNull(j.ReceiptID[:]), j.Cancel, j.ErrorCode, j.ErrorMessage, j.Finished, j.FirstToken, j.ID[:])
+		j.FinishReason, orNull(j.ReceiptID[:]), j.Cancel, j.ErrorCode, j.ErrorMessage, j.Finished, j.FirstToken, j.ID[:])
 	return err
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
-const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, j.spec, j.request, coalesce(j.idem_key, ''), j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
-	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, j.output, j.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.key, j.first_token, coalesce(b.block, 0), b.tx, coalesce(b.mined, 0)`
+const jobCols = `j.id, j.session, j.number, j.client, j.model, j.class, t.spec, t.request, coalesce(j.idem_key, ''), j.idem_hash, j.state, j.payment, j.max_price, j.miner, j.lease, j.attempts,
+	j.price, j.fee, j.earned, j.prompt_tokens, j.completion_tokens, j.finish_reason, t.output, t.receipt, j.receipt_id, coalesce(j.batch, 0), j.cancel, j.error_code, j.error_message, j.created, j.finished, j.expires, j.key, j.first_token, coalesce(b.block, 0), b.tx, coalesce(b.mined, 0)`
 
-const jobFrom = " FROM jobs j LEFT JOIN batches b ON b.id = j.batch "
+const jobFrom = " FROM jobs j JOIN texts t ON t.n = j.texts LEFT JOIN batches b ON b.id = j.batch "
 
 func scanJob(r scanner) (*ledger.Job, error) {
 	var j ledger.Job

@@ -214,4 +214,20 @@ CREATE TABLE vouchers (
 	signature  BLOB NOT NULL,
 	PRIMARY KEY (session, through)
 ) WITHOUT ROWID;
+`, `
+-- What was asked, answered and signed is most of a job's bytes, and is written once or twice. Its row changes more often, and is read for the sums.
+CREATE TABLE texts (
+	n       INTEGER PRIMARY KEY,
+	spec    TEXT NOT NULL,
+	request BLOB NOT NULL,
+	output  TEXT NOT NULL,
+	receipt TEXT NOT NULL
+);
+INSERT INTO texts (n, spec, request, output, receipt) SELECT rowid, spec, request, output, receipt FROM jobs;
+ALTER TABLE jobs ADD COLUMN texts INTEGER;
+UPDATE jobs SET texts = rowid;
+ALTER TABLE jobs DROP COLUMN spec;
+ALTER TABLE jobs DROP COLUMN request;
+ALTER TABLE jobs DROP COLUMN output;
+ALTER TABLE jobs DROP COLUMN receipt;
 `}
