@@ -6,10 +6,14 @@ import "time"
 const crewIdle = time.Second
 
 // crew runs tasks on goroutines that stay for a moment: answering a miner goes deep,
-// and a new goroutine each time would have to grow its stack again.
-type crew struct{ tasks chan func() }
+// and a new goroutine each time would have to grow its stack again. When stop is
+// closed, those that are idle end.
+type crew struct {
+	tasks chan func()
+	stop  <-chan struct{}
+}
 
-func newCrew() *crew { return &crew{tasks: make(chan func())} }
+func newCrew(stop <-chan struct{}) *crew { return &crew{make(chan func()), stop} }
 
 // run runs a task on a goroutine that is idle, or on a new one.
 func (c *crew) run(task func()) {
@@ -29,6 +33,8 @@ func (c *crew) work(task func()) {
 		select {
 		case task = <-c.tasks:
 		case <-idle.C:
+			return
+		case <-c.stop:
 			return
 		}
 	}

@@ -40,7 +40,7 @@ type Route struct {
 func New(ctx context.Context, svc *coordinator.Service) http.Handler {
 	onStop := func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	mux := http.NewServeMux()
-	for _, r := range (&Server{svc, time.Now(), onStop, newCrew()}).routes() {
+	for _, r := range (&Server{svc, time.Now(), onStop, newCrew(ctx.Done())}).routes() {
 		mux.Handle(r.Method+" "+r.Path, r.handler)
 	}
 	mux.Handle("/", httpx.Handler(func(http.ResponseWriter, *http.Request) error {
