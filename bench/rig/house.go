@@ -10,7 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/ethereum/go-ethereum/common"
@@ -131,16 +131,20 @@ func (h *House) Client(ctx context.Context) (string, error) {
 	return k.APIKey, nil
 }
 
-// issued is the latest time of issue that a login had: each counts once.
-var issued atomic.Int64
+// issued has the latest time of issue that a login of each key had: each counts once.
+var issued struct {
+	sync.Mutex
+	last map[common.Address]int64
+}
 
-func issuedAt(now time.Time) uint64 {
-	for {
-		last := issued.Load()
-		if next := max(now.Unix(), last+1); issued.CompareAndSwap(last, next) {
-			return uint64(next) //nolint:gosec // after 1970
-		}
+func issuedAt(key common.Address, now time.Time) uint64 {
+	issued.Lock()
+	defer issued.Unlock()
+	if issued.last == nil {
+		issued.last = map[common.Address]int64{}
 	}
+	issued.last[key] = max(now.Unix(), issued.last[key]+1)
+	return uint64(issued.last[key]) //nolint:gosec // after 1970
 }
 
 // login introduces a miner to a coordinator.
@@ -152,7 +156,7 @@ func login(key Key, slots int) (api.RegisterRequest, error) {
 	if err != nil {
 		return api.RegisterRequest{}, fmt.Errorf("encode offer: %w", err)
 	}
-	q := api.RegisterRequest{Miner: key.Address(), IssuedAt: issuedAt(time.Now()), OffersJSON: string(raw), Slots: slots}
+	q := api.RegisterRequest{Miner: key.Address(), IssuedAt: issuedAt(key.Address(), time.Now()), OffersJSON: string(raw), Slots: slots}
 	q.Signature, err = receipt.Sign(key, Domain, q.Login(Coordinator.Address()))
 	return q, err
 }
