@@ -1,26 +1,29 @@
 package httpapi
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // crewIdle is how long a goroutine of a crew waits for its next task.
 const crewIdle = time.Second
 
 // crew runs tasks on goroutines that stay for a moment: answering a miner goes deep,
-// and a new goroutine each time would have to grow its stack again. When stop is
-// closed, those that are idle end.
+// and a new goroutine each time would have to grow its stack again.
 type crew struct {
-	tasks chan func()
-	stop  <-chan struct{}
+	tasks   chan func()
+	stop    chan struct{}
+	members sync.WaitGroup
 }
 
-func newCrew(stop <-chan struct{}) *crew { return &crew{make(chan func()), stop} }
+func newCrew() *crew { return &crew{tasks: make(chan func()), stop: make(chan struct{})} }
 
 // run runs a task on a goroutine that is idle, or on a new one.
 func (c *crew) run(task func()) {
 	select {
 	case c.tasks <- task:
 	default:
-		go c.work(task)
+		c.members.Go(func() { c.work(task) })
 	}
 }
 
@@ -38,4 +41,10 @@ func (c *crew) work(task func()) {
 			return
 		}
 	}
+}
+
+// end returns when all tasks are done. There may be no run after it.
+func (c *crew) end() {
+	close(c.stop)
+	c.members.Wait()
 }

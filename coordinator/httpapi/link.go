@@ -93,7 +93,7 @@ func (l *link) serve(ctx context.Context, rest *bufio.Reader) error {
 	defer done()
 	stop := context.AfterFunc(ctx, func() { _ = l.conn.SetReadDeadline(time.Now()) })
 	defer stop()
-	var answers sync.WaitGroup
+	answers := newCrew()
 	room := make(chan struct{}, linkCalls)
 	var heard time.Time
 	for {
@@ -130,10 +130,9 @@ func (l *link) serve(ctx context.Context, rest *bufio.Reader) error {
 		if answer != nil {
 			select {
 			case room <- struct{}{}:
-				answers.Add(1)
-				l.s.crew.run(func() {
-					defer func() { <-room; answers.Done() }()
+				answers.run(func() {
 					answer()
+					<-room
 				})
 			default:
 				err = errors.New("too many requests at a time")
@@ -144,7 +143,7 @@ func (l *link) serve(ctx context.Context, rest *bufio.Reader) error {
 		}
 	}
 	hangUp()
-	answers.Wait()
+	answers.end()
 	return err
 }
 

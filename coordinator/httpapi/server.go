@@ -26,7 +26,6 @@ type Server struct {
 	svc     *coordinator.Service
 	started time.Time
 	onStop  func(func()) (cancel func() bool) // what to do when the server stops
-	crew    *crew                             // answers miners
 }
 
 // A Route is one method and path of the interface.
@@ -40,7 +39,7 @@ type Route struct {
 func New(ctx context.Context, svc *coordinator.Service) http.Handler {
 	onStop := func(f func()) func() bool { return context.AfterFunc(ctx, f) }
 	mux := http.NewServeMux()
-	for _, r := range (&Server{svc, time.Now(), onStop, newCrew(ctx.Done())}).routes() {
+	for _, r := range (&Server{svc, time.Now(), onStop}).routes() {
 		mux.Handle(r.Method+" "+r.Path, r.handler)
 	}
 	mux.Handle("/", httpx.Handler(func(http.ResponseWriter, *http.Request) error {
