@@ -22,6 +22,10 @@ import (
 // it, what one voucher reaches fits a batch.
 const maxUnvouched = 64
 
+// This does not compile if a batch could not hold all that a voucher pays for: were it
+// the first of a batch, nothing would be settled any more.
+const _ = uint(maxBatch - 1 - maxUnvouched)
+
 // errSelfSigned is for who asks the coordinator to sign where it cannot.
 func errSelfSigned(session uint64) error {
 	return apierr.New(apierr.Invalid, "the client of session %d signs its orders itself: ask POST /v1/jobs/quote for terms, sign the order and send it to POST /v1/jobs as \"signed\" (aitbc submit and the SDKs do so). "+
