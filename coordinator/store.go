@@ -88,7 +88,7 @@ type Store interface {
 	// OpenJobs returns all jobs that are not terminal, oldest first.
 	OpenJobs(ctx context.Context) ([]*ledger.Job, error)
 	// Assign leases a queued job to a miner. It may return before the lease is on
-	// the disk: later writes see it, and reads do once one of them is on the disk.
+	// the disk: later writes of jobs see it, and reads do once one of them is on the disk.
 	// A crash may undo it, and the job is then queued again.
 	Assign(ctx context.Context, id common.Hash, miner common.Address, lease string) (*ledger.Job, error)
 	// Requeue takes a lease away; one that its miner never heard of is no attempt.

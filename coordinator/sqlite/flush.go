@@ -178,7 +178,6 @@ func post(tx *txn, entries []ledger.Entry) error {
 // saved forgets the jobs of a delta that are over and in the database, and takes in what
 // the transaction did to sessions, miners and keys besides.
 func (s *Store) saved(d *delta, t *touched) error {
-	s.tx.keep(d)
 	var sessions []ledger.Session
 	for id := range t.sessions {
 		x, err := scanSession(s.read.QueryRowContext(context.Background(), "SELECT "+sessionCols+" FROM sessions WHERE id = ?", id))

@@ -9,6 +9,7 @@ import (
 	"github.com/ethereum/go-ethereum/common"
 
 	"github.com/aitbc/aitbc/coordinator/ledger"
+	"github.com/aitbc/aitbc/market"
 )
 
 // An order that nobody waits for is taken while the disk is busy; who asks for it
@@ -85,5 +86,43 @@ func TestWhatFailsAloneIsUndone(t *testing.T) {
 	}
 	if all, err := s.Jobs(ctx, j.Client, 1, 10); err != nil || len(all) != 1 || all[0].ID != j.ID || s.behind() {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What does not need the log leaves it alone: jobs that are only there are not
+// overwritten because something else came into the database.
+func TestTheLogIsKeptBesideWhatDoesNotNeedIt(t *testing.T) {
+	t.Parallel()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
+	s, err := Open(ctx, Options{Path: path, flushEvery: time.Hour})
+	must(t, err)
+	defer s.Close() //nolint:errcheck // a test ends here
+	must(t, seed(ctx, s))
+	var jobs []common.Hash
+	put := func() {
+		j := order(1, 100)
+		_, err := s.InsertJob(ctx, j, sign, nil)
+		must(t, err)
+		jobs = append(jobs, j.ID)
+	}
+	put()
+	must(t, s.catchUp(ctx))
+	put() // in the log's second file
+	bad := errors.New("bad")
+	if err := s.do(ctx, func(*txn) error { return bad }); !errors.Is(err, bad) {
+		t.Fatal(err)
+	}
+	must(t, s.SetCredited(ctx, common.Address{1}, market.Units(3)))
+	if s.spare || !s.behind() {
+		t.Errorf("the second file may be overwritten: %v; behind: %v", s.spare, s.behind())
+	}
+	put() // in the first file
+	must(t, s.SetCredited(ctx, common.Address{1}, market.Units(4)))
+	copied := copyTo(t, path, 0, "none")
+	if now, then := look(t, s, jobs), reopened(t, copied, jobs); now != then {
+		t.Errorf("after a crash\n%s\nbefore\n%s", then, now)
+	}
+	if !s.spare || s.behind() {
+		t.Errorf("looking brings the database up to date: %v, %v", s.spare, s.behind())
 	}
 }

@@ -55,7 +55,7 @@ func (s *Store) HoldMiner(ctx context.Context, miner common.Address, hold string
 
 // SetCredited implements coordinator.Store.
 func (s *Store) SetCredited(ctx context.Context, miner common.Address, credited market.Amount) error {
-	return s.do(ctx, func(tx *txn) error {
+	return s.doBehind(ctx, func(tx *txn) error {
 		tx.touched.miner(miner)
 		_, err := tx.Exec("UPDATE miners SET credited = ? WHERE address = ?", amt{credited}, miner[:])
 		return err

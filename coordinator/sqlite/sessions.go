@@ -86,7 +86,7 @@ func (s *Store) Sessions(ctx context.Context) ([]ledger.Session, error) {
 // overtaken by a newer one changes nothing. What the ledger has reserved and
 // charged stays.
 func (s *Store) PutSession(ctx context.Context, x ledger.Session) error {
-	return s.do(ctx, func(tx *txn) error {
+	return s.doBehind(ctx, func(tx *txn) error {
 		old, err := sessionIn(tx, x.ID)
 		if err == nil {
 			x = ledger.Merge(old, x)

@@ -41,9 +41,10 @@ const readers = 4
 const groupMax = 256
 
 type op struct {
-	fn   func(*txn) error
-	err  error
-	done chan struct{}
+	fn     func(*txn) error
+	behind bool // it can do without what the log has for the database
+	err    error
+	done   chan struct{}
 }
 
 // Store is the open database with its log. Its methods may be called
@@ -191,7 +192,16 @@ func (s *Store) Close() error {
 // return means: on disk. What fn changes of sessions and miners it tells to
 // txn.touched; it must not change what orders and results do, see [balance].
 func (s *Store) do(ctx context.Context, fn func(*txn) error) error {
-	o := &op{fn: fn, done: make(chan struct{})}
+	return s.have(ctx, &op{fn: fn, done: make(chan struct{})})
+}
+
+// doBehind is do for what neither reads nor writes what orders and results change: the
+// database is not brought up to date for it, which would write many pages for a few jobs.
+func (s *Store) doBehind(ctx context.Context, fn func(*txn) error) error {
+	return s.have(ctx, &op{fn: fn, behind: true, done: make(chan struct{})})
+}
+
+func (s *Store) have(ctx context.Context, o *op) error {
 	select {
 	case s.ops <- o:
 	case <-s.closing:
@@ -258,14 +268,14 @@ func (s *Store) commit(first *op) {
 	if first == nil && !s.behind() {
 		return
 	}
-	group, d, err := s.transact(first)
+	group, d, took, err := s.transact(first)
 	if err != nil {
 		s.giveBack(d)
 		if errors.Is(err, errUndone) {
 			err = nil // but the op's own
 		}
 	} else {
-		s.spare = true
+		s.spare = s.spare || took
 		if err = s.saved(d, &s.tx.touched); err != nil {
 			err = fmt.Errorf("%w: %w", ledger.ErrUnknown, err)
 			s.fail(err) // memory does not follow the database any more
@@ -283,22 +293,26 @@ func (s *Store) commit(first *op) {
 var errUndone = errors.New("undone")
 
 // transact runs ops in one transaction and commits it. It returns those that it
-// took, and what of the log went with them.
-func (s *Store) transact(first *op) (group []*op, d *delta, err error) {
+// ran, what of the log went with them, and whether the log was asked.
+func (s *Store) transact(first *op) (group []*op, d *delta, took bool, err error) {
 	d = newDelta()
 	if first != nil {
 		group = []*op{first}
 	}
 	if _, err := s.tx.Exec("BEGIN IMMEDIATE"); err != nil {
-		return group, d, fmt.Errorf("begin: %w", err)
+		return group, d, false, fmt.Errorf("begin: %w", err)
 	}
 	s.tx.touched = touched{map[uint64]bool{}, map[common.Address]bool{}, map[common.Hash]bool{}}
 	for o := first; ; {
-		more := s.take()
-		err := more.save(s.tx)
-		d.merge(more)
-		if err != nil {
-			return group, d, s.tx.undo(fmt.Errorf("take over from the log: %w", err))
+		if o == nil || !o.behind {
+			more := s.take()
+			took = true
+			err := more.save(s.tx)
+			s.tx.keep(more)
+			d.merge(more)
+			if err != nil {
+				return group, d, took, s.tx.undo(fmt.Errorf("take over from the log: %w", err))
+			}
 		}
 		if o == nil {
 			break
@@ -306,10 +320,10 @@ func (s *Store) transact(first *op) (group []*op, d *delta, err error) {
 		if o == first {
 			// It mostly is the only one, and a savepoint would have SQLite copy every page that it changes.
 			if o.err = o.fn(s.tx); o.err != nil {
-				return group, d, cmp.Or(s.tx.undo(nil), errUndone)
+				return group, d, took, cmp.Or(s.tx.undo(nil), errUndone)
 			}
 		} else if err := s.tx.run(o); err != nil {
-			return group, d, s.tx.undo(err)
+			return group, d, took, s.tx.undo(err)
 		}
 		if o = s.next(len(group)); o == nil {
 			break
@@ -317,9 +331,9 @@ func (s *Store) transact(first *op) (group []*op, d *delta, err error) {
 		group = append(group, o)
 	}
 	if _, err := s.tx.Exec("COMMIT"); err != nil {
-		return group, d, s.tx.undo(fmt.Errorf("commit: %w", err))
+		return group, d, took, s.tx.undo(fmt.Errorf("commit: %w", err))
 	}
-	return group, d, nil
+	return group, d, took, nil
 }
 
 // next returns another op for a transaction of n, nil for none.
