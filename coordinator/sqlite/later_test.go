@@ -12,18 +12,26 @@ import (
 	"github.com/aitbc/aitbc/market"
 )
 
+// unhurried is a store that comes to its database only where it must, and its path.
+func unhurried(t *testing.T) (*Store, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.db")
+	s, err := Open(t.Context(), Options{Path: path, flushEvery: time.Hour})
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	must(t, seed(t.Context(), s))
+	return s, path
+}
+
 // An order that nobody waits for is taken while the disk is busy; who asks for it
 // waits until it is there, and what is done to it comes after it.
 func TestAnOrderThatNobodyWaitsFor(t *testing.T) {
 	t.Parallel()
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
-	s, err := Open(ctx, Options{Path: path, flushEvery: time.Hour})
-	must(t, err)
-	defer s.Close() //nolint:errcheck // a test ends here
-	must(t, seed(ctx, s))
+	ctx := t.Context()
+	s, path := unhurried(t)
 	s.writing <- struct{}{} // nothing comes to the disk
 	j := order(1, 100)
-	_, err = s.InsertJob(ctx, j, sign, func() bool { return false })
+	_, err := s.InsertJob(ctx, j, sign, func() bool { return false })
 	must(t, err)
 	if x, err := s.Session(ctx, 1); err != nil || x.Number != 0 {
 		t.Errorf("what is not on the disk is shown: %+v, %v", x, err)
@@ -63,13 +71,10 @@ func TestAnOrderThatNobodyWaitsFor(t *testing.T) {
 // the database comes there with the next.
 func TestWhatFailsAloneIsUndone(t *testing.T) {
 	t.Parallel()
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
-	s, err := Open(ctx, Options{Path: path, flushEvery: time.Hour})
-	must(t, err)
-	defer s.Close() //nolint:errcheck // a test ends here
-	must(t, seed(ctx, s))
+	ctx := t.Context()
+	s, _ := unhurried(t)
 	j := order(1, 100)
-	_, err = s.InsertJob(ctx, j, sign, nil)
+	_, err := s.InsertJob(ctx, j, sign, nil)
 	must(t, err)
 	bad := errors.New("bad")
 	err = s.do(ctx, func(tx *txn) error {
@@ -93,11 +98,8 @@ func TestWhatFailsAloneIsUndone(t *testing.T) {
 // overwritten because something else came into the database.
 func TestTheLogIsKeptBesideWhatDoesNotNeedIt(t *testing.T) {
 	t.Parallel()
-	ctx, path := t.Context(), filepath.Join(t.TempDir(), "c.db")
-	s, err := Open(ctx, Options{Path: path, flushEvery: time.Hour})
-	must(t, err)
-	defer s.Close() //nolint:errcheck // a test ends here
-	must(t, seed(ctx, s))
+	ctx := t.Context()
+	s, path := unhurried(t)
 	var jobs []common.Hash
 	put := func() {
 		j := order(1, 100)
