@@ -1,7 +1,9 @@
 package wal
 
 import (
+	"errors"
 	"os"
+	"syscall"
 	"unsafe"
 )
 
@@ -42,6 +44,11 @@ func (d *direct) write(records []byte, at int64) error {
 		d.buf = aligned(block, d.buf[:d.tail])
 	}
 	return nil
+}
+
+// noDirect reports that a file system has no direct writes, or none of this shape.
+func noDirect(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP)
 }
 
 func (d *direct) grow(size int) {

@@ -1,7 +1,6 @@
 package wal
 
 import (
-	"errors"
 	"os"
 	"syscall"
 )
@@ -15,7 +14,7 @@ func datasync(f *os.File) error { return syscall.Fdatasync(int(f.Fd())) }
 // where the file system has no such writes.
 func openDirect(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|syscall.O_DIRECT|syscall.O_DSYNC, 0) //nolint:gosec // the log's own file
-	if errors.Is(err, syscall.EINVAL) {
+	if noDirect(err) {
 		return nil, nil
 	}
 	return f, err

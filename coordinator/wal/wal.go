@@ -250,7 +250,7 @@ func (l *Log) write(records []byte) error {
 			l.at = end
 			return nil
 		}
-		if !errors.Is(err, syscall.EINVAL) {
+		if !noDirect(err) {
 			return err
 		}
 		// This file system takes such writes only when it opens files: nothing was written.
