@@ -242,7 +242,7 @@ func (r *bulkRun) line(ctx context.Context, n int, l bulkLine) {
 		r.put(n, lineResult{err: apierr.Public(err)})
 		return
 	}
-	x.Extras.bulk = true
+	x.Extras.bulk, x.Extras.Whole = true, true
 	for attempt := 1; ; attempt++ {
 		x.Extras.IdemKey = lineKey(r.b.ID, n, attempt)
 		j, err := r.order(ctx, x)
